@@ -228,8 +228,8 @@ def _parse_body(body: bytes) -> tuple[dict[str, Any], str]:
         payload = wire.decode(body)
     except UnexpectedReply:
         raise _Rejected(HTTPStatus.BAD_REQUEST, "the body is not JSON") from None
-    task_id = payload.get("task_id") if isinstance(payload, dict) else None
-    if not isinstance(task_id, str) or not task_id.strip() or len(task_id) > _MAX_ID_LENGTH:
+    task_id = tasks.find_task_id(payload) if isinstance(payload, dict) else None
+    if task_id is None:
         raise _Rejected(HTTPStatus.BAD_REQUEST, "the body is not a JSON object with a task_id")
     return payload, task_id
 

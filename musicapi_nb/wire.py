@@ -7,7 +7,7 @@ import datetime as dt
 import email.utils
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import quote
@@ -24,7 +24,7 @@ from musicapi_nb.errors import (
 )
 
 _REQUEST_ID_HEADERS = ("x-request-id", "x-vercel-id", "cf-ray")
-_MESSAGE_FIELDS = ("error", "message", "detail")
+_MESSAGE_FIELDS = ("error", "message", "detail", "msg")
 _MAX_MESSAGE = 500
 # 4xx statuses of a server or proxy that gave up on the connection and did not refuse the request
 _NO_REFUSAL = frozenset({HTTPStatus.REQUEST_TIMEOUT, 499})
@@ -218,7 +218,7 @@ def _error(
         error_class = TaskFailed
     detail = f": {message.rstrip('. ')}" if message else ""
     error = error_class(
-        f"the service answered {status} {_phrase(status)}{detail}",
+        f"the service answered {status} {_phrase(status)}{detail}{retriable_note(body)}",
         status=status,
         request_id=_request_id(headers),
         body=body,
@@ -240,7 +240,7 @@ def _phrase(status: int) -> str:
 def message_of(body: bytes) -> str:
     """Return the message of an error body in any known shape, cut to 500 characters."""
     try:
-        message = _find_message(decode(body))
+        message = find_message(decode(body))
     except UnexpectedReply:
         text = body.decode("utf-8-sig", "replace").strip()
         message = _plain_text(body) or (_not_json(text) if text else "")
@@ -258,13 +258,28 @@ def _is_refunded(body: bytes) -> bool:
     return _decode_object(body).get("refund_processed") is True
 
 
-def _find_message(value: Any, depth: int = 3) -> str:
+def find_message(value: Any, depth: int = 4) -> str:
+    """Return the message in a decoded error body of any known shape; "" if it has none."""
     if isinstance(value, str):
         return value.strip()
+    parts: Iterable[Any] = ()
     if isinstance(value, dict) and depth:
-        messages = (_find_message(value.get(name), depth - 1) for name in _MESSAGE_FIELDS)
-        return next((message for message in messages if message), "")
-    return ""
+        parts = map(value.get, _MESSAGE_FIELDS)
+    elif isinstance(value, list) and depth:  # of validation errors: {"detail": [{"msg": "..."}]}
+        parts = value[:1]
+    messages = (find_message(part, depth - 1) for part in parts)
+    return next((message for message in messages if message), "")
+
+
+def retriable_note(body: bytes | Mapping[str, Any]) -> str:
+    """Return " (retriable)" or " (not retriable)" if an error body says so, else "".
+
+    It is only shown: what is sent again depends on whether the first was refused.
+    """
+    fields = _decode_object(body) if isinstance(body, bytes) else body
+    notes = {True: " (retriable, the service says)", False: " (not retriable, the service says)"}
+    flag = fields.get("retriable")
+    return notes[flag] if isinstance(flag, bool) else ""
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

@@ -535,7 +535,7 @@ def batches(polls: Mapping[str, list[bytes]], ack: Any) -> Behaviour:
 async def test_batch_is_polled_task_by_task_and_restored(library: Library) -> None:
     items = [{"index": 0, "task_id": "x"}, "y", {"index": 2, "error": "no lyrics"}, "z"]
     ack = {"message": "success", "batch_id": "b1", "submitted": 2, "tasks": items}
-    silent = {**CLIP, "audio_url": None}
+    silent = {**CLIP, "audio_url": "(no link)"}
     songs = {
         name: {"code": 200, "data": [{**silent, "clip_id": f"{name}{n}"} for n in (1, 2)]}
         for name in "xy"

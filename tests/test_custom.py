@@ -313,7 +313,10 @@ def test_field_removed_from_the_class_is_restored_in_extra() -> None:
 
 
 async def test_purchase_is_restored_in_a_kernel_without_the_class(tmp_path: Path) -> None:
-    clips = [{"clip_id": name, "state": "succeeded", "title": name} for name in ("d1", "d2")]
+    clips = [
+        {"clip_id": name, "state": "succeeded", "title": name, "audio_url": "(link)"}
+        for name in ("d1", "d2")
+    ]
     done = reply({"code": 200, "message": "success", "data": clips})
     async with peer(answers(reply(ACK), done)) as server:
         with Library(tmp_path / "library") as library:

@@ -804,8 +804,9 @@ def test_unknown_price_is_none() -> None:
         (studio.Description(**STUDIO), "unavailable"),
         (nuro.Vocal(lyrics="x" * 300), "retired"),
         (riffusion.Upload(url=TUNE), "deprecated"),
+        (sonic.CreatePersona(name="Ada", clip_id="c1"), "retired"),
     ],
-    ids=["studio", "nuro", "riffusion"],
+    ids=["studio", "nuro", "riffusion", "persona"],
 )
 def test_availability_is_advice(request_: Request, word: str) -> None:
     request_.check()

@@ -802,7 +802,8 @@ FIXED: Mapping[str, Any] = {"unknown_clip": "accept", "webhook_hosts": "loopback
 
 def other_shapes(sim: Simulator, draw: random.Random) -> None:
     """Change the form of replies where the documentation leaves it open."""
-    settled = {*FIXED, "studio_defaults", "retired", "purged_after"}  # affects what is refused
+    # These decide what is refused.
+    settled = {*FIXED, "studio_defaults", "retired", "purged_after", "upload_probe"}
     for name, kind in get_type_hints(ReplyOptions).items():
         if name not in settled:
             choices = get_args(kind) if get_origin(kind) is Literal else (False, True)

@@ -13,7 +13,7 @@ from musicapi_nb import lyrics, nuro, sonic, studio
 from musicapi_nb.engines import Request, operations
 from musicapi_nb.errors import InvalidRequest
 from musicapi_nb.notebook import Session
-from musicapi_nb.notebook.song_list import SongList
+from musicapi_nb.notebook.session import SongList
 from musicapi_nb.notebook.song_magic_parser import help_text, parse_song_cell
 from musicapi_nb.simulator import Simulator
 

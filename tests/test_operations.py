@@ -68,7 +68,7 @@ SAMPLES: Mapping[type[Request], tuple[str, ...]] = {
     sonic.Bpm: ("bpm_success.json",),
     sonic.Midi: ("midi_not_ready.json", "midi_success.json"),
     sonic.Wav: ("wav_success.json",),
-    sonic.Download: ("download_success.json",),
+    sonic.Download: ("download_files_list.json",),
     sonic.AlignedLyrics: ("aligned_lyrics_success.json",),
     sonic.UpsampleTags: ("upsample_tags_success.json",),
     sonic.Batch: ("batch_ack.json",),
@@ -307,7 +307,7 @@ def test_new_operation_has_plan_magic_and_form() -> None:
 
 @pytest.mark.usefixtures("_declared")
 async def test_new_operation_is_bought_once(tmp_path: Path) -> None:
-    song = {"clip_id": "c3", "state": "succeeded", "title": "Hum"}
+    song = {"clip_id": "c3", "state": "succeeded", "title": "Hum", "audio_url": "(link)"}
     done = reply({"code": 200, "message": "success", "data": [song]})
     async with peer(answers(reply(ACK), done)) as server:
         for _ in range(2):

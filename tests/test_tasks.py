@@ -20,7 +20,8 @@ STUDIO_ID = "1938c07e-be59-4cfe-af63-55c22201e10b"
 
 
 def clip(**fields: Any) -> dict[str, Any]:
-    return {"clip_id": "c1", "state": "succeeded", "title": "One", **fields}
+    audio_url = "https://cdn1.suno.ai/c1.mp3"
+    return {"clip_id": "c1", "state": "succeeded", "title": "One", "audio_url": audio_url, **fields}
 
 
 def clips(*items: Any, **fields: Any) -> dict[str, Any]:
@@ -77,7 +78,13 @@ def in_song(**fields: Any) -> Any:
         ("batch_ack.json", None, "pending", 0),
         ("bpm_success.json", None, "succeeded", 0),
         ("create_voice_ack.json", None, "pending", 0),
-        ("download_success.json", None, "succeeded", 0),
+        ("ack_data_task_id.json", None, "pending", 0),
+        ("data_object_status.json", None, "succeeded", 1),
+        ("download_files_list.json", None, "succeeded", 0),
+        ("producer_get_success_sibling_2026.json", "producer", "succeeded", 1),
+        ("producer_make_lyrics.json", None, "succeeded", 1),
+        ("replace_section_pair.json", "sonic", "running", 4),
+        ("sonic_v6_success.json", "sonic", "succeeded", 2),
         ("midi_not_ready.json", None, "pending", 0),
         ("producer_download_success.json", None, "succeeded", 1),
         ("producer_get_failed_2026.json", None, "failed", 0),
@@ -477,7 +484,10 @@ def test_studio_under_handled_data(wrap: Any) -> None:
 
 @pytest.mark.parametrize("name", ["task_id", "progress", "submit_time", "finish_time", "data"])
 def test_studio_without_a_field(name: str) -> None:
-    assert parse_task(without(sample(STUDIO), ("data", name))).issues == ()
+    issues = parse_task(without(sample(STUDIO), ("data", name))).issues
+    assert [issue.message for issue in issues] == (
+        ["a success without songs or an answer"] if name == "data" else []
+    )
 
 
 def test_malformed_replaced_tags_are_issues() -> None:
@@ -608,7 +618,7 @@ def test_acknowledgements(payload: dict[str, Any], task_id: str) -> None:
         {"task_id": "  ", "message": "success"},
         {"code": "success", "message": "", "data": ""},
         {"code": 200, "data": None},
-        {"task_id": ["t1"]},
+        {"task_id": ["1 2", {}, True]},
         clips(clip()),
         {"error": "no"},
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from musicapi_nb._blind_test.widget import BlindTest
 from musicapi_nb.widgets.base import LiveWidget, join_modules
-from musicapi_nb.widgets.form.view import FormView
+from musicapi_nb.widgets.form.form import FormView
 from musicapi_nb.widgets.gallery import Gallery, _gallery
 
 FOLDER = Path(_gallery.__file__).parent

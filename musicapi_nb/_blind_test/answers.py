@@ -1,17 +1,14 @@
 """preferences_frame: the answers of blind tests as a DataFrame."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
+
+import pandas as pd
 
 from musicapi_nb._blind_test.store import BlindDesign, Trial, list_designs, load_trials
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames.schema import Column, build_frame, document_columns
 from musicapi_nb.library import Library
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LETTERS = ("a", "b", "c", "d")
 
@@ -19,8 +16,8 @@ LETTERS = ("a", "b", "c", "d")
 class HasTrials(Protocol):
     """A blind test: its design and its trials."""
 
-    design: BlindDesign
-
+    @property
+    def design(self) -> BlindDesign: ...
     def trials(self) -> Sequence[Trial]: ...
 
 

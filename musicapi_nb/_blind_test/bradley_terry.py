@@ -1,15 +1,10 @@
 """Fit Bradley-Terry strengths, and compute the smallest detectable effect. No I/O."""
 
-from __future__ import annotations
-
 import math
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 PRIOR_SD = math.sqrt(10)
 _MAX_ITERATIONS, _TOLERANCE, _MAX_STEP = 60, 1e-10, 2.0

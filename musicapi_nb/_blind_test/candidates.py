@@ -1,7 +1,5 @@
 """Find the songs that a blind test may draw, and their levels of the compared factor."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple

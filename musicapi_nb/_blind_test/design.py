@@ -1,7 +1,5 @@
 """Draw the trials of a blind test: the songs of each, and their order. No I/O."""
 
-from __future__ import annotations
-
 import itertools
 import random
 from collections import Counter, defaultdict
@@ -55,12 +53,8 @@ def draw_trials(
     Pairs of levels, levels in each position, and songs are each used equally often, as far as
     the numbers allow. The songs of a trial share as many covariates as possible. With
     `swap_repeats` the second half repeats the first half in the opposite order of songs; at least
-    a quarter of the test lies between a trial and its repeat.
-
-    Raises
-    ------
-    NothingToCompare
-        All songs have the same level, or there are fewer songs than a trial needs.
+    a quarter of the test lies between a trial and its repeat. NothingToCompare if all songs have
+    the same level, or there are fewer than a trial needs.
     """
     size = SONGS_PER_TRIAL[kind]
     levels = list(dict.fromkeys(candidate.level for candidate in candidates))

@@ -11,17 +11,16 @@ that a level that always won has a finite strength. The prior also makes the str
 each is relative to the mean of all levels.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import math
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import networkx as nx
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from musicapi_nb import markup
 from musicapi_nb._blind_test.answers import ANSWERS, LETTERS
@@ -33,31 +32,20 @@ from musicapi_nb._blind_test.bradley_terry import (
 from musicapi_nb.analysis.ratio_estimator import wilson_bounds
 from musicapi_nb.errors import InvalidArgument
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-    Integers = NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float64]
+Integers: TypeAlias = NDArray[np.int64]
 
 _FEW_ANSWERS = 10
 _TIE = 0.5
-_COUNTS = {"wins": "int64", "ties": "int64", "losses": "int64"}
 _SCORE_DTYPES = {
     "level": "str",
-    "score": "float64",
-    "low": "float64",
-    "high": "float64",
-    "answers": "int64",
-    **_COUNTS,
-    "tasks": "int64",
+    **dict.fromkeys(("score", "low", "high"), "float64"),
+    **dict.fromkeys(("answers", "wins", "ties", "losses", "tasks"), "int64"),
 }
 _PAIR_DTYPES = {
-    "level": "str",
-    "versus": "str",
-    "answers": "int64",
-    **_COUNTS,
-    "share": "float64",
-    "detectable": "float64",
+    **dict.fromkeys(("level", "versus"), "str"),
+    **dict.fromkeys(("answers", "wins", "ties", "losses"), "int64"),
+    **dict.fromkeys(("share", "detectable"), "float64"),
 }
 _CHECK_DTYPES = {
     "check": "str",
@@ -175,18 +163,12 @@ def preference(
     rows, name = _rows_of_factor(frame, factor)
     comparisons = _compare(rows)
     notes: list[str] = []
-    scores = _scores(comparisons, _Bootstrap(draws, level, seed), notes)
+    scores = _scores(comparisons, draws, level, seed, notes)
     pairs = _pairs(comparisons)
     checks = _checks(rows, pairs)
     if 0 < len(rows) < _FEW_ANSWERS:
         notes.append(f"{len(rows)} answers are few: read the intervals, not the scores.")
     return Preference(name, scores, pairs, checks, tuple(notes))
-
-
-class _Bootstrap(NamedTuple):
-    draws: int
-    level: float
-    seed: int
 
 
 class _Comparisons(NamedTuple):
@@ -240,9 +222,6 @@ def _compare(rows: pd.DataFrame) -> _Comparisons:
     return _Comparisons(list(levels), task_levels, table)
 
 
-# --- scores --------------------------------------------------------------------------------
-
-
 def _win_matrix(comparisons: _Comparisons, weights: Floats) -> Floats:
     """Sum wins of each level over each other one, for rows of weights: (draws, levels, levels)."""
     size, draws = len(comparisons.levels), len(weights)
@@ -253,16 +232,18 @@ def _win_matrix(comparisons: _Comparisons, weights: Floats) -> Floats:
     return wins.T.reshape(draws, size, size)
 
 
-def _scores(comparisons: _Comparisons, bootstrap: _Bootstrap, notes: list[str]) -> pd.DataFrame:
+def _scores(
+    comparisons: _Comparisons, draws: int, level: float, seed: int, notes: list[str]
+) -> pd.DataFrame:
     levels, table = comparisons.levels, comparisons.table
     wins = _win_matrix(comparisons, np.ones((1, len(table))))[0]
     connected = _largest_component(comparisons, notes)
     compared = wins * np.outer(connected, connected)
     strengths = np.where(connected, fit_strengths(compared[None])[0], np.nan)
-    low, high = _bootstrap_interval(comparisons, connected, bootstrap, notes)
-    half_width = NormalDist().inv_cdf((1 + bootstrap.level) / 2) * standard_errors(
-        compared, strengths
-    )
+    multiplicities = _resample_tasks(comparisons, draws, seed, notes)
+    low, high = _percentiles(comparisons, connected, multiplicities, level)
+    errors = standard_errors(compared, strengths)
+    half_width = NormalDist().inv_cdf((1 + level) / 2) * errors
     is_tie: Floats = np.asarray(table["win"] == _TIE, dtype=np.float64)
     ties = 2 * _win_matrix(comparisons, is_tie[None])[0]
     clear_wins = wins - ties / 2
@@ -302,42 +283,41 @@ def _largest_component(comparisons: _Comparisons, notes: list[str]) -> NDArray[n
     return connected
 
 
-def _bootstrap_interval(
-    comparisons: _Comparisons, connected: NDArray[np.bool_], bootstrap: _Bootstrap, notes: list[str]
-) -> tuple[Floats, Floats]:
-    """Return percentiles over resampled tasks; NaN if some level has songs of one task only."""
-    levels, task_levels, table = comparisons
-    low = np.full(len(levels), np.nan)
-    high = low.copy()
-    if not len(table) or bootstrap.draws < 1:
-        return low, high
-    task_counts = np.bincount(task_levels, minlength=len(levels))
-    single = [name for name, count in zip(levels, task_counts, strict=True) if count == 1]
-    if single:
+def _resample_tasks(comparisons: _Comparisons, draws: int, seed: int, notes: list[str]) -> Floats:
+    """Return how often each task is drawn, (draws, tasks); no draws if a level has one task."""
+    levels, task_levels, _ = comparisons
+    counts = np.bincount(task_levels, minlength=len(levels))
+    single = [name for name, count in zip(levels, counts, strict=True) if count == 1]
+    if single and draws > 0:
         notes.append(
             f"Only one task has songs of: {', '.join(single)}. The difference to another song of "
             "the same level is unknown, so there are no intervals."
         )
-        return low, high
-    rng = np.random.default_rng(bootstrap.seed)
-    multiplicities = np.zeros((bootstrap.draws, len(task_levels)))
+        draws = 0
+    rng = np.random.default_rng(seed)
+    multiplicities = np.zeros((max(draws, 0), len(task_levels)))
     # In the order of the first tasks, so that the names of the levels have no influence.
     for level in dict.fromkeys(task_levels.tolist()):
         tasks = np.flatnonzero(task_levels == level)
         shares = np.full(len(tasks), 1 / len(tasks))
-        multiplicities[:, tasks] = rng.multinomial(len(tasks), shares, bootstrap.draws)
-    first, second = (table[name].to_numpy() for name in ("first_task", "second_task"))
+        multiplicities[:, tasks] = rng.multinomial(len(tasks), shares, len(multiplicities))
+    return multiplicities
+
+
+def _percentiles(
+    comparisons: _Comparisons, connected: NDArray[np.bool_], multiplicities: Floats, level: float
+) -> tuple[Floats, Floats]:
+    """Return the interval of each connected level's strength over resamples; NaN without any."""
+    first, second = (comparisons.table[name].to_numpy() for name in ("first_task", "second_task"))
     wins = _win_matrix(comparisons, multiplicities[:, first] * multiplicities[:, second])
     strengths = fit_strengths(wins * np.outer(connected, connected))
-    tail = (1 - bootstrap.level) / 2
+    low, high = np.full((2, len(connected)), np.nan)
+    tail = (1 - level) / 2
     for index in np.flatnonzero(connected):
         sample = strengths[~np.isnan(strengths[:, index]), index]
         if len(sample):
             low[index], high[index] = np.quantile(sample, [tail, 1 - tail])
     return low, high
-
-
-# --- pairs and checks ----------------------------------------------------------------------
 
 
 def _pairs(comparisons: _Comparisons) -> pd.DataFrame:

@@ -1,11 +1,10 @@
 """Set up a blind test: draw songs, load their audio, match the excerpts, save the design."""
 
-from __future__ import annotations
-
 import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, NothingT
 from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import song_audio
-from musicapi_nb.widgets.song_audio import Audio
 
 _ANONYMOUS_KEY = "no-account"  # audio links are public, but the client requires some key
 _MAX_TRIALS = 10_000
@@ -39,10 +37,9 @@ class BlindTestSpec:
     seconds: float
 
     def __post_init__(self) -> None:
-        if isinstance(self.trials, bool) or not isinstance(self.trials, int):
-            raise InvalidArgument(f"trials must be a whole number, not {self.trials!r:.40}")
-        if not 1 <= self.trials <= _MAX_TRIALS:
-            raise InvalidArgument(f"trials must be 1 to {_MAX_TRIALS:,}, not {self.trials}")
+        is_number = isinstance(self.trials, int) and not isinstance(self.trials, bool)
+        if not is_number or not 1 <= self.trials <= _MAX_TRIALS:
+            raise InvalidArgument(f"trials must be 1 to {_MAX_TRIALS:,}, not {self.trials!r:.40}")
         if self.kind not in {"pairs", "best_of_four"}:
             raise InvalidArgument(f"kind must be 'pairs' or 'best_of_four', not {self.kind!r:.40}")
         if not 1 <= self.seconds <= _MAX_SECONDS:
@@ -53,13 +50,68 @@ class BlindTestSpec:
         return {"kind": self.kind, "trials": self.trials, "swap_repeats": self.swap_repeats}
 
 
+class ExcerptCache:
+    """Excerpts and audio of a test's songs; missing files are downloaded into the library."""
+
+    def __init__(self, library: Library, songs: Mapping[str, Song]) -> None:
+        self._library = library
+        self._songs = songs
+        self._excerpts: dict[str, bytes] = {}
+
+    def excerpt(self, key: str, design: BlindDesign) -> bytes:
+        """Return the WAV file of a song's excerpt, as matched in the design."""
+        if key not in self._excerpts:
+            excerpt_format = AudioFormat(**design.settings["format"])
+            samples = loudness_match.cut_excerpt(self.audio(key), excerpt_format)
+            wav = loudness_match.wav_bytes(samples, excerpt_format, design.settings["gains"][key])
+            if len(self._excerpts) >= _CACHED_EXCERPTS:
+                del self._excerpts[next(iter(self._excerpts))]
+            self._excerpts[key] = wav
+        return self._excerpts[key]
+
+    def audio(self, key: str) -> song_audio.Audio:
+        """Read a song's audio from the library, after downloading it if necessary.
+
+        MusicAPIError if the library has no file, and the link is missing or dead.
+        """
+        if (audio := song_audio.stored_audio(key, self._library)) is None:
+            self._download(key)
+            audio = song_audio.stored_audio(key, self._library)
+        if audio is None:
+            raise NoAudio("the audio file is missing")
+        return audio
+
+    def _download(self, key: str) -> None:
+        song = self._songs.get(key)
+        if song is None or song_audio.playable_url(song) is None:
+            reason = song_audio.no_audio_reason(song) if song else ""
+            raise NoAudio(reason or "the song has no file in the library, and no link")
+        # In a thread, since a notebook cell already runs inside an event loop.
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            path = thread.submit(asyncio.run, self._fetch(song)).result()
+        try:
+            with path.open("rb") as file:
+                suffix = suffix_of(file.read(16), "audio") or ".audio"
+            self._library.attach(song, "audio", self._library.add_file(path, suffix))
+        finally:
+            path.unlink(missing_ok=True)
+
+    async def _fetch(self, song: Song) -> Path:
+        from musicapi_nb.client import MusicAPI  # noqa: PLC0415 - most songs have a file
+
+        async with MusicAPI(_ANONYMOUS_KEY, simulated=song.simulated) as client:
+            return await client.download(
+                song, self._library.temporary_path(".audio"), max_bytes=song_audio.MAX_BYTES
+            )
+
+
 def load_or_create(
     candidates: Candidates, spec: BlindTestSpec, name: str, seed: int | None
 ) -> BlindDesign:
     """Return the saved design of this name, or draw, save and return a new one."""
     design = store.load_design(candidates.library, name)
     if design is None:
-        design = _create(candidates, spec, name, 0 if seed is None else seed)
+        design = _create(candidates, spec, name, secrets.randbelow(2**31) if seed is None else seed)
     requested = {"factor": spec.factor, **spec.settings}
     requested |= {} if seed is None else {"seed": seed}
     saved = {"factor": design.factor, **design.settings}
@@ -132,66 +184,10 @@ def _draw_playable(
 
 @contextlib.contextmanager
 def _exclude_on_error(key: str, excluded: dict[str, ExcludedSong]) -> Iterator[None]:
-    """Exclude the song if its audio cannot be used."""
     try:
         yield
     except MusicAPIError as error:
         excluded[key] = ExcludedSong(key, str(error))
-
-
-class ExcerptCache:
-    """Excerpts and audio of a test's songs; missing files are downloaded into the library."""
-
-    def __init__(self, library: Library, songs: Mapping[str, Song]) -> None:
-        self._library = library
-        self._songs = songs
-        self._excerpts: dict[str, bytes] = {}
-
-    def excerpt(self, key: str, design: BlindDesign) -> bytes:
-        """Return the WAV file of a song's excerpt, as matched in the design."""
-        if key not in self._excerpts:
-            excerpt_format = AudioFormat(**design.settings["format"])
-            samples = loudness_match.cut_excerpt(self.audio(key), excerpt_format)
-            wav = loudness_match.wav_bytes(samples, excerpt_format, design.settings["gains"][key])
-            if len(self._excerpts) >= _CACHED_EXCERPTS:
-                del self._excerpts[next(iter(self._excerpts))]
-            self._excerpts[key] = wav
-        return self._excerpts[key]
-
-    def audio(self, key: str) -> Audio:
-        """Read a song's audio from the library, after downloading it if necessary.
-
-        MusicAPIError if the library has no file, and the link is missing or dead.
-        """
-        if (audio := song_audio.stored_audio(key, self._library)) is None:
-            self._download(key)
-            audio = song_audio.stored_audio(key, self._library)
-        if audio is None:
-            raise NoAudio("the audio file is missing")
-        return audio
-
-    def _download(self, key: str) -> None:
-        song = self._songs.get(key)
-        if song is None or song_audio.playable_url(song) is None:
-            reason = song_audio.no_audio_reason(song) if song else ""
-            raise NoAudio(reason or "the song has no file in the library, and no link")
-        # In a thread, since a notebook cell already runs inside an event loop.
-        with concurrent.futures.ThreadPoolExecutor(1) as thread:
-            path = thread.submit(asyncio.run, self._fetch(song)).result()
-        try:
-            with path.open("rb") as file:
-                suffix = suffix_of(file.read(16), "audio") or ".audio"
-            self._library.attach(song, "audio", self._library.add_file(path, suffix))
-        finally:
-            path.unlink(missing_ok=True)
-
-    async def _fetch(self, song: Song) -> Path:
-        from musicapi_nb.client import MusicAPI  # noqa: PLC0415 - most songs have a file
-
-        async with MusicAPI(_ANONYMOUS_KEY, simulated=song.simulated) as client:
-            return await client.download(
-                song, self._library.temporary_path(".audio"), max_bytes=song_audio.MAX_BYTES
-            )
 
 
 def describe(design: BlindDesign, trials: Iterable[Trial]) -> str:

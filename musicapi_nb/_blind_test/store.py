@@ -1,7 +1,5 @@
 """Blind tests in a library: write a design once, write each answer once, read both back."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import datetime as dt
@@ -27,31 +25,15 @@ class TrialSong(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Trial:
-    """One question of a blind test, and its answer if there is one.
-
-    Attributes
-    ----------
-    number
-        Position in the test, from 1.
-    repeat_of
-        Number of the trial that has the same songs in another order, or None.
-    songs
-        In the order of their positions: A, B, ...
-    answer
-        "chosen", "tie", "skipped" (the audio was missing), or None: not answered yet.
-    chosen
-        Position (from 0) of the chosen song, or None.
-    seconds
-        Time from the moment all songs could be played to the answer.
-    """
+    """One question of a blind test, and its answer if there is one."""
 
     test: str
-    number: int
-    repeat_of: int | None
-    songs: tuple[TrialSong, ...]
-    answer: Answer | None = None
-    chosen: int | None = None
-    seconds: float | None = None
+    number: int  # from 1
+    repeat_of: int | None  # number of the trial that has the same songs in another order
+    songs: tuple[TrialSong, ...]  # in the order of their positions: A, B, ...
+    answer: Answer | None = None  # "skipped" if the audio was missing
+    chosen: int | None = None  # position of the chosen song, from 0
+    seconds: float | None = None  # from the moment all songs could be played
     answered_at: dt.datetime | None = None
 
 
@@ -83,10 +65,7 @@ def save_blind_test(
     with _open_appender(library) as append:
         if load_design(library, name) is None:
             append("drawn", data)
-    design = load_design(library, name)
-    if design is None:
-        raise InvalidTransition(f"the blind test {name!r} was not saved")
-    return design
+    return next(design for design in list_designs(library) if design.name == name)
 
 
 def save_answer(  # noqa: PLR0913 - the fields of an answer
@@ -143,8 +122,7 @@ def load_trials(library: Library, test: str | None = None) -> list[Trial]:
     for name, number, repeat_of, shown, answer, chosen, seconds, moment in rows:
         songs = tuple(TrialSong(**song) for song in json.loads(shown))
         answered_at = None if moment is None else dt.datetime.fromtimestamp(moment, dt.UTC)
-        trial = Trial(name, number, repeat_of, songs, answer, chosen, seconds, answered_at)
-        trials.append(trial)
+        trials.append(Trial(name, number, repeat_of, songs, answer, chosen, seconds, answered_at))
     return trials
 
 
@@ -158,12 +136,12 @@ def _check_answer(trial: Trial, answer: Answer, chosen: int | None) -> None:
         raise InvalidArgument(f"position {chosen!r:.40} does not exist (0 to {last})")
 
 
-# --- private parts of the library: nothing else in this package uses them -------------------
-
-
 @contextlib.contextmanager
 def _open_appender(library: Library) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
-    """Open a durable write transaction and yield a function that appends an event to it."""
+    """Open a durable write transaction and yield a function that appends an event to it.
+
+    This function and `_rows` alone use private parts of the library.
+    """
     owner = library._process_lock.id  # noqa: SLF001
     with library._database.write(durable=True) as connection:  # noqa: SLF001
         yield functools.partial(events.append_unbound, connection, owner=owner)

@@ -1,13 +1,11 @@
 """blind_test and its widget BlindTest: anonymous excerpts, one trial at a time."""
 
-from __future__ import annotations
-
-import secrets
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
 import traitlets
 
 from musicapi_nb import markup
@@ -23,13 +21,151 @@ from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets.base import LiveWidget, join_modules
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _FOLDER = Path(__file__).parent
 _WIDGETS = _FOLDER.parent / "widgets"
 _MAX_ANSWER_SECONDS = 86_400.0
-_REQUESTS = frozenset({"load", "answer", "skip"})
+
+
+class BlindTest(LiveWidget):
+    """A blind test that can be resumed at any time; `blind_test` returns it.
+
+    Keys: A, B, ... or 1 to 4 play a song, space plays and pauses, the arrows choose, T chooses
+    "no difference", Enter saves the answer. `mnb.preferences_frame(test)` has the answers,
+    `test.preference()` the estimated preferences. `design` says how it was drawn and matched;
+    `error` is the last error in full, of which the page shows only the type: it may name a song.
+    """
+
+    _esm = join_modules(_WIDGETS / "dom.js", _FOLDER / "results.js", _FOLDER / "blind_test.js")
+    _css = _FOLDER / "blind_test.css"
+    _view = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, library: Library, design: BlindDesign, songs: Mapping[str, Song]) -> None:
+        self.name, self.design = design.name, design
+        self.error: Exception | None = None
+        self._library = library
+        self._cache = ExcerptCache(library, songs)
+        self._lock = threading.RLock()
+        super().__init__(_view=self._view_state())
+        self.on_msg(self._receive)
+
+    @property
+    def excluded(self) -> list[ExcludedSong]:
+        """Songs that had no usable audio when the test was drawn, and why."""
+        return [ExcludedSong(*song) for song in self.design.settings["excluded"]]
+
+    def trials(self) -> list[Trial]:
+        """Return the trials and answers, which reveal the levels."""
+        return store.load_trials(self._library, self.name)
+
+    def preferences_frame(self) -> pd.DataFrame:
+        """Tabulate the answers, which reveal the levels; see `mnb.preferences_frame`."""
+        return preferences_frame(self)
+
+    def preference(self) -> Preference:
+        """Estimate the preferences; see `mnb.preference`."""
+        return preference(self.preferences_frame(), self.design.factor)
+
+    def _view_state(self) -> dict[str, Any]:
+        """Return all that the page shows; it identifies no song until the test has ended."""
+        trials = self.trials()
+        remaining = [trial for trial in trials if trial.answer is None]
+        return {
+            "trial": remaining[0].number if remaining else None,
+            "done": len(trials) - len(remaining),
+            "trials": len(trials),
+            "songs": len(remaining[0].songs) if remaining else 0,
+            "description": describe(self.design, trials),
+            "summary": None if remaining else _summary(self.preference()),
+        }
+
+    def _refresh(self) -> None:
+        state = self._view_state()
+        if state["summary"] is not None and self._view["summary"] is None:
+            self._update_display()  # first, so that a page that shows the end can be saved
+        self._view = state
+
+    def _receive(self, _: Any, message: Any, __: Any) -> None:
+        try:
+            with self._lock:
+                self._handle(message)
+        except Exception as error:  # noqa: BLE001 - the page shows every error
+            self._send_failure(error, message)
+
+    def _send_failure(self, error: Exception, message: Any) -> None:
+        """Send the type of an error only, since its text may name a song."""
+        self.error, name = error, type(error).__name__
+        request = message.get("do") if isinstance(message, dict) else None
+        trial = self._view["trial"]
+        self.send({"do": "failed", "trial": trial, "request": request, "error": name})
+
+    def _handle(self, message: Any) -> None:
+        request = message.get("do") if isinstance(message, dict) else None
+        if request not in {"load", "answer", "skip"}:
+            raise InvalidArgument(f"unknown message of the page: {message!r:.80}")
+        trial = next((trial for trial in self.trials() if trial.answer is None), None)
+        if trial is None or message.get("trial") != trial.number:
+            self._refresh()  # answered on another page or in another kernel
+        elif request == "load":
+            position = message.get("position")
+            if not isinstance(position, int) or not 0 <= position < len(trial.songs):
+                raise InvalidArgument(f"the trial has no song at position {position!r:.40}")
+            self._in_worker(self._send_excerpt, trial, position)
+        elif request == "skip":
+            self._check_unplayable(trial)
+            store.save_answer(self._library, self.name, trial.number, "skipped")
+            self._refresh()
+        else:
+            chosen, seconds = message.get("chosen"), _seconds(message)
+            answer: store.Answer = "tie" if chosen is None else "chosen"
+            store.save_answer(
+                self._library, self.name, trial.number, answer, chosen=chosen, seconds=seconds
+            )
+            self._refresh()
+
+    def _check_unplayable(self, trial: Trial) -> None:
+        for song in trial.songs:
+            try:
+                self._cache.audio(song.song)
+            except MusicAPIError:
+                return
+        raise InvalidArgument("only a trial with missing audio can be skipped")
+
+    def _send_excerpt(self, trial: Trial, position: int) -> None:
+        try:
+            wav = self._cache.excerpt(trial.songs[position].song, self.design)
+            message = {"do": "audio", "trial": trial.number, "position": position}
+            self.send(message, buffers=[wav])
+            if position == len(trial.songs) - 1:  # the listener hears this trial meanwhile
+                self._in_worker(self._preload, trial.number + 1)
+        except Exception as error:  # noqa: BLE001 - the page shows every error
+            self._send_failure(error, {"do": "load"})
+
+    def _preload(self, number: int) -> None:
+        for trial in self.trials():
+            for song in trial.songs if trial.number == number else ():
+                try:
+                    self._cache.excerpt(song.song, self.design)
+                except MusicAPIError as error:
+                    self.error = error  # the page shows it when it loads the song
+
+    def __repr__(self) -> str:
+        state = self._view_state()
+        if state["summary"] is None:
+            return f"<BlindTest: {state['done']} of {state['trials']} answered>"
+        return f"<BlindTest: all {state['trials']} answered; {self.preference()!r}>"
+
+    def _repr_html_(self) -> str:
+        state = self._view_state()
+        if state["summary"] is not None:
+            return self.preference()._repr_html_()
+        done, trials = state["done"], state["trials"]
+        hint = "Run the cell to continue. The levels are revealed after the last trial."
+        return markup.card(
+            "Blind test",
+            markup.progress(done / trials, f"{done} of {trials} answered"),
+            markup.text(state["description"]),
+            markup.notice(hint, "neutral"),
+        )
 
 
 def blind_test(  # noqa: PLR0913 - each argument is an independent setting
@@ -83,172 +219,8 @@ def blind_test(  # noqa: PLR0913 - each argument is an independent setting
     """
     spec = BlindTestSpec(factor, trials, kind, swap_repeats, seconds)
     candidates = find_candidates(source, factor, library)
-    test_name = candidates.name if name is None else name
-    if seed is None and store.load_design(candidates.library, test_name) is None:
-        seed = secrets.randbelow(2**31)
-    design = load_or_create(candidates, spec, test_name, seed)
+    design = load_or_create(candidates, spec, candidates.name if name is None else name, seed)
     return BlindTest(candidates.library, design, candidates.songs)
-
-
-class BlindTest(LiveWidget):
-    """A blind test that can be resumed at any time; `blind_test` returns it.
-
-    Keys: A, B, ... or 1 to 4 play a song, space plays and pauses, the arrows choose, T chooses
-    "no difference", Enter saves the answer. `mnb.preferences_frame(test)` has the answers,
-    `test.preference()` the estimated preferences.
-
-    Attributes
-    ----------
-    design
-        How it was drawn and matched.
-    error
-        The last error, in full; the page shows only its type, since the text may name a song.
-    """
-
-    _esm = join_modules(_WIDGETS / "dom.js", _FOLDER / "results.js", _FOLDER / "blind_test.js")
-    _css = _FOLDER / "blind_test.css"
-    _view = traitlets.Dict().tag(sync=True)
-
-    def __init__(self, library: Library, design: BlindDesign, songs: Mapping[str, Song]) -> None:
-        self.design = design
-        self.error: Exception | None = None
-        self._library = library
-        self._cache = ExcerptCache(library, songs)
-        self._lock = threading.RLock()
-        super().__init__(_view=self._view_state())
-        self.on_msg(self._receive)
-
-    @property
-    def name(self) -> str:
-        """Name of the test in the library."""
-        return self.design.name
-
-    @property
-    def excluded(self) -> list[ExcludedSong]:
-        """Songs that had no usable audio when the test was drawn, and why."""
-        return [ExcludedSong(*song) for song in self.design.settings["excluded"]]
-
-    def trials(self) -> list[Trial]:
-        """Return the trials and answers, which reveal the levels."""
-        return store.load_trials(self._library, self.name)
-
-    def preferences_frame(self) -> pd.DataFrame:
-        """Tabulate the answers, which reveal the levels; see `mnb.preferences_frame`."""
-        return preferences_frame(self)
-
-    def preference(self) -> Preference:
-        """Estimate the preferences; see `mnb.preference`."""
-        return preference(self.preferences_frame(), self.design.factor)
-
-    # --- state of the page -----------------------------------------------------------------
-
-    def _view_state(self) -> dict[str, Any]:
-        """Return all that the page shows; it identifies no song until the test has ended."""
-        trials = self.trials()
-        remaining = [trial for trial in trials if trial.answer is None]
-        return {
-            "trial": remaining[0].number if remaining else None,
-            "done": len(trials) - len(remaining),
-            "trials": len(trials),
-            "songs": len(remaining[0].songs) if remaining else 0,
-            "description": describe(self.design, trials),
-            "summary": None if remaining else _summary(self.preference()),
-        }
-
-    def _refresh(self) -> None:
-        state = self._view_state()
-        if state["summary"] is not None and self._view["summary"] is None:
-            self._update_display()  # first, so that a page that shows the end can be saved
-        self._view = state
-
-    # --- messages of the page --------------------------------------------------------------
-
-    def _receive(self, _: Any, message: Any, __: Any) -> None:
-        try:
-            with self._lock:
-                self._handle(message)
-        except Exception as error:  # noqa: BLE001 - the page shows every error
-            self._send_failure(error, message)
-
-    def _send_failure(self, error: Exception, message: Any) -> None:
-        """Send the type of an error only, since its text may name a song."""
-        self.error, name = error, type(error).__name__
-        request = message.get("do") if isinstance(message, dict) else None
-        trial = self._view["trial"]
-        self.send({"do": "failed", "trial": trial, "request": request, "error": name})
-
-    def _handle(self, message: Any) -> None:
-        request = message.get("do") if isinstance(message, dict) else None
-        if request not in _REQUESTS:
-            raise InvalidArgument(f"unknown message of the page: {message!r:.80}")
-        trial = next((trial for trial in self.trials() if trial.answer is None), None)
-        if trial is None or message.get("trial") != trial.number:
-            self._refresh()  # answered on another page or in another kernel
-        elif request == "load":
-            position = message.get("position")
-            if not isinstance(position, int) or not 0 <= position < len(trial.songs):
-                raise InvalidArgument(f"the trial has no song at position {position!r:.40}")
-            self._in_worker(self._send_excerpt, trial, position)
-        elif request == "skip":
-            self._check_unplayable(trial)
-            store.save_answer(self._library, self.name, trial.number, "skipped")
-            self._refresh()
-        else:
-            chosen, seconds = message.get("chosen"), _seconds(message)
-            answer: store.Answer = "tie" if chosen is None else "chosen"
-            store.save_answer(
-                self._library, self.name, trial.number, answer, chosen=chosen, seconds=seconds
-            )
-            self._refresh()
-
-    def _check_unplayable(self, trial: Trial) -> None:
-        for song in trial.songs:
-            try:
-                self._cache.audio(song.song)
-            except MusicAPIError:
-                return
-        raise InvalidArgument("only a trial with missing audio can be skipped")
-
-    # --- audio -----------------------------------------------------------------------------
-
-    def _send_excerpt(self, trial: Trial, position: int) -> None:
-        try:
-            wav = self._cache.excerpt(trial.songs[position].song, self.design)
-            message = {"do": "audio", "trial": trial.number, "position": position}
-            self.send(message, buffers=[wav])
-            if position == len(trial.songs) - 1:  # the listener hears this trial meanwhile
-                self._in_worker(self._preload, trial.number + 1)
-        except Exception as error:  # noqa: BLE001 - the page shows every error
-            self._send_failure(error, {"do": "load"})
-
-    def _preload(self, number: int) -> None:
-        for trial in self.trials():
-            for song in trial.songs if trial.number == number else ():
-                try:
-                    self._cache.excerpt(song.song, self.design)
-                except MusicAPIError as error:
-                    self.error = error  # the page shows it when it loads the song
-
-    # --- static output ---------------------------------------------------------------------
-
-    def __repr__(self) -> str:
-        state = self._view_state()
-        if state["summary"] is None:
-            return f"<BlindTest: {state['done']} of {state['trials']} answered>"
-        return f"<BlindTest: all {state['trials']} answered; {self.preference()!r}>"
-
-    def _repr_html_(self) -> str:
-        state = self._view_state()
-        if state["summary"] is not None:
-            return self.preference()._repr_html_()
-        done, trials = state["done"], state["trials"]
-        hint = "Run the cell to continue. The levels are revealed after the last trial."
-        return markup.card(
-            "Blind test",
-            markup.progress(done / trials, f"{done} of {trials} answered"),
-            markup.text(state["description"]),
-            markup.notice(hint, "neutral"),
-        )
 
 
 def _seconds(message: Mapping[str, Any]) -> float | None:

@@ -34,8 +34,9 @@ def notify(progress: ProgressCallback | None, task: Task) -> None:
 def timeout_message(task: Task, deadline: float) -> str:
     ready = sum(song.finished for song in task.songs)
     share = f", {ready} of {task.expected} songs ready" if task.expected else ""
+    issues = f"; not understood: {task.issues[0].message}" if task.issues else ""
     name = task_name(task) if task.poll_by_repost else f"task {task.id}"
-    return f"{name} is not finished after {deadline:g} s ({task.state}{share})"
+    return f"{name} is not finished after {deadline:g} s ({task.state}{share}{issues})"
 
 
 def log_orphaned_request(

@@ -54,7 +54,7 @@ def parse_base_url(url: str) -> str:
     text = url.strip() if isinstance(url, str) else ""
     with contextlib.suppress(ValueError):
         parts = yarl.URL(text)
-        secure = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.host))
+        secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.host))
         plain = text.isprintable() and not (parts.user or parts.password or parts.query_string)
         if parts.host and secure and plain and " " not in text:
             return str(parts.with_fragment(None)).rstrip("/").removesuffix("/api/v1").rstrip("/")
@@ -74,7 +74,7 @@ def parse_number(name: str, value: float, *, zero: bool = False) -> float:
     return float(value)
 
 
-def _is_loopback(host: str | None) -> bool:
+def is_loopback(host: str | None) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
     except ValueError:

@@ -115,8 +115,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     """Base class of all operations; each subclass declares one.
 
     All fields are optional at construction, so that `problems` can list everything missing at
-    once. A field that is None is not sent. Fields unknown to this version can be passed as
-    `extra={"name": value}`.
+    once. A field that is None is not sent, unless its `Field` has a default. Fields unknown to this
+    version can be passed as `extra={"name": value}`.
     """
 
     engine: ClassVar[str]

@@ -1,22 +1,22 @@
 """export(): write a library's songs to a folder or a ZIP, for other programs."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime as dt
 import hashlib
+import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb.errors import ExportFailed, InvalidArgument, MusicAPIError, Untaggable
-from musicapi_nb.exports import audio_tags, playlist, provenance, zip_archive
+from musicapi_nb.exports import audio_tags, playlist, provenance
 from musicapi_nb.exports._lrc import lrc
-from musicapi_nb.exports.folder import MANIFEST, PLAYLIST, STAGE, TABLES, Folder, sha256, sweep
+from musicapi_nb.exports.folder import MANIFEST, PLAYLIST, TABLES, Folder, sha256, staging_folder
 from musicapi_nb.exports.result import ExportedSong, ExportResult, Outcome
 from musicapi_nb.exports.selection import LibraryIndex, Selection, requested_fields, select_songs
 from musicapi_nb.library import Library
@@ -24,6 +24,7 @@ from musicapi_nb.tasks import Song, Task
 
 _IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp"}
 _TITLE_LENGTH = 80
+_COMPRESSED = frozenset({".mp3", ".m4a", ".flac", ".ogg", ".parquet"})
 
 
 def export(
@@ -42,7 +43,7 @@ def export(
     A second export into the same folder skips intact files and replaces changed, damaged and
     missing ones; a ZIP is rewritten as a whole. Files that are not from an export are never
     replaced, and the library is not changed. Each file, and each ZIP, appears complete or not at
-    all.
+    all. A song whose audio is missing or damaged does not stop the others.
 
     Parameters
     ----------
@@ -54,12 +55,6 @@ def export(
     library
         The library that has the files, if `songs` does not come with one.
 
-    Returns
-    -------
-    ExportResult
-        The files written, skipped and replaced, and the failures: a song whose audio is missing
-        or damaged does not stop the others.
-
     Raises
     ------
     InvalidArgument
@@ -69,41 +64,56 @@ def export(
     """
     selection = select_songs(songs, library)
     target = Path(path).expanduser().absolute()
-    if target.resolve().is_relative_to(selection.library.path.resolve()):
+    if target.resolve().is_relative_to(selection.index.library.path.resolve()):
         raise InvalidArgument(f"{target} is inside the library; choose a folder next to it")
-    with _write_errors(target):
-        if target.suffix.lower() == ".zip":
-            return _to_zip(target, selection)
-        if target.exists() and not target.is_dir():
-            raise InvalidArgument(f"{target} is a file; give a folder, or a name ending in .zip")
-        return _to_folder(target, selection)
-
-
-@contextlib.contextmanager
-def _write_errors(target: Path) -> Iterator[None]:
+    is_zip = target.suffix.lower() == ".zip"
+    if target.exists() and not target.is_dir() and not is_zip:
+        raise InvalidArgument(f"{target} is a file; give a folder, or a name ending in .zip")
     try:
-        yield
+        return _to_zip(target, selection) if is_zip else _to_folder(target, selection)
     except OSError as error:
         path = error.filename or target
         raise ExportFailed(f"cannot write {path} ({error.strerror or error})") from error
 
 
 def _to_zip(target: Path, selection: Selection) -> ExportResult:
-    zip_archive.check_replaceable(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    sweep(target.parent)
-    with tempfile.TemporaryDirectory(prefix=STAGE, dir=target.parent) as stage:
-        folder, packed = Path(stage) / "songs", Path(stage) / "zip"
+    _check_replaceable(target)
+    with staging_folder(target.parent) as stage:
+        folder, packed = stage / "songs", stage / "zip"
         result = _to_folder(folder, selection)
         song_files = (name for song in result.songs for name in song.files)
-        zip_archive.pack(folder, [*song_files, *result.shared_files], packed)
+        _pack(folder, [*song_files, *result.shared_files], packed)
         packed.replace(target)
     size = target.stat().st_size
     return ExportResult(target, result.songs, result.shared_files, size, result.notes)
 
 
+def _check_replaceable(path: Path) -> None:
+    """Raise InvalidArgument if a path holds anything but a ZIP of an earlier export."""
+    if not path.exists():
+        return
+    manifest = None
+    # Besides BadZipFile, a damaged ZIP raises errors of zlib, KeyError, EOFError and others.
+    with contextlib.suppress(Exception), zipfile.ZipFile(path) as packed:
+        manifest = json.loads(packed.read(MANIFEST))
+    if not isinstance(manifest, dict) or manifest.get("format") != provenance.FORMAT:
+        message = "exists and is not an export of this package; use another name"
+        raise InvalidArgument(f"{path} {message}")
+
+
+def _pack(folder: Path, names: Iterable[str], path: Path) -> None:
+    with zipfile.ZipFile(path, "w", strict_timestamps=False) as packed:
+        for name in names:
+            is_compressed = Path(name).suffix in _COMPRESSED
+            method = zipfile.ZIP_STORED if is_compressed else zipfile.ZIP_DEFLATED
+            packed.write(folder / name, name, method)
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
 def _to_folder(target: Path, selection: Selection) -> ExportResult:
-    with contextlib.closing(Folder(target)) as folder:
+    with staging_folder(target) as stage:
+        folder = Folder(target, stage)
         writer = _SongWriter(folder, selection.index)
         songs = [writer.write(key, *pair) for key, pair in selection.songs.items()]
         shared_files = _write_shared(folder, selection, songs, writer.notes)
@@ -171,11 +181,11 @@ class _SongWriter:
             "files": {path.name: sha256(path) for path in (audio, *texts)},
             "source": {"audio_sha256": source.stem},
             "fingerprint": fingerprint,
-            "package": provenance.package(),
+            "package": {"name": "musicapi_nb", "version": version("musicapi_nb")},
             "exported_at": dt.datetime.now(dt.UTC),
         }
         record_file.write_text(provenance.to_json(record), encoding="utf-8", newline="\n")
-        outcome: Outcome = "replaced" if self._folder.record(key) else "written"
+        outcome: Outcome = "replaced" if key in self._folder.records else "written"
         # The record first: it shows which song the other files belong to.
         self._folder.commit([record_file, audio, *texts])
         return ExportedSong(title, outcome, names)

@@ -1,7 +1,5 @@
 """lrc(): aligned lyrics as LRC text with a time for each line and word. No I/O."""
 
-from __future__ import annotations
-
 import difflib
 import itertools
 import re

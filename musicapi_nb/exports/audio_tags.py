@@ -1,7 +1,5 @@
 """Writes tags into audio files with mutagen: ID3 (MP3, WAV), MP4 atoms, FLAC and Ogg comments."""
 
-from __future__ import annotations
-
 import base64
 import datetime as dt
 import re
@@ -38,7 +36,6 @@ class Tags(NamedTuple):
 
 
 def tags_of(song: Song, model: str | None) -> Tags:
-    """Return the tags of a song."""
     date = f"{song.created_at.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%S}" if song.created_at else ""
     ids = {"SONG_ID": song.id, "TASK_ID": song.task_id, "ENGINE": song.engine, "MODEL": model}
     return Tags(

@@ -1,7 +1,5 @@
 """File names that every file system accepts, made from song titles."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Collection

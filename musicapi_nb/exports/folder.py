@@ -1,7 +1,5 @@
 """A folder of exported songs: file names, integrity checks and atomic writes."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json
@@ -9,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from musicapi_nb.exports import filenames, provenance
 MANIFEST = "export.json"
 PLAYLIST = "songs.m3u8"
 TABLES = "tables"
-STAGE = ".musicapi-export-"
+_STAGE = ".musicapi-export-"
 _ABANDONED_SECONDS = 3600.0  # age at which a staging folder belongs to a dead process
 _MAX_RECORD_BYTES = 10_000_000
 
@@ -31,22 +29,17 @@ class Folder:
     are not from an export: they are never replaced.
     """
 
-    def __init__(self, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
+    def __init__(self, path: Path, stage: Path) -> None:
         self.path = path
-        sweep(path)
-        self.stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=path))
+        self.stage = stage
         manifest = _read_json(path / MANIFEST)
         self.files = _texts(manifest.get("files"))
         stems = _texts(manifest.get("songs"))
         self.stems = {key: stem for key, stem in stems.items() if _is_plain(stem)}
-        self._records = self._read_records()
+        self.records = self._read_records()  # of songs in the folder, by song key
         present = [*path.iterdir(), *map(Path, (MANIFEST, PLAYLIST, TABLES))]
         names = [*(entry.stem for entry in present), *self.stems.values()]
         self._used_stems = set(map(filenames.fold, names))
-
-    def close(self) -> None:
-        shutil.rmtree(self.stage, ignore_errors=True)
 
     def _read_records(self) -> dict[str, dict[str, Any]]:
         records: dict[str, dict[str, Any]] = {}
@@ -67,15 +60,12 @@ class Folder:
             self._used_stems.add(filenames.fold(self.stems[key]))
         return self.stems[key]
 
-    def record(self, key: str) -> Mapping[str, Any]:
-        return self._records.get(key, {})
-
     def is_intact(self, key: str, fingerprint: str) -> bool:
         """Return whether a song's files are unchanged and made from the same inputs.
 
         The hashes in its record are added to `files`, and so to the next manifest.
         """
-        record, record_name = self.record(key), f"{self.stems[key]}.json"
+        record, record_name = self.records.get(key, {}), f"{self.stems[key]}.json"
         hashes = _texts(record.get("files"))
         if record.get("fingerprint") != fingerprint or not hashes:
             return False
@@ -118,12 +108,16 @@ class Folder:
         return foreign
 
 
-def sweep(folder: Path) -> None:
-    """Delete the staging folders of killed processes."""
-    for stage in folder.glob(f"{STAGE}*"):
+@contextlib.contextmanager
+def staging_folder(folder: Path) -> Iterator[Path]:
+    """Make a temporary folder in `folder`, and delete those of killed processes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stage in folder.glob(f"{_STAGE}*"):
         with contextlib.suppress(OSError):
             if time.time() - stage.stat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(stage, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_STAGE, dir=folder, ignore_cleanup_errors=True) as path:
+        yield Path(path)
 
 
 def sha256(path: Path) -> str | None:

@@ -1,7 +1,5 @@
 """The playlist of an export, and its tables as CSV and Parquet."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -52,7 +50,7 @@ def make_tables(
     keys = [(task if isinstance(task, str) else None, position) for task, position in positions]
     files = pd.Series([names.get(key) for key in keys], index=songs.index, dtype="str")
     tables["songs"] = songs.assign(file=files)
-    ratings = frames.ratings_frame(selection.library)
+    ratings = frames.ratings_frame(selection.index.library)
     exported = {(task.id, song.position) for task in selection.tasks for song in task.songs}
     rated = zip(ratings["task_id"], ratings["song_position"], strict=True)
     ratings = ratings[[key in exported for key in rated]].reset_index(drop=True)

@@ -1,11 +1,7 @@
 """The provenance record of a song: its request, reply, purchase and files."""
 
-from __future__ import annotations
-
 import datetime as dt
-import functools
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -84,12 +80,6 @@ def without_secrets(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [without_secrets(item) for item in value]
     return value
-
-
-@functools.cache
-def package() -> dict[str, str]:
-    """Return the name and version of this package."""
-    return {"name": "musicapi_nb", "version": importlib.metadata.version("musicapi_nb")}
 
 
 def fingerprint(*inputs: Any) -> str:

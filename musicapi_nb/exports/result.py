@@ -1,7 +1,5 @@
 """The result of an export, and its card."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -85,10 +83,10 @@ class ExportResult:
         return [*text, f"tables: {names} ({_suffixes(tables)})"] if tables else text
 
     def _repr_html_(self) -> str:
-        badges = []
-        for outcome, count in self.counts.items():
-            label, tone = _LABELS[outcome]
-            badges.append(markup.badge(f"{count:,} {label}", tone))
+        badges = [
+            markup.badge(f"{count:,} {_LABELS[outcome][0]}", _LABELS[outcome][1])
+            for outcome, count in self.counts.items()
+        ]
         body: list[str] = []
         if problems := self._problems():
             body.append(markup.table(("song or file", "problem"), problems, limit=_MAX_ROWS))

@@ -1,7 +1,5 @@
 """The songs to export, and the library's data about each of them."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,53 +11,6 @@ from musicapi_nb.library.media_files import song_key
 from musicapi_nb.tasks import Song, Task
 from musicapi_nb.widgets.song_audio import no_audio_reason
 from musicapi_nb.widgets.songs_of import SongItem, songs_of
-
-_ALIGNED_LYRICS = "aligned_lyrics"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Selection:
-    """The songs to export, with their tasks by song key, and what the library stores about them.
-
-    `skipped` has title and reason of songs that cannot be exported; `experiment` is the source
-    of the songs if that was one.
-    """
-
-    songs: Mapping[str, tuple[Song, Task]]
-    skipped: Sequence[tuple[str, str]]
-    index: LibraryIndex
-    experiment: Experiment | None = None
-
-    @property
-    def library(self) -> Library:
-        return self.index.library
-
-    @property
-    def tasks(self) -> list[Task]:
-        """Each task once, in the order of its first song."""
-        return list({id(task): task for _, task in self.songs.values()}.values())
-
-
-def select_songs(source: Any, library: Library | None) -> Selection:
-    """Return the finished songs of a source; InvalidArgument if it has no songs or library."""
-    collection = songs_of(source, library)
-    if collection.library is None:
-        raise InvalidArgument("audio files come from a library: give library=api.library")
-    entries = collection.library.entries()
-    index = LibraryIndex(
-        collection.library,
-        {(entry.task_id, entry.simulated): entry for entry in entries if entry.task_id},
-        dict(_alignments(collection.library, entries)),
-    )
-    songs: dict[str, tuple[Song, Task]] = {}
-    skipped = []
-    for item in collection.items:
-        if item.song.state == "succeeded" and item.song.engine != "lyrics":
-            songs.setdefault(song_key(item.song), (item.song, index.task(item)))
-        elif not collection.refreshable:  # a library or experiment means: its finished songs
-            reason = no_audio_reason(item.song) or f"The song is {item.song.state}."
-            skipped.append((item.title, reason))
-    return Selection(songs, skipped, index, collection.experiment)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,11 +45,52 @@ class LibraryIndex:
         return self.tasks[entry.id]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Selection:
+    """The songs to export, with their tasks by song key, and what the library stores about them.
+
+    `skipped` has title and reason of songs that cannot be exported; `experiment` is the source
+    of the songs if that was one.
+    """
+
+    songs: Mapping[str, tuple[Song, Task]]
+    skipped: Sequence[tuple[str, str]]
+    index: LibraryIndex
+    experiment: Experiment | None = None
+
+    @property
+    def tasks(self) -> list[Task]:
+        """Each task once, in the order of its first song."""
+        return list({id(task): task for _, task in self.songs.values()}.values())
+
+
+def select_songs(source: Any, library: Library | None) -> Selection:
+    """Return the finished songs of a source; InvalidArgument if it has no songs or library."""
+    collection = songs_of(source, library)
+    if collection.library is None:
+        raise InvalidArgument("audio files come from a library: give library=api.library")
+    entries = collection.library.entries()
+    index = LibraryIndex(
+        collection.library,
+        {(entry.task_id, entry.simulated): entry for entry in entries if entry.task_id},
+        dict(_alignments(collection.library, entries)),
+    )
+    songs: dict[str, tuple[Song, Task]] = {}
+    skipped = []
+    for item in collection.items:
+        if item.song.state == "succeeded" and item.song.engine != "lyrics":
+            songs.setdefault(song_key(item.song), (item.song, index.task(item)))
+        elif not collection.refreshable:  # a library or experiment means: its finished songs
+            reason = no_audio_reason(item.song) or f"The song is {item.song.state}."
+            skipped.append((item.title, reason))
+    return Selection(songs, skipped, index, collection.experiment)
+
+
 def _alignments(
     library: Library, entries: Iterable[Entry]
 ) -> Iterable[tuple[tuple[str, bool], list[Any]]]:
     for entry in entries:
-        if entry.operation != _ALIGNED_LYRICS or entry.state != "done":
+        if entry.operation != "aligned_lyrics" or entry.state != "done":
             continue
         clip = requested_fields(library, entry).get("clip_id")
         alignment = library.task(entry.id).answer.get("alignment")

@@ -91,7 +91,7 @@ class _StudioSong(
     state_word: ClassVar[None] = None
 
     def __post_init__(self) -> None:
-        if not self.finished:
+        if not self.finished or not nonblank(self.audio_url):
             raise UntypedReply
         self.created_at = _moment(self.created_at)
         self.duration = self.duration or None  # 0 states no duration
@@ -158,6 +158,8 @@ class _SonicSong(
     replacements: ClassVar[tuple[()]] = ()
 
     def __post_init__(self) -> None:
+        if not nonblank(self.audio_url):
+            raise UntypedReply
         self.created_at = _moment(self.created_at)
         seconds = as_number(self.duration) if self.duration else 0.0
         if seconds is None or seconds < 0:
@@ -231,7 +233,8 @@ _sonic_extra, _SONIC_FIELDS = _extra_getter(_SonicSong)
 _PARSED_FIELDS = (
     "audio_url clip_id created_at duration error error_detail error_message error_type extended "
     "fail_reason finished full genre gpt_description_prompt id image_path image_url lyrics mood mv "
-    "prompt replaced_tags song_path sound state status tags timestamp title video_path video_url"
+    "prompt replaced replaced_tags song_path sound state status tags timestamp title video_path "
+    "video_url wav_url"
 )
 
 

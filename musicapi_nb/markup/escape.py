@@ -51,6 +51,7 @@ def render(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} has no HTML representation")
 
 
+_LINE_ENDS: Final = re.compile("\r\n|[\r\u2028\u2029]")
 _REORDERS: Final = re.compile("[\u202a-\u202e\u2066-\u206f\ufff9-\ufffb]")
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
@@ -85,8 +86,7 @@ def _limit_accents(value: str) -> str:
 
 def _sanitize(value: str) -> str:
     """Remove direction overrides, and replace control characters by U+FFFD."""
-    value = value.replace("\r\n", "\n").replace("\r", "\n")
-    value = value.replace("\u2028", "\n").replace("\u2029", "\n")
+    value = _LINE_ENDS.sub("\n", value)
     value = _UNPRINTABLE.sub("\ufffd", _REORDERS.sub("", value))
     return value if value.isascii() else _limit_accents(_INVISIBLE_RUN.sub(r"\1", value))
 

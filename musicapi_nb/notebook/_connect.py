@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -12,12 +14,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import aiohttp
+
 from musicapi_nb.client import BASE_URL, MusicAPI
+from musicapi_nb.client.transport import parse_base_url
 from musicapi_nb.client.webhook_fields import webhook_target
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import InvalidRequest, Problem
+from musicapi_nb.errors import InvalidRequest, Problem, UnexpectedReply, Unreachable
 from musicapi_nb.notebook.event_loop import BackgroundLoop
-from musicapi_nb.notebook.remote_simulator import probe_simulator
 from musicapi_nb.notebook.session import KEY_VARIABLE, Session, open_sessions
 from musicapi_nb.webhook_signing import SECRET_VARIABLE
 
@@ -181,13 +185,21 @@ def _start(
     target: _Target, options: _Options, library: Library | None, background: BackgroundLoop
 ) -> Session:
     simulator, base_url, speed = None, target.base_url, 1.0
-    budgets = _spend_limit(library, options.spend_limit)
+    budgets: tuple[str, ...] = ()
+    if library is not None and options.spend_limit is not None:
+        budgets = (f"spend limit {uuid.uuid4().hex[:8]}",)  # of this session alone
+        library.set_budget(budgets[0], options.spend_limit)
     if base_url is None:
-        simulator = target.simulator or _new_simulator(library)
+        from musicapi_nb.simulator import ReplyOptions, Simulator  # noqa: PLC0415 - loads numpy
+
+        # The seed determines task ids, which must differ between the kernels that share a library.
+        seed = secrets.randbelow(2**31) if library else 0
+        reply_options = ReplyOptions(webhook_hosts="loopback")
+        simulator = target.simulator or Simulator(seed=seed, reply_options=reply_options)
         background.submit(simulator.start()).result()
         base_url, speed = simulator.url, simulator.speed
     elif target.key is None:
-        base_url, speed = background.submit(probe_simulator(base_url)).result()
+        base_url, speed = background.submit(_probe_simulator(base_url)).result()
     client = MusicAPI(
         _SIMULATOR_KEY if target.key is None else target.key,
         base_url=base_url,
@@ -201,21 +213,28 @@ def _start(
     return Session(client, background, simulator, library)
 
 
-def _spend_limit(library: Library | None, limit: int | None) -> tuple[str, ...]:
-    """Create a budget for this session alone, and return its name."""
-    if library is None or limit is None:
-        return ()
-    name = f"spend limit {uuid.uuid4().hex[:8]}"
-    library.set_budget(name, limit)
-    return (name,)
+async def _probe_simulator(address: str) -> tuple[str, float]:
+    """Return the base URL and clock speed of the simulator at an address.
 
-
-def _new_simulator(library: Library | None) -> Simulator:
-    from musicapi_nb.simulator import ReplyOptions, Simulator  # noqa: PLC0415 - loads numpy
-
-    # The seed determines task ids, which must differ between the kernels that share a library.
-    seed = secrets.randbelow(2**31) if library else 0
-    return Simulator(seed=seed, reply_options=ReplyOptions(webhook_hosts="loopback"))
+    Unreachable if nothing answers, UnexpectedReply if something other than a simulator does.
+    """
+    base, reply = parse_base_url(address), None
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10.0)) as session,
+            session.get(f"{base}/", allow_redirects=False) as response,
+        ):
+            with contextlib.suppress(ValueError, asyncio.IncompleteReadError):
+                reply = await response.json(content_type=None)
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise Unreachable(
+            f"no simulator answers at {base} ({type(error).__name__}); start one with "
+            "python -m musicapi_nb.simulator, which prints its address"
+        ) from error
+    speed = reply.get("speed") if isinstance(reply, dict) and "simulator" in reply else None
+    if isinstance(speed, bool) or not isinstance(speed, int | float) or not speed > 0:
+        raise UnexpectedReply(f"the server at {base} is not a musicapi_nb simulator", body=reply)
+    return base, float(speed)
 
 
 def current_session() -> Session:

@@ -1,7 +1,5 @@
 """An asyncio event loop in a daemon thread, which keeps running while a cell blocks."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import threading

@@ -1,11 +1,8 @@
 """ExperimentRun: an experiment on the background loop, with its dry run, jobs and tables."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING
 
 from musicapi_nb import markup
 from musicapi_nb.errors import MusicAPIError
@@ -14,10 +11,6 @@ from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.plan import DryRun
 from musicapi_nb.widgets.monitor import Action, BarState, experiment_bar_state
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 _START_HELP = "Buy the remaining songs within the budget, and wait for them."
 _PAUSE_HELP = "Stop buying; keep waiting for songs already bought."
@@ -54,9 +47,14 @@ class ExperimentRun:
     """
 
     def __init__(self, background: BackgroundLoop, experiment: Experiment, dry_run: DryRun) -> None:
+        self.title = f"experiment {experiment.name}"
         self.experiment = experiment
         self.dry_run = dry_run
         self.job: ExperimentJob | None = None
+        # The tables of the experiment.
+        self.frame, self.songs, self.tags = experiment.frame, experiment.songs, experiment.tags
+        self.replaced_tags, self.durations = experiment.replaced_tags, experiment.durations
+        self.failures = experiment.failures
         self._background = background
         self._callbacks: list[Callable[[], None]] = []
         self._lock = threading.Lock()
@@ -64,8 +62,7 @@ class ExperimentRun:
     def start(self) -> ExperimentJob:
         """Start it, or return the job that is already running.
 
-        If it cannot be run, a MusicAPIError says so at once (see `Experiment.check`) and nothing is
-        sent.
+        MusicAPIError at once if it cannot be run (see `Experiment.check`); nothing is sent.
         """
         with self._lock:  # a click may arrive on another thread than a cell
             if self.job is None or self.job.done():
@@ -105,12 +102,6 @@ class ExperimentRun:
             raise MusicAPIError(f"{self.experiment.name!r} is not started; call start()")
         return self.job.result(timeout)
 
-    # --- for a monitor: see `widgets.monitor.Watchable` ------------------------------------
-
-    @property
-    def title(self) -> str:
-        return f"experiment {self.experiment.name}"
-
     def watch(self, callback: Callable[[], None]) -> None:
         """Call `callback` on the background thread after every change, in all runs."""
         self._callbacks.append(callback)
@@ -136,35 +127,9 @@ class ExperimentRun:
     def bar_state(self) -> BarState:
         return experiment_bar_state(self.progress)
 
-    # --- progress and tables ---------------------------------------------------------------
-
     @property
     def progress(self) -> Progress:
         return self.experiment.progress
-
-    def frame(self) -> pd.DataFrame:
-        """Return one row per cell with its state: see `Experiment.frame`."""
-        return self.experiment.frame()
-
-    def songs(self) -> pd.DataFrame:
-        """Return songs with their factors: see `Experiment.songs`."""
-        return self.experiment.songs()
-
-    def tags(self) -> pd.DataFrame:
-        """Return tags with their factors: see `Experiment.tags`."""
-        return self.experiment.tags()
-
-    def replaced_tags(self) -> pd.DataFrame:
-        """Return replaced tags with their factors: see `Experiment.replaced_tags`."""
-        return self.experiment.replaced_tags()
-
-    def durations(self) -> pd.DataFrame:
-        """Return durations with their factors: see `Experiment.durations`."""
-        return self.experiment.durations()
-
-    def failures(self) -> pd.DataFrame:
-        """Return the cells without songs: see `Experiment.failures`."""
-        return self.experiment.failures()
 
     def __repr__(self) -> str:
         return repr(self.experiment)

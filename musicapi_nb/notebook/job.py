@@ -1,7 +1,5 @@
 """Job: work on the background loop that can be awaited, waited for, or displayed."""
 
-from __future__ import annotations
-
 import asyncio
 import concurrent.futures
 import dataclasses
@@ -10,7 +8,7 @@ import textwrap
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from musicapi_nb import markup
 from musicapi_nb.client import MusicAPI
@@ -32,18 +30,14 @@ class Job(Generic[_Result]):
     """Work under way: `await job`, call `job.result()`, or display it in a cell.
 
     Its display shows the progress, then the result or the error. Interrupting a cell that waits
-    for it does not end it; `cancel` does.
-
-    Attributes
-    ----------
-    task
-        The latest state of the task; None until the service has accepted the request.
+    for it does not end it; `cancel` does. `task` is the latest state of the task, None until the
+    service has accepted the request.
     """
 
     def __init__(
         self,
         background: BackgroundLoop,
-        work: Callable[[Job[_Result]], Coroutine[Any, Any, _Result]],
+        work: Callable[[Self], Coroutine[Any, Any, _Result]],
         *,
         title: str,
         request: Request | None = None,
@@ -75,8 +69,6 @@ class Job(Generic[_Result]):
 
     def _is_playable(self) -> bool:
         return self.task is not None and any(song.finished for song in self.task.songs)
-
-    # --- waiting ---------------------------------------------------------------------------
 
     def __await__(self) -> Generator[Any, None, _Result]:
         # Shielded: an interrupted cell stops waiting, but the work continues.
@@ -119,8 +111,6 @@ class Job(Generic[_Result]):
         `task` is set when the service accepts it.
         """
         return self._future.cancel()
-
-    # --- text and HTML ---------------------------------------------------------------------
 
     @property
     def seconds(self) -> float:
@@ -201,10 +191,7 @@ class Job(Generic[_Result]):
         facts, badges = markup.facts(_summary(self.request), cost), [markup.badge(label, tone)]
         return markup.card(self.title, *body, *advice, facts=facts, badges=badges)
 
-    # --- live display ----------------------------------------------------------------------
-
     def _ipython_display_(self) -> None:
-        """Display it with a display id, so that the output is updated in place and saved."""
         from IPython import get_ipython  # noqa: PLC0415 - only notebooks have IPython
         from IPython.display import display  # noqa: PLC0415 - as above
 
@@ -225,12 +212,10 @@ class Job(Generic[_Result]):
         self._start_refreshing()
 
     def actions(self) -> tuple[Action, ...]:
-        """Return the buttons of a monitor."""
         help_text = "Stop waiting; a task already paid for keeps running on the service."
         return (Action("Stop waiting", help_text, self.cancel, not self.done()),)
 
     def bar_state(self) -> BarState:
-        """Return the number of finished songs, for a progress bar."""
         songs = self.task.songs if self.task else ()
         expected = (self.task.expected if self.task else None) or max(len(songs), 1)
         text = self._elapsed_text() if self.task else self._state_text()

@@ -1,7 +1,5 @@
 """The IPython magics %%song, which buys a song, and %songs, which shows the latest ones."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -10,11 +8,9 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.notebook._connect import current_session
 from musicapi_nb.notebook.job import Job
-from musicapi_nb.notebook.song_list import SongList
+from musicapi_nb.notebook.session import SongList
 from musicapi_nb.notebook.song_magic_parser import help_text, parse_song_cell, wants_help
 from musicapi_nb.tasks import Task
-
-_DEFAULT_COUNT = 12
 
 
 @magics_class
@@ -40,7 +36,8 @@ class MusicMagics(Magics):
         if text and not (text.isascii() and text.isdigit()):
             raise UsageError(f"%songs takes a number of songs, not {text!r}")
         try:
-            return current_session().songs(int(text or _DEFAULT_COUNT))
+            session = current_session()
+            return session.songs(int(text)) if text else session.songs()
         except MusicAPIError as error:
             raise UsageError(str(error)) from None
 

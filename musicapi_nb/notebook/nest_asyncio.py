@@ -1,7 +1,5 @@
 """Opt-in support for calling asyncio.run inside a notebook cell."""
 
-from __future__ import annotations
-
 import asyncio
 import importlib
 import importlib.metadata

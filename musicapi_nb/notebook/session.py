@@ -16,7 +16,6 @@ from musicapi_nb.errors import ClientClosed, InvalidRequest, MusicAPIError, Prob
 from musicapi_nb.ledger_types import Media
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
-from musicapi_nb.notebook.song_list import SongList
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
@@ -34,12 +33,29 @@ open_sessions: dict[str, Session] = {}
 """Open sessions by a digest of connect()'s arguments; the one connected last is the last."""
 
 
+class SongList(tuple[Song, ...]):
+    """Songs, displayed as cards in a notebook and as one line each in a terminal."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self)) or "<no songs yet>"
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return markup.notice("No songs yet; api.run(request) creates some.")
+        return markup.cards(markup.Html(song._repr_html_()) for song in self)
+
+
 class Session:
     """A connection to MusicAPI for a notebook; created by `connect`.
 
     Methods that talk to the service return a `Job` at once: `await` it, call its `.result()`, or
-    display it. `library` records purchases, or is None; `simulator` is the embedded simulator,
-    None for the service and for a standalone simulator.
+    display it.
+
+    `simulated` says whether songs come from a simulator and cost nothing. Another kernel can
+    connect to a simulator by its `base_url`. `library` records purchases, or is None; `simulator`
+    is the embedded simulator, None for the service and for a standalone simulator.
     """
 
     def __init__(
@@ -49,23 +65,13 @@ class Session:
         simulator: Simulator | None = None,
         library: Library | None = None,
     ) -> None:
-        self._client = client
-        self._background = background
+        self._client, self._background = client, background
+        self.simulated, self.base_url = client.simulated, client.base_url
         self.simulator = simulator
         self.library = library
         self._closed = False
         self._jobs: list[Job[Task]] = []
         atexit.register(self.close)
-
-    @property
-    def simulated(self) -> bool:
-        """Whether songs come from a simulator and cost nothing."""
-        return self._client.simulated
-
-    @property
-    def base_url(self) -> str:
-        """Base URL of the service or simulator; another kernel can connect to the latter by it."""
-        return self._client.base_url
 
     @property
     def description(self) -> str:
@@ -271,8 +277,6 @@ class Session:
             coroutine.close()
         self._check_open()
         self._background.submit(coroutine)
-
-    # --- the end ---------------------------------------------------------------------------
 
     def _check_open(self) -> None:
         if self._closed:

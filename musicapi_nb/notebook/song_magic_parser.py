@@ -1,7 +1,5 @@
 """Parses the line and the body of a %%song cell into a request. No I/O."""
 
-from __future__ import annotations
-
 import contextlib
 import difflib
 import json
@@ -38,7 +36,6 @@ def parse_song_cell(line: str, body: str = "") -> tuple[Request, int]:
     """
     candidates, options = _parse_line(line)
     take = _parse_take(options.pop("take", "1"))
-    options.pop("help", None)
     extra = options.pop("extra", None)
     unknown = [name for name in options if not any(name in kind.fields() for kind in candidates)]
     if unknown:
@@ -107,9 +104,6 @@ def _value_help(field: Field) -> str:
     return f" {field.kind.upper().replace(' ', '-')}"
 
 
-# --- the line -------------------------------------------------------------------------------
-
-
 def _parse_line(line: str) -> tuple[Sequence[type[Request]], dict[str, str]]:
     try:
         name, *parts = shlex.split(line)
@@ -150,9 +144,6 @@ def _parse_take(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise _invalid(Problem("--take", f"should be a whole number >= 1, not {text!r}"))
     return int(text)
-
-
-# --- the request ----------------------------------------------------------------------------
 
 
 def _build_request(

@@ -13,10 +13,10 @@ from musicapi_nb.simulator.tasks import Phase, Song, Task, Timing, sonic_timing
 
 @dataclass(slots=True)
 class PendingFile:
-    """A file that clients request until it is ready, and whether the request is paid for."""
+    """A file that clients request until it is ready, and whether the next request is paid for."""
 
     ready_at: float
-    paid: bool = True
+    paid: bool = False
 
 
 @dataclass(slots=True)
@@ -104,12 +104,14 @@ DrawTiming = Callable[[float, Sequence[Song], Random], Timing]
 class Wait(NamedTuple):
     """How clients wait for a file: by the same request again, until ``seconds`` (a range) passed.
 
-    ``repeats_free`` says that a repeated request costs nothing even after it was answered.
+    ``repeats_free`` says that a repeated request costs nothing even after it was answered,
+    ``unready_free`` that only the answer with the file costs something.
     """
 
     seconds: tuple[float, float] = (0.0, 0.0)
     unready: Callable[[Call], Answer] = lambda _: Answer(202, {"type": "not_ready"})
     repeats_free: bool = False
+    unready_free: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,12 @@ from musicapi_nb.simulator.tag_rewriting import split
 from musicapi_nb.simulator.tasks import Song, sonic_timing
 from musicapi_nb.simulator.vocabulary import GENRES
 
-_DESCRIPTION_LIMIT = 120
-_PERSONA_LIMITS = {"name": 80, "description": 200, "describe": 200, "styles": 2001}
+_PERSONA_FIELDS = {
+    "name": rules.text(80),
+    "description describe": rules.text(200),
+    "styles": rules.text(2001),
+    "vox_audio_id": rules.STRING,
+}
 _VOX_SECONDS = 30.0
 _FORMATS = ("mp3", "m4a", "wav")
 
@@ -31,7 +35,7 @@ def _require_text(call: Call, name: str, message: str) -> None:
 
 def _check_description(call: Call, name: str) -> None:
     _require_text(call, name, f"{name} is required.")
-    rules.check_length(call.body[name], _DESCRIPTION_LIMIT, name)
+    rules.check_fields(call.body, {name: rules.text(120)})
     rules.check_content(None, call.body[name])
 
 
@@ -40,9 +44,7 @@ def _check_persona(call: Call) -> None:
     body, clip_field = call.body, _persona_clip_field(call.body)
     for name in ("name", clip_field):
         _require_text(call, name, "name and continue_clip_id are required fields.")
-    rules.check_fields(body, {"description describe styles vox_audio_id": rules.STRING})
-    for name, limit in _PERSONA_LIMITS.items():
-        rules.check_length(body.get(name), limit, name.replace("describe", "description"))
+    rules.check_fields(body, _PERSONA_FIELDS)
     rules.check_range(body, "vocal_start_s", "vocal_end_s")
     call.own_song(clip_field)
     vox = body.get("vox_audio_id")
@@ -189,7 +191,11 @@ def _midi_pending(call: Call) -> Answer:
 
 
 def _download(call: Call) -> Json:
-    return _success({f"{name}_url": _file_link(call, name) for name in call.body["formats"]})
+    links = {name: _file_link(call, name) for name in call.body["formats"]}
+    if call.options.download_form == "links":
+        return _success({f"{name}_url": link for name, link in links.items()})
+    files = [{"format": name, "url": link} for name, link in links.items()]
+    return _success({"clip_id": call.body["clip_id"], "files": files})
 
 
 def _download_pending(_: Call) -> Answer:
@@ -248,6 +254,7 @@ _of_description, _of_prompt = (
     partial(_check_description, name=name) for name in ("description", "prompt")
 )
 _of_tags = partial(_require_text, name="tags", message="The 'tags' field is required.")
+_DOWNLOAD_WAIT = Wait((8.0, 20.0), _download_pending, unready_free=True)
 # Prices: service.md 14, the newest known. Of /sonic/download and /suno no price is public.
 _REPLIES = (
     _reply("lyrics", 2, _of_description, _lyrics),
@@ -258,7 +265,13 @@ _REPLIES = (
     _reply("aligned_lyrics", 1, check_clip, _aligned_lyrics, Wait(repeats_free=True)),
     _reply("wav", 2, check_clip, _wav, Wait((6.0, 14.0), _wav_pending)),
     _reply("midi", 1, check_clip, _midi, Wait((20.0, 50.0), _midi_pending)),
-    _reply("download", 2, _check_download, _download, Wait((8.0, 20.0), _download_pending)),
+    _reply(
+        "download",
+        2,
+        _check_download,
+        _download,
+        Wait((8.0, 20.0), _download_pending, unready_free=True),
+    ),
 )
 CLIPS: Table = {
     **{operation.name.replace(".", "/").replace("_", "-"): operation for operation in _REPLIES},

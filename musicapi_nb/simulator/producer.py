@@ -21,9 +21,6 @@ PRODUCER_MODELS = (
     *RIFFUSION_MODELS,
     "FUZZ-0.8",
 )
-TITLE_LIMIT = 80
-RIFFUSION_LYRICS_LIMIT = 3000
-RIFFUSION_TEXT_LIMIT = 200
 
 
 def _task_types(needs: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
@@ -53,17 +50,20 @@ RIFFUSION_TASKS = _task_types(
     }
 )
 _PRODUCER_FIELDS = {
-    "sound lyrics title clip_id instruction cover_url": rules.STRING,
+    "sound lyrics clip_id instruction cover_url": rules.STRING,
+    "title": rules.text(80),
     "make_instrumental": rules.BOOLEAN,
     "mv": rules.choice(*PRODUCER_MODELS),
-    "lyrics_strength weirdness": rules.fraction(),
-    "sound_strength cover_strength": rules.fraction(0.2),
+    "lyrics_strength weirdness strength cover_strength": rules.fraction(),
+    "sound_strength": rules.fraction(0.2),
     "extend_s": rules.SECONDS,
     "length": rules.integer(1, 240),
 }
 _RIFFUSION_FIELDS = {
     "custom_mode make_instrumental": rules.BOOLEAN,
-    "lyrics prompt sound title continue_clip_id": rules.STRING,
+    "title continue_clip_id": rules.STRING,
+    "lyrics": rules.text(3001),
+    "prompt sound": rules.text(201),
     "mv": rules.choice(*RIFFUSION_MODELS),
     "vocal_variation": rules.fraction(),
     "continue_at": rules.SECONDS,
@@ -76,7 +76,6 @@ def _check_producer(call: Call, task_type: str) -> None:
     rules.check_required(body, PRODUCER_TASKS[task_type], task_type)
     if task_type == "create_music" and not body.get("sound") and not body.get("lyrics"):
         raise invalid("At least one of 'sound' and 'lyrics' is required.")
-    rules.check_length(body.get("title"), TITLE_LIMIT, "title")
     rules.check_range(body, "starts_at", "ends_at")
     if type(body.get("seed", "")) not in (int, str):
         raise invalid("The 'seed' field should be an integer or a string.")
@@ -96,9 +95,6 @@ def _check_riffusion(call: Call, task_type: str) -> None:
     if task_type == "create_music":
         _check_riffusion_text(body)
     rules.check_range(body, "replace_start_time", "replace_end_time")
-    rules.check_length(body.get("lyrics"), RIFFUSION_LYRICS_LIMIT + 1, "lyrics")
-    for name in ("prompt", "sound"):
-        rules.check_length(body.get(name), RIFFUSION_TEXT_LIMIT + 1, name)
     rules.check_content(body.get("lyrics") or None, body.get("prompt"))
     _check_source(call, task_type, "continue_clip_id", RIFFUSION_TASKS)
 
@@ -127,22 +123,33 @@ def _check_riffusion_text(body: Body) -> None:
 
 
 def _producer_songs(call: Call) -> tuple[Song, ...]:
-    """Make producer's one song: new, an extension, or with a section replaced."""
+    """Make producer's one song: new, an extension, a cover, or with a section replaced."""
     body, source = call.body, call.song("clip_id")
-    song = _song(call, source, 0, str(body.get("sound") or ""), "FUZZ-2.0")
+    cover = str(body.get("task_type")).startswith("cover")
+    sound = str(body.get("sound") or (body["instruction"] if cover else ""))
+    song = _song(call, source, 0, sound, "Lyria 3 Pro")
+    wordless = not body.get("lyrics") and {"instrumental", "no vocals"} & set(song.tags)
+    obeyed = call.options.producer_instrumental == "obeyed" and body.get("make_instrumental")
     seconds = float(body.get("length") or song.duration)
-    if source is not None and "starts_at" in body and "ends_at" in body:
-        seconds = source.duration  # a section is replaced
+    if source is not None and (cover or ("starts_at" in body and "ends_at" in body)):
+        seconds = source.duration  # a cover, or a section is replaced
     elif source is not None:
         cut = min(float(body.get("starts_at") or source.duration), source.duration)
         seconds = round(cut + min(float(body.get("extend_s") or seconds), seconds), 6)
-    return (replace(song, recording=replace(song.recording, seconds=seconds)),)
+    song = replace(song, recording=replace(song.recording, seconds=seconds))
+    return (_without_voice(song) if wordless or obeyed else song,)
 
 
 def _riffusion_songs(call: Call) -> tuple[Song, ...]:
     source = call.song("continue_clip_id")
     sound = str(call.body.get("sound") or call.body.get("prompt") or "")
-    return tuple(_song(call, source, index, sound, "FUZZ-1.1") for index in (0, 1))
+    songs = tuple(_song(call, source, index, sound, "FUZZ-1.1") for index in (0, 1))
+    return tuple(map(_without_voice, songs)) if call.body.get("make_instrumental") else songs
+
+
+def _without_voice(song: Song) -> Song:
+    recording = replace(song.recording, instrumental=True)
+    return replace(song, lyrics=INSTRUMENTAL_LYRICS, recording=recording)
 
 
 def _song(call: Call, source: Song | None, index: int, sound: str, model: str) -> Song:
@@ -150,10 +157,7 @@ def _song(call: Call, source: Song | None, index: int, sound: str, model: str) -
     rng = Random(seed)
     about = " ".join(str(body[name]) for name in ("title", "sound", "prompt") if body.get(name))
     title = body.get("title") or (source.title if source else "")
-    instrumental = bool(body.get("make_instrumental"))
     lyrics = str(body.get("lyrics") or (source.lyrics if source else "") or "")
-    if instrumental:
-        lyrics = INSTRUMENTAL_LYRICS
     sound = sound or ", ".join(source.tags if source else ())
     tags = tag_rewriting.split(tag_rewriting.requested_text(sound)) if sound else ("pop",)
     drawn_seed = Random(f"{call.seed}/seed").randrange(2**32)
@@ -165,7 +169,7 @@ def _song(call: Call, source: Song | None, index: int, sound: str, model: str) -
         title=str(title or make_title(about or lyrics, rng)),
         tags=tags,
         lyrics=lyrics or make_lyrics(about, rng),
-        recording=Recording(audio_seed, tags, seconds, instrumental),
+        recording=Recording(audio_seed, tags, seconds, instrumental=False),
         model=str(body.get("mv") or model),
         details=details | ({"parent": source.song_id} if source else {}),
     )
@@ -210,12 +214,7 @@ _NOT_READY: Json = {
     "type": "not_ready",
     "error": "Task is still processing. Please wait a few seconds and try again.",
 }
-_STATUS_WORDS = {
-    Phase.QUEUED: "PENDING",
-    Phase.RUNNING: "RUNNING",
-    Phase.SUCCEEDED: "SUCCESS",
-    Phase.FAILED: "FAILED",
-}
+_STATUS_WORDS = {Phase.QUEUED: "PENDING", Phase.SUCCEEDED: "SUCCESS"}
 
 
 def poll_producer(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
@@ -228,9 +227,7 @@ def poll_producer(task: Task, now: float, options: ReplyOptions, links: Links) -
         return Answer(202, _NOT_READY)
     body: Json = {"code": 200}
     if has_status:
-        body["status"] = _STATUS_WORDS[phase]
-        if phase is Phase.RUNNING and task.state_word:
-            body["status"] = task.state_word.upper()
+        body["status"] = _STATUS_WORDS.get(phase, replies.state_word(task, phase).upper())
     songs = [_producer_song(task, song, options, links) for song in task.songs]
     body |= {"data": (songs or task.result) if done else [], "message": "success"}
     if phase is Phase.FAILED:

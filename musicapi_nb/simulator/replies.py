@@ -10,6 +10,13 @@ from musicapi_nb.simulator.tasks import Phase, Song, Task
 
 Json = dict[str, Any]
 
+_RETRIABLE = (429, 500, 502, 503, 504)
+_NEWER_TYPES = {
+    "gone": "endpoint_retired",
+    "too_many_requests": "rate_limited",
+    "server_error": "upstream_error",
+}
+
 
 class Answer(NamedTuple):
     """An HTTP status and a JSON body."""
@@ -48,22 +55,26 @@ class Links(NamedTuple):
 
 def state_word(task: Task, phase: Phase) -> str:
     """Return the state as sonic, nuro and riffusion spell it; a fault may replace "running"."""
-    return (task.state_word if phase is Phase.RUNNING else None) or phase
+    return task.state_word if phase is Phase.RUNNING else phase
 
 
 def error(refusal: Refusal, options: ReplyOptions, engine: str) -> Answer:
     """Return an error; nuro's form is documented, the others' depends on ``ReplyOptions``."""
-    kind, message = refusal.kind, refusal.message
-    if engine == "nuro" or options.error_body == "refund":
-        body: Json = {"type": kind, "message": message, "refund_processed": False}
-        return Answer(refusal.status, body)
+    kind, message, form = refusal.kind, refusal.message, options.error_body
+    if options.error_types == "2026":
+        kind = _NEWER_TYPES.get(kind, kind)
+    if engine == "nuro":
+        form = "refund"
     bodies: dict[str, Json] = {
         "all": {"type": kind, "error": message, "message": message},
         "type_error": {"type": kind, "error": message},
         "message": {"message": message},
+        "detail": {"detail": message},
+        "refund": {"type": kind, "message": message, "refund_processed": False},
+        "retriable": {"type": kind, "error": message, "retriable": refusal.status in _RETRIABLE},
         "envelope": {"code": kind, "message": message, "data": None},
     }
-    return Answer(refusal.status, bodies[options.error_body])
+    return Answer(refusal.status, bodies[form])
 
 
 def plain_ack(task: Task, _options: ReplyOptions) -> Json:
@@ -74,7 +85,13 @@ def plain_ack(task: Task, _options: ReplyOptions) -> Json:
 def ack(task: Task, options: ReplyOptions) -> Json:
     """Return the reply to a sonic submit."""
     body = plain_ack(task, options)
-    return {"code": 200, **body} if options.ack_code else body
+    return {"code": 200, **body} if options.ack_form == "code" else body
+
+
+def nested_ack(answer: Answer) -> Answer:
+    """Return an ack with the task id below ``data``; other answers as they are."""
+    ids = {name: answer.body[name] for name in ("task_id", "steps") if name in answer.body}
+    return Answer(answer.status, {"data": ids}) if "task_id" in ids else answer
 
 
 def voice_ack(task: Task, options: ReplyOptions) -> Json:
@@ -151,13 +168,14 @@ def batch_tasks(answers: Sequence[Answer], options: ReplyOptions) -> list[Any]:
 
 
 def _clips(task: Task, now: float, options: ReplyOptions, links: Links) -> list[Json]:
-    """Return the clips; extensions that are also joined to their source, in pairs."""
+    """Return the clips; those that are also joined to their source, in pairs."""
     clips = [_clip(task, index, now, options, links) for index in range(len(task.songs))]
     if "full_of" not in task.songs[-1].details:
         return clips
     half, ended = len(clips) // 2, (Phase.SUCCEEDED, Phase.FAILED)
+    name = "replaced" if task.operation == "sonic.replace_section" else "extended"
     return [
-        {"extended": clip, "full": full if full["state"] in ended else None}
+        {name: clip, "full": full if full["state"] in ended else None}
         for clip, full in zip(clips[:half], clips[half:], strict=True)
     ]
 
@@ -192,7 +210,7 @@ def _clip(task: Task, index: int, now: float, options: ReplyOptions, links: Link
 def _model(model: str, options: ReplyOptions) -> str:
     if options.mv_spelling == "chirp":
         return model.replace("sonic-", "chirp-", 1)
-    replaced = options.mv_spelling == "v6" and not model.startswith("sonic-v6")
+    replaced = options.mv_spelling == "renderer" and not model.startswith("sonic-v6")
     return "sonic-v6" if replaced else model
 
 

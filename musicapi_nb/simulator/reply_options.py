@@ -12,12 +12,19 @@ class ReplyOptions:
     be changed while the simulator runs.
     """
 
-    error_body: Literal["all", "type_error", "message", "refund", "envelope"] = "all"
-    """Keys of an error: ``{type,error,message}``, ``{type,error}``, ``{message}``,
-    ``{type,message,refund_processed}``, or studio's ``{code,message,data}``. Nuro always uses
-    "refund"."""
-    ack_code: bool = False
-    """Whether the reply to a sonic submit has a ``code`` (schema: yes, live replies: no)."""
+    error_body: Literal[
+        "all", "type_error", "message", "detail", "refund", "retriable", "envelope"
+    ] = "all"
+    """Keys of an error: ``{type,error,message}``, ``{type,error}``, ``{message}``, ``{detail}``,
+    ``{type,message,refund_processed}``, ``{type,error,retriable}``, or studio's
+    ``{code,message,data}``. Nuro always uses "refund"."""
+    error_types: Literal["2025", "2026"] = "2025"
+    """2026: the sibling host's words, such as ``rate_limited`` and ``endpoint_retired``."""
+    ack_form: Literal["plain", "code", "data"] = "plain"
+    """The reply to a submit: as in live replies; sonic's with a ``code``, as in the schema; or
+    every task id below ``data``."""
+    running_word: Literal["running", "processing"] = "running"
+    """The state of a running task."""
     sonic_form: Literal["2024", "2025"] = "2025"
     """2024: the duration is a number and there is a video link. 2025: the duration is text, there
     is no video, and there are three more keys."""
@@ -29,9 +36,9 @@ class ReplyOptions:
     """A failed task: clips in the state failed, a 200 with ``type: api_error``, or HTTP 504."""
     refund_key: Literal["already_refunded", "refund_processed"] = "already_refunded"
     """The key with which ``api_error`` reports a refund."""
-    mv_spelling: Literal["requested", "chirp", "v6"] = "requested"
-    """``mv`` of a sonic clip: the model as requested, with the prefix ``chirp-``, or sonic-v6,
-    which renders all of them since 2026-09-09."""
+    mv_spelling: Literal["requested", "chirp", "renderer"] = "requested"
+    """``mv`` of a sonic clip: the model as requested, with the prefix ``chirp-``, or the renderer:
+    sonic-v6 for all older ids (since 2026-09-09)."""
     studio_unfinished: Literal["null", "empty", "songs"] = "null"
     """``data.data`` of an unfinished studio task: null, {}, or songs with an empty path."""
     studio_failure: Literal["status", "code"] = "status"
@@ -71,6 +78,8 @@ class ReplyOptions:
     """A MIDI file that is not ready: HTTP 202, or a 200 with text in place of the link."""
     wav_unfinished: Literal["202", "empty"] = "202"
     """A WAV file that is not ready: HTTP 202, or a 200 with an empty link."""
+    download_form: Literal["files", "links"] = "files"
+    """Files of a download: ``files[] {format,url}``, or ``mp3_url`` and the like."""
     aligned_words: Literal["breaks", "plain"] = "breaks"
     """Whether aligned words include section marks, spaces and line breaks."""
     step_failure: Literal[200, 400] = 200
@@ -80,7 +89,12 @@ class ReplyOptions:
     producer_form: Literal["2025", "2026"] = "2025"
     """2026 (documented for the sibling host): a ``status`` beside ``data``, a WAV link, and 200
     for an unfinished task."""
+    producer_instrumental: Literal["ignored", "obeyed"] = "ignored"
+    """``make_instrumental`` of producer: without effect since Lyria 3 Pro, or obeyed. (Its
+    strengths and ``weirdness`` have no effect on the simulator's songs.)"""
     riffusion_unfinished: Literal["one", "clips"] = "one"
     """An unfinished riffusion task: only finished songs, or both songs with their states."""
+    upload_probe: bool = False
+    """Whether addresses of uploads are probed by HEAD: one that answers 403 or 404 gets a 400."""
     purged_after: float | None = None
     """Simulated seconds after which the source file of a finished song is deleted; None: never."""

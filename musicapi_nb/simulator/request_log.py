@@ -7,8 +7,6 @@ from typing import Any
 
 from musicapi_nb.simulator.accounts import Charge
 
-_RECENT = 2000
-
 
 @dataclass(slots=True, eq=False)
 class LoggedRequest:
@@ -28,10 +26,6 @@ class LoggedRequest:
     status: int | None = None
     charge: Charge | None = None
 
-    @property
-    def authorized(self) -> bool:
-        return "authorization" in self.headers
-
 
 class RequestLog:
     """Every POST, the latest 2000 requests, and exact counts of all.
@@ -43,7 +37,7 @@ class RequestLog:
 
     def __init__(self) -> None:
         self.posts: list[LoggedRequest] = []
-        self.recent: deque[LoggedRequest] = deque(maxlen=_RECENT)
+        self.recent: deque[LoggedRequest] = deque(maxlen=2000)
         self.media_authorized = 0
         self._counts: Counter[tuple[str, str]] = Counter()
         self.total = 0
@@ -54,7 +48,7 @@ class RequestLog:
         self.recent.append(request)
         if request.method == "POST":
             self.posts.append(request)
-        if request.path.startswith("/media/") and request.authorized:
+        if request.path.startswith("/media/") and "authorization" in request.headers:
             self.media_authorized += 1
 
     @property

@@ -14,6 +14,7 @@ Body = Mapping[str, Any]
 
 WEBHOOK_LIMIT = 1024
 UNREACHABLE = "The audio URL is not reachable."
+INACCESSIBLE = "Audio URL is not accessible. Please check the address."
 KNOWN_RECORDING = "The audio matches an existing recording."
 
 REFUSALS: Mapping[str, str] = {
@@ -75,17 +76,13 @@ def check_required(body: Body, names: Sequence[str], task_type: str | None = Non
             raise invalid(f"The '{name}' field is required{when}.")
 
 
-def check_length(text: str | None, limit: int, name: str) -> None:
-    """Refuse a text of ``limit`` or more characters."""
-    if len(text or "") >= limit:
-        raise invalid(f"The {name} character length should be less than {limit}.")
-
-
 class Kind(NamedTuple):
     """What a field accepts, and how the message of a refusal goes on after the field's name."""
 
     accepts: Callable[[Any], bool]
     message: str
+    limit: float = math.inf
+    """A text must have fewer characters."""
 
 
 STRING = Kind(lambda value: isinstance(value, str), "should be string.")
@@ -93,8 +90,11 @@ BOOLEAN = Kind(lambda value: isinstance(value, bool), "should be boolean.")
 SECONDS = Kind(lambda value: is_number(value) and value >= 0, "should be a number of seconds.")
 
 
+def text(limit: int) -> Kind:
+    return STRING._replace(limit=limit)
+
+
 def fraction(low: float = 0.0) -> Kind:
-    """Accept numbers from ``low`` to 1."""
     message = f"should be a number from {low:g} to 1."
     return Kind(lambda value: is_number(value) and low <= value <= 1, message)
 
@@ -110,10 +110,14 @@ def choice(*choices: str) -> Kind:
 
 def check_fields(body: Body, kinds: Mapping[str, Kind]) -> None:
     """Refuse a value of the wrong kind; the keys of ``kinds`` are names, separated by spaces."""
-    for names, kind in kinds.items():
-        for name in names.split():
-            if body.get(name) is not None and not kind.accepts(body[name]):
-                raise invalid(f"The '{name}' field {kind.message}")
+    fields = ((name, kind) for names, kind in kinds.items() for name in names.split())
+    for name, kind in fields:
+        value = body.get(name)
+        if value is not None and not kind.accepts(value):
+            raise invalid(f"The '{name}' field {kind.message}")
+        if isinstance(value, str) and len(value) >= kind.limit:
+            quoted = repr(name) if name == "gpt_description_prompt" else name  # as documented
+            raise invalid(f"The {quoted} character length should be less than {kind.limit}.")
 
 
 def check_range(body: Body, start: str, end: str, longest: float = math.inf) -> None:

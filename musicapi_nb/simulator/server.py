@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any, Self
 from weakref import WeakSet
 
+import aiohttp
 from aiohttp import web
 
 from musicapi_nb.simulator import broken_responses, media, rules
@@ -28,8 +29,9 @@ from musicapi_nb.simulator.webhook_sender import WebhookSender
 HOST = "127.0.0.1"
 _SHUTDOWN_SECONDS = 1.0
 _TURNS_TO_ACCEPT = 5
+_PROBE = aiohttp.ClientTimeout(total=10.0)
 _REFUSALS = {
-    "wrong_key": Refusal(401, "unauthorized", "The API key is not valid."),
+    "wrong_key": Refusal(401, "unauthorized", "Invalid API key"),
     "no_subscription": forbidden(rules.NO_SUBSCRIPTION),
     "queue_full": forbidden(rules.QUEUE_FULL),
 }
@@ -195,6 +197,8 @@ class Simulator:
     async def _api_response(self, request: web.Request, entry: LoggedRequest) -> web.StreamResponse:
         if (response := await self._arrival_fault(request)) is not None:
             return response
+        if not await self._is_accessible(entry):
+            return self._refuse(request, rules.invalid(rules.INACCESSIBLE))
         answer = self._answer(request, entry)
         body = dict(answer.body)
         if "code" in body and self._strike("code_missing", request):
@@ -202,6 +206,22 @@ class Simulator:
         if self._strike("extra_keys", request):
             body |= {"trace_id": "sim-extra", "queue": {"position": 3}}
         return await self._respond(request, Answer(answer.status, body))
+
+    async def _is_accessible(self, entry: LoggedRequest) -> bool:
+        """Probe the address of an upload by HEAD, if ``reply_options.upload_probe`` says so."""
+        body = entry.body if isinstance(entry.body, Mapping) else {}
+        url = body.get("url") or body.get("audio_url")
+        if not (
+            self.reply_options.upload_probe and entry.method == "POST" and isinstance(url, str)
+        ):
+            return True
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError, ValueError):
+            async with (
+                aiohttp.ClientSession(timeout=_PROBE) as session,
+                session.head(url, allow_redirects=True) as reply,
+            ):
+                return reply.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+        return False
 
     def _answer(self, request: web.Request, entry: LoggedRequest) -> Answer:
         method, path = request.method, request.path

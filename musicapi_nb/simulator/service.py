@@ -9,7 +9,7 @@ from typing import Any
 
 from musicapi_nb.simulator import nuro, producer, replies, rules, studio, webhook_sender
 from musicapi_nb.simulator.accounts import Accounts, Charge
-from musicapi_nb.simulator.catalog import Call, Catalog, Operation, PendingFile
+from musicapi_nb.simulator.catalog import Call, Catalog, Operation, PendingFile, Wait
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.faults import Faults
 from musicapi_nb.simulator.operations import operation_at
@@ -137,7 +137,8 @@ class Service:
         call = Call(body, key, self.catalog, self.links)
         if operation.items_path:
             return self._carry_out_batch(operation, call)
-        return self._carry_out(operation, path, call)
+        answer = self._carry_out(operation, path, call)
+        return replies.nested_ack(answer) if self.options.ack_form == "data" else answer
 
     def _check_rate(self, operation: Operation, key: str) -> None:
         if self.rate_limit is None or operation.answer is not None:
@@ -179,14 +180,14 @@ class Service:
         webhook_sender.check(call.body, self.options)
         if operation.steps and (failure := self._step_failure(operation, path, call)):
             return failure
-        pending = self.catalog.pending_files.get(_file_key(operation, call))
+        if operation.wait:
+            return self._answer_file(operation, operation.wait, path, call)
         charge = None
-        if operation.price and not (pending and pending.paid):
+        if operation.price:
             charge = self._charge(call.key, path, operation.name, operation.price)
-        number = charge.number if charge else f"free/{operation.name}/{call.body.get('clip_id')}"
-        call = replace(call, seed=f"{self.seed}/{number}")
-        if operation.answer is not None:
-            return self._answer_at_once(operation, call, pending)
+            call = replace(call, seed=f"{self.seed}/{charge.number}")
+        if operation.answer:
+            return Answer(200, operation.answer(call))
         task = self._create_task(operation, call, charge, API + path)
         steps = operation.steps
         reply = replies.steps_ack(task, steps) if steps else operation.ack(task, self.options)
@@ -198,22 +199,21 @@ class Service:
             raise forbidden(rules.OUT_OF_CREDITS)
         return charge
 
-    def _answer_at_once(
-        self, operation: Operation, call: Call, pending: PendingFile | None
-    ) -> Answer:
-        """Answer without a task; where the operation makes a file, only once it is ready."""
-        if operation.answer is None:
-            raise TypeError(f"{operation.name} makes a task")
-        wait = operation.wait
-        if wait is None:
-            return Answer(200, operation.answer(call))
-        now = self.clock.now()
-        if pending is None:
-            pending = PendingFile(now + Random(f"{call.seed}/wait").uniform(*wait.seconds))
-            self.catalog.pending_files[_file_key(operation, call)] = pending
+    def _answer_file(self, operation: Operation, wait: Wait, path: str, call: Call) -> Answer:
+        """Answer with a file once it is ready; the same request is repeated until then."""
+        key = (operation.name, call.key, json.dumps(call.body, sort_keys=True))
+        files, now = self.catalog.pending_files, self.clock.now()
+        seconds = Random(f"{self.seed}/{len(files)}/wait").uniform(*wait.seconds)
+        pending = files.get(key) or PendingFile(now + seconds)
         ready = now >= pending.ready_at
-        pending.paid = wait.repeats_free or (not ready and self.options.repeat_charge == "first")
-        return Answer(200, operation.answer(call)) if ready else wait.unready(call)
+        if not pending.paid and (ready or not wait.unready_free):
+            self._charge(call.key, path, operation.name, operation.price)
+        files[key] = pending
+        first = self.options.repeat_charge == "first" and not wait.unready_free
+        pending.paid = wait.repeats_free or (not ready and first)
+        if not ready or operation.answer is None:
+            return wait.unready(call)
+        return Answer(200, operation.answer(call))
 
     def _step_failure(self, operation: Operation, path: str, call: Call) -> Answer | None:
         """Return the answer if one of the two steps fails; a finished upload is charged."""
@@ -278,13 +278,8 @@ class Service:
             if task.refunded:
                 self.accounts.refund_at(task.charge, task.fails_at)
         task.duration_text = "duration_text" in faults
-        task.state_word = faults.get("unknown_state", {}).get("word")
+        task.state_word = faults.get("unknown_state", {}).get("word", self.options.running_word)
         task.stuck = "stuck" in faults
-
-
-def _file_key(operation: Operation, call: Call) -> tuple[str, str, str]:
-    body = json.dumps(call.body, sort_keys=True) if operation.wait else ""
-    return operation.name, call.key, body
 
 
 def _key(authorization: str | None) -> str:

@@ -78,10 +78,26 @@ def with_instruments(call: Call, source: Song) -> tuple[Song, ...]:
 
 
 def replace_section(call: Call, source: Song) -> tuple[Song, ...]:
-    """Replace a section of a song; the simulator performs all of it anew."""
-    infill = call.body.get("infill_lyrics")
-    lyrics = lyrics_of(call.body) or _joined_lyrics(source.lyrics, infill)
-    return _copies(call, source, lyrics=lyrics, anew=True)
+    """Replace a section of a song; the simulator performs all of it anew.
+
+    With ``auto_concat``: the new sections, followed by the songs that each becomes part of.
+    """
+    body, infill = call.body, call.body.get("infill_lyrics")
+    lyrics = lyrics_of(body) or _joined_lyrics(source.lyrics, infill)
+    if not body.get("auto_concat"):
+        return _copies(call, source, lyrics=lyrics, anew=True)
+    seconds = round(min(body["infill_end_s"], source.duration) - body["infill_start_s"], 2)
+    sections = _copies(call, source, lyrics=infill, anew=True, seconds=seconds)
+    return sections + tuple(
+        replace(
+            section,
+            song_id=make_id(f"{section.song_id}/full"),
+            lyrics=lyrics,
+            recording=replace(section.recording, seconds=source.duration),
+            details={"full_of": section.song_id},
+        )
+        for section in sections
+    )
 
 
 def mashup(call: Call, first: Song, second: Song) -> tuple[Song, ...]:

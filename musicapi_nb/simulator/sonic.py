@@ -26,14 +26,19 @@ _OVERPAINTING_MODELS = ("sonic-v4-5-plus", "sonic-v5")
 BATCH_LIMIT = 10
 _FIELDS = {
     "make_instrumental custom_mode auto_lyrics use_suno_cdn auto_concat": rules.BOOLEAN,
-    "prompt lyrics gpt_description_prompt title tags negative_tags infill_lyrics": rules.STRING,
-    "continue_clip_id persona_id clip_id sample_clip_id url webhook_secret": rules.STRING,
+    "prompt lyrics infill_lyrics": rules.text(5000),
+    "gpt_description_prompt": rules.text(400),
+    "title": rules.text(80),
+    "tags": rules.text(1000),
+    "continue_clip_id persona_id clip_id sample_clip_id": rules.STRING,
+    "url webhook_secret negative_tags": rules.STRING,
     "style_weight weirdness_constraint audio_weight": rules.fraction(),
     "vocal_gender": rules.choice("f", "m"),
     "variation_category": rules.choice("subtle", "normal", "high"),
     "continue_at": rules.SECONDS,
     "duration": rules.integer(10, 360),
 }
+_SMALL_FIELDS = {"prompt lyrics infill_lyrics": rules.text(3000), "tags": rules.text(200)}
 
 
 class TaskRule(NamedTuple):
@@ -123,7 +128,7 @@ def _check(call: Call, rule: TaskRule, task_type: str | None = None) -> None:
         rules.check_required(body, ("use_suno_cdn",))
     if rule.custom_mode and not isinstance(body.get("custom_mode"), bool):
         raise invalid("The 'custom_mode' field should be boolean.")
-    model = _model_of(body, rule.models) if rule.models else ""
+    model = _checked_model(body, rule.models) if rule.models else ""
     rules.check_required(body, rule.needs, task_type)
     if "url" in body and not str(body["url"]).startswith(("http://", "https://")):
         rules.check_url(body, "url")  # the upload step finds out whether the file is refused
@@ -131,21 +136,21 @@ def _check(call: Call, rule: TaskRule, task_type: str | None = None) -> None:
         _check_text(body)
     if body.get("auto_lyrics") and not body.get("custom_mode"):
         raise invalid("The 'auto_lyrics' field requires custom_mode = true.")
-    if model:
-        _check_lengths(body, model)
-        if options.unfit == "refuse":
-            _check_features(body, model)
+    if model and options.unfit == "refuse":
+        _check_features(body, model)
     rules.check_content(
         rules.lyrics_of(body) or body.get("infill_lyrics"), body.get("gpt_description_prompt")
     )
 
 
-def _model_of(body: Body, allowed: tuple[str, ...]) -> str:
-    """Return the requested model; ``chirp-*`` is an alias of ``sonic-*``."""
+def _checked_model(body: Body, allowed: tuple[str, ...]) -> str:
+    """Return the requested model (``chirp-*`` is an alias of ``sonic-*``); check its limits."""
     name = body.get("mv")
     model = name.replace("chirp-", "sonic-", 1) if isinstance(name, str) else ""
     if model not in allowed:
         raise invalid(f"The 'mv' field is invalid. The model should be {rules.either(allowed)}.")
+    if model in _SMALL_MODELS:
+        rules.check_fields(body, _SMALL_FIELDS)
     return model
 
 
@@ -154,15 +159,6 @@ def _check_text(body: Body) -> None:
         raise invalid("The 'prompt' field is required when custom_mode = true.")
     if not body["custom_mode"] and not body.get("gpt_description_prompt"):
         raise invalid("The 'gpt_description_prompt' field is required when custom_mode = false.")
-
-
-def _check_lengths(body: Body, model: str) -> None:
-    lyrics_limit, tags_limit = (3000, 200) if model in _SMALL_MODELS else (5000, 1000)
-    rules.check_length(rules.lyrics_of(body), lyrics_limit, "prompt")
-    limits = {"infill_lyrics": lyrics_limit, "tags": tags_limit, "title": 80}
-    for name, limit in limits.items():
-        rules.check_length(body.get(name), limit, name)
-    rules.check_length(body.get("gpt_description_prompt"), 400, "'gpt_description_prompt'")
 
 
 def _check_features(body: Body, model: str) -> None:

@@ -142,7 +142,7 @@ def _status(task: Task, now: float) -> str:
     if phase is Phase.QUEUED:
         share = (now - timing.submitted) / max(timing.started - timing.submitted, 1e-9)
         return _QUEUE_WORDS[min(2, max(0, int(3 * share)))]
-    running = task.state_word.upper() if task.state_word else "IN_PROGRESS"
+    running = "IN_PROGRESS" if task.state_word == "running" else task.state_word.upper()
     return {Phase.RUNNING: running, Phase.SUCCEEDED: "SUCCESS"}.get(phase, "FAILURE")
 
 

@@ -84,7 +84,7 @@ class Task:
     refunded: bool = False
     failed_songs: frozenset[str] = frozenset()
     stuck: bool = False
-    state_word: str | None = None
+    state_word: str = "running"
     duration_text: bool = False
 
     @property

@@ -4,6 +4,7 @@ from musicapi_nb.tasks import html as _html  # noqa: F401 - registers how Song a
 from musicapi_nb.tasks.parse import parse_submit_reply, parse_task
 from musicapi_nb.tasks.parse_batch import update_parts
 from musicapi_nb.tasks.parse_songs import mark_failed
+from musicapi_nb.tasks.reply_search import find_task_id
 from musicapi_nb.tasks.song import Issue, Replacement, Song, State
 from musicapi_nb.tasks.stored_reply import StoredReply
 from musicapi_nb.tasks.task import Task
@@ -15,6 +16,7 @@ __all__ = [
     "State",
     "StoredReply",
     "Task",
+    "find_task_id",
     "mark_failed",
     "parse_submit_reply",
     "parse_task",

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from musicapi_nb import markup
 
 _MAX_ITEMS, _MAX_TEXT, _MAX_ROWS, _MAX_COLUMNS, _MAX_JSON, _MAX_URL = 4, 60, 200, 8, 4000, 40
-_LARGEST = 10**15
+_LARGEST, _MAX_PLAYERS = 10**15, 20
 _AUDIO_SUFFIXES = (".wav", ".mp3", ".m4a", ".ogg", ".flac")
 
 
@@ -34,9 +34,8 @@ def _short_text(value: Any) -> str:
 
 def answer_blocks(answer: Mapping[str, Any]) -> Iterator[markup.Html]:
     """Yield the blocks of an answer: players, a table of short values, long ones collapsed."""
-    for url in answer.values():
-        if _is_audio_url(url):
-            yield markup.player(url, "this file")
+    for url, name in itertools.islice(_audio_files(answer), _MAX_PLAYERS):
+        yield markup.player(url, name)
     short = [(name, _cell(value)) for name, value in answer.items() if not _is_long(value)]
     if short:
         yield markup.table(("name", "value"), short)
@@ -47,6 +46,25 @@ def answer_blocks(answer: Mapping[str, Any]) -> Iterator[markup.Html]:
             yield markup.collapsible(f"{name} ({len(value):,})", _json_block(value))
         elif _is_long(value):
             yield markup.collapsible(name, markup.verbatim(value))
+
+
+def _audio_files(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the links to audio in an answer, each with a name; also those of `files` in a list."""
+    for value in answer.values():
+        if _is_audio_url(value):
+            yield value, "this file"
+        for item in value if isinstance(value, list) else ():
+            if isinstance(item, dict):
+                yield from _audio_of_item(item)
+
+
+def _audio_of_item(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the audio links of {"format": "wav", "url": "u"}; the format may replace the suffix."""
+    suffix = f".{item.get('format')}".lower()
+    for name, value in item.items():
+        is_file = name == "url" and suffix in _AUDIO_SUFFIXES and isinstance(value, str)
+        if _is_audio_url(value) or (is_file and markup.web_url(value)):
+            yield value, f"the {suffix[1:]} file" if suffix in _AUDIO_SUFFIXES else "this file"
 
 
 def _is_audio_url(value: Any) -> bool:

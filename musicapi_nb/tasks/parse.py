@@ -14,7 +14,9 @@ from musicapi_nb.tasks import parse_shapes as shapes
 from musicapi_nb.tasks.json_reader import JsonReader, describe
 from musicapi_nb.tasks.parse_answers import parse_steps
 from musicapi_nb.tasks.parse_batch import parse_batch
-from musicapi_nb.tasks.song import Issue
+from musicapi_nb.tasks.parse_songs import guess_engine
+from musicapi_nb.tasks.parse_unknown import lacks_task_id, report_gaps, search_songs, search_task_id
+from musicapi_nb.tasks.song import WHOLE_REPLY, Issue
 from musicapi_nb.tasks.task import Task
 
 _PLATFORMS = {"suno": "sonic", "nuro": "nuro", "producer": "producer"}
@@ -27,7 +29,9 @@ def parse_task(payload: Any, *, status: int = 200, task: Task | None = None) -> 
     ----------
     payload
         The JSON value: a task reply of any engine, a failure, an acknowledgement, an immediate
-        answer, or the body of a webhook.
+        answer, or the body of a webhook. In a reply of unknown shape, songs and task id are
+        searched everywhere, and an issue says so. A success without songs, or without their
+        audio, is an issue too, and the task is then not finished.
     status
         HTTP status of the reply; 202 always means "not ready".
     task
@@ -38,13 +42,13 @@ def parse_task(payload: Any, *, status: int = 200, task: Task | None = None) -> 
     UnexpectedReply
         The value has no known shape; it is in `body`.
     """
-    if not isinstance(payload, dict):
-        raise UnexpectedReply(f"the reply is {describe(payload)}, not an object", body=payload)
     issues: list[Issue] = []
+    fields = _fields_of(payload, issues)
     task = task or Task()
+    has_id = task.id is not None
     task = Task(
-        id=task.id or JsonReader(payload, "", issues).text("task_id"),
-        engine=task.engine or _guess_engine(payload),
+        id=task.id or JsonReader(fields, "", issues).text("task_id"),
+        engine=task.engine or _guess_engine(fields),
         operation=task.operation,
         expected=task.expected,
         request=task.request,
@@ -53,12 +57,45 @@ def parse_task(payload: Any, *, status: int = 200, task: Task | None = None) -> 
         bought_before=task.bought_before,
         raw=payload,
     )
-    reader = JsonReader(payload, "", issues)
+    reader = JsonReader(fields, "", issues)
     if status == HTTPStatus.ACCEPTED:
         parsed = shapes.parse_not_ready(reader, task)
     else:
-        parsed = find_shape(reader, task).parse(reader, task)
+        parsed = _parse_body(reader, task, has_id=has_id)
     return msgspec.structs.replace(parsed, issues=tuple(issues), extra=reader.rest)
+
+
+def _fields_of(payload: Any, issues: list[Issue]) -> Mapping[str, Any]:
+    """Return the object to parse. A bare list is parsed like the `data` of one."""
+    if isinstance(payload, dict):
+        return payload
+    if isinstance(payload, list) and any(isinstance(item, dict | list) for item in payload):
+        issues.append(Issue(WHOLE_REPLY, "a list instead of an object"))
+        return {"data": payload}
+    raise UnexpectedReply(f"the reply is {describe(payload)}, not an object", body=payload)
+
+
+def _parse_body(reader: JsonReader, task: Task, *, has_id: bool) -> Task:
+    """Parse a reply by its shape; what that does not give is searched in all of the reply."""
+    shape, failure = find_shape(reader, task), None
+    try:
+        parsed = shape.parse(reader, task)
+    except UnexpectedReply as error:
+        parsed, failure = task, error
+    if shape.certain:
+        return parsed
+    if (deeper := search_songs(reader, parsed)) is not None:
+        parsed, failure = deeper, None
+    # an error about a task is no acknowledgement, unless the task was unknown until now
+    if failure is not None and has_id and shapes.has_error(reader):
+        raise failure
+    parsed = report_gaps(parsed, reader.issues)
+    if failure is not None or lacks_task_id(parsed):
+        acknowledged = search_task_id(reader, parsed, parse_task)
+        if acknowledged is None and failure is not None:
+            raise failure
+        parsed = acknowledged or parsed
+    return parsed
 
 
 def parse_submit_reply(
@@ -104,21 +141,25 @@ class Shape(NamedTuple):
 
     matches: Callable[[JsonReader, Task], bool]
     parse: Callable[[JsonReader, Task], Task]
+    certain: bool = False
+    """True if songs and task id need not be searched elsewhere in the reply."""
 
 
 # The first shape that matches is used, so the order matters.
 SHAPES = (
-    Shape(shapes.is_not_ready, shapes.parse_not_ready),
-    Shape(shapes.is_failure, shapes.parse_failure),
-    Shape(shapes.is_failed_step, parse_steps),
+    Shape(shapes.is_not_ready, shapes.parse_not_ready, certain=True),
+    Shape(shapes.is_failure, shapes.parse_failure, certain=True),
+    Shape(shapes.is_failed_step, parse_steps, certain=True),
     Shape(shapes.is_error, shapes.reject),
-    Shape(shapes.is_batch, _parse_batch),
+    Shape(shapes.is_batch, _parse_batch, certain=True),
     Shape(shapes.is_studio, shapes.parse_studio),
     Shape(shapes.is_clip_list, shapes.parse_clip_list),
+    Shape(shapes.is_clip, shapes.parse_clip),
     Shape(shapes.is_lyrics, shapes.parse_lyrics),
     Shape(shapes.is_nuro, shapes.parse_nuro),
     Shape(shapes.is_status, shapes.parse_status),
     Shape(shapes.is_studio_acknowledgement, shapes.parse_studio_acknowledgement),
+    Shape(shapes.is_wrapped_acknowledgement, shapes.parse_wrapped_acknowledgement),
     Shape(shapes.is_steps, parse_steps),
     Shape(shapes.is_answer, shapes.parse_answer),
     Shape(shapes.is_waiting_message, shapes.parse_waiting_message),
@@ -144,12 +185,7 @@ def _guess_engine(payload: Mapping[str, Any]) -> str | None:
         return "lyrics"
     if "progress" in payload and "gender" in payload:
         return "nuro"
-    clips = [clip for clip in data if isinstance(clip, dict)] if isinstance(data, list) else []
-    clips += [clip["extended"] for clip in clips if isinstance(clip.get("extended"), dict)]
-    for engine, field in (("producer", "sound"), ("riffusion", "timestamp"), ("sonic", "tags")):
-        if any(field in clip for clip in clips):
-            return engine
-    return None
+    return guess_engine(data)
 
 
 __all__ = ["parse_submit_reply", "parse_task"]

@@ -9,22 +9,11 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 import msgspec
 
 from musicapi_nb.tasks.json_reader import JsonReader, clean
+from musicapi_nb.tasks.reply_search import ANSWER_FIELDS, ENVELOPE, unwrap_answer
 from musicapi_nb.tasks.task import Task
 
 Readiness: TypeAlias = Literal["ready", "not ready", "failed", "unclear"]
 
-# Fields of answers without an envelope: docs create-persona, upload-music, get-credits. On the
-# sibling host bpm, vox, aligned-lyrics and upsample-tags have them inside `data`.
-_ANSWER_FIELDS = (
-    *("persona_id", "clip_id", "credits", "extra_credits", "wav_url", "midi_url", "instruments"),
-    *("avg_bpm", "max_bpm", "min_bpm", "vox_audio_id", "source_clip_id", "vocal_start_s"),
-    *("vocal_end_s", "wave_response", "alignment", "upsampled_tags"),
-)
-# Fields that any reply may have about itself. Everything else in an immediate reply is its answer.
-_ENVELOPE = frozenset(
-    {"code", "message", "data", "type", "success", "warning", "task_id", "error", "steps"}
-    | {"failed_step", "platform", "event"}
-)
 _SONG_FIELDS = frozenset({"clip_id", "audio_url", "state"})
 
 
@@ -71,22 +60,23 @@ def find_answer(reader: JsonReader, task: Task) -> Mapping[str, Any]:
     if isinstance(data, dict):
         return data
     if isinstance(data, list):
-        return {"data": data} if _is_answer_list(data, task) else {}
+        songs = (isinstance(item, dict) and _SONG_FIELDS & item.keys() for item in data)
+        return {"data": data} if makes_no_songs(task) and data and not any(songs) else {}
     if isinstance(data, str) and is_link(data):
         return {"data": data}
-    if _makes_no_songs(task) and task.id is None and not reader.rest.get("error"):
-        answer = {name: value for name, value in reader.rest.items() if name not in _ENVELOPE}
-        return answer if answer.keys() - {"status"} else {}
-    return {name: reader.rest[name] for name in _ANSWER_FIELDS if name in reader.rest}
+    if makes_no_songs(task) and task.id is None and not reader.rest.get("error"):
+        return {name: value for name, value in reader.rest.items() if name not in ENVELOPE}
+    answer = {name: reader.rest[name] for name in ANSWER_FIELDS if name in reader.rest}
+    return answer or (unwrap_answer(reader.rest) if makes_no_songs(task) else None) or {}
 
 
-def _is_answer_list(data: list[Any], task: Task) -> bool:
-    """True if a list under `data` is the answer of an operation without songs."""
-    songs = (isinstance(item, dict) and _SONG_FIELDS & item.keys() for item in data)
-    return _makes_no_songs(task) and bool(data) and not any(songs)
+def makes_songs(task: Task) -> bool:
+    """Return whether songs are expected, although perhaps of unknown number."""
+    return bool(task.expected) or (task.request is not None and task.request.songs != 0)
 
 
-def _makes_no_songs(task: Task) -> bool:
+def makes_no_songs(task: Task) -> bool:
+    """Return whether the result is known to be an answer."""
     return task.request is not None and task.request.songs == 0
 
 
@@ -109,8 +99,9 @@ def readiness(answer: Mapping[str, Any], *, repeatable: bool) -> tuple[Readiness
             return meaning, clean(text)
     if texts:
         return "unclear", clean(texts[0])
-    missing = repeatable and bool(links) and not any(map(is_link, links))
-    return ("not ready" if missing else "ready"), None
+    if not repeatable or any(map(is_link, links)):
+        return "ready", None
+    return ("not ready" if links else "unclear"), None
 
 
 def classify_words(text: str) -> Readiness:
@@ -123,7 +114,11 @@ def _link_values(answer: Mapping[str, Any], depth: int = 3) -> Iterator[Any]:
     for name, value in answer.items():
         if isinstance(value, dict) and depth:
             yield from _link_values(value, depth - 1)
-        elif name == "url" or name.endswith("_url"):
+        elif isinstance(value, list) and depth:
+            for item in value:
+                if isinstance(item, dict):
+                    yield from _link_values(item, depth - 1)
+        elif name == "url" or name.endswith("_url") or is_link(value):
             yield value
 
 

@@ -104,11 +104,13 @@ def _join(batch: Task, parts: Sequence[Task]) -> Task:
 
 def update_parts(batch: Task, parts: Sequence[Task]) -> Task:
     """Return the batch with newer states of its parts; their replies are added to its `raw`."""
-    items = batch.raw["tasks"] if isinstance(batch.raw, dict) else []
+    # an acknowledgement of unknown shape is replaced by the documented one
+    raw = batch.raw if isinstance(batch.raw, dict) and "tasks" in batch.raw else {}
+    items = raw.get("tasks", [None] * len(parts))
     replies = [
         {**(item if isinstance(item, dict) else {}), "task_id": part.id, "reply": part.raw}
         if part.id is not None and part.raw is not item
         else item
         for item, part in zip(items, parts, strict=True)
     ]
-    return msgspec.structs.replace(_join(batch, parts), raw={**batch.raw, "tasks": replies})
+    return msgspec.structs.replace(_join(batch, parts), raw={**raw, "tasks": replies})

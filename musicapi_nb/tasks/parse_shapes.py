@@ -8,28 +8,34 @@ from typing import Any
 
 import msgspec
 
+from musicapi_nb import wire
 from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks.json_reader import JsonReader, clean
 from musicapi_nb.tasks.parse_answers import (
     classify_words,
     find_answer,
     is_link,
+    makes_no_songs,
     parse_steps,
     readiness,
 )
 from musicapi_nb.tasks.parse_songs import (
     mark_failed,
+    parse_items,
     parse_song,
     parse_songs,
     parse_state,
     with_songs,
 )
-from musicapi_nb.tasks.song import State
+from musicapi_nb.tasks.reply_search import is_song, unwrap_answer
+from musicapi_nb.tasks.song import WHOLE_REPLY, State
 from musicapi_nb.tasks.task import Task
 
 # `type` of a body that reports a failed task (docs webhook-guide; the last: nuro-error-handling).
 _FAILURE_TYPES = frozenset({"failed", "timeout", "forbidden", "api_error", "bad_request"})
 _ACKNOWLEDGED = frozenset({"task_id", "message", "code", "warning", "steps", "failed_step"})
+_STATUS_FIELDS = frozenset({"status", "error", "message", "progress"})
+_WRAPPED_FIELDS = _STATUS_FIELDS | {"task_id", "state", "code", "type", "success", "warning"}
 
 
 def parse_not_ready(reader: JsonReader, task: Task) -> Task:
@@ -51,9 +57,10 @@ def is_failure(reader: JsonReader, _: Task) -> bool:
 
 def parse_failure(reader: JsonReader, task: Task) -> Task:
     """Mark the task as failed, with reason and refund."""
+    reason = reader.text("error", "message", "detail")
     return mark_failed(
         task,
-        reader.text("error", "message"),
+        reason and f"{reason}{wire.retriable_note(reader.rest)}",
         refunded=reader.flag("refund_processed", "already_refunded"),
         word=reader.text("type"),
     )
@@ -74,11 +81,15 @@ def is_error(reader: JsonReader, _: Task) -> bool:
     return isinstance(code, int) and code >= HTTPStatus.BAD_REQUEST and not reader.rest.get("data")
 
 
+def has_error(reader: JsonReader) -> bool:
+    """Return whether a reply of unknown shape reports an error."""
+    return bool(reader.rest.keys() & {"error", "detail"}) or is_error(reader, Task())
+
+
 def reject(reader: JsonReader, task: Task) -> Task:
     """Raise `UnexpectedReply` with the message of the reply, if there is one."""
-    texts = (reader.rest.get(name) for name in ("error", "message"))
-    text = next((text for text in texts if isinstance(text, str)), "")
-    detail = f": {clean(text)[:300]}" if text else ""
+    text = clean(wire.find_message(reader.rest))[:300]
+    detail = f": {text}" if text else ""
     raise UnexpectedReply(f"the reply has no known shape{detail}", body=task.raw)
 
 
@@ -87,12 +98,13 @@ def is_batch(reader: JsonReader, _: Task) -> bool:
     return isinstance(reader.rest.get("tasks"), list) and "data" not in reader.rest
 
 
-def is_studio(reader: JsonReader, _: Task) -> bool:
+def is_studio(reader: JsonReader, task: Task) -> bool:
     """Match {"data": {"status": "SUCCESS", "data": {"songs": []}}} (docs studio get-music).
 
     Clients of 2024 read the same object under `handledData`.
     """
-    return "handledData" in reader.rest or is_studio_body(reader.rest.get("data"))
+    body = "handledData" in reader.rest or is_studio_body(reader.rest.get("data"))
+    return body and not makes_no_songs(task)
 
 
 def is_studio_body(data: Any) -> bool:
@@ -167,15 +179,16 @@ def _parse_refund(reader: JsonReader, reason: str | None) -> bool | None:
     return flag if flag is not None or match is None else match[1] is None
 
 
-def is_lyrics(reader: JsonReader, _: Task) -> bool:
+def is_lyrics(reader: JsonReader, task: Task) -> bool:
     """Match {"code": 200, "results": []} (docs lyrics-generation)."""
-    return isinstance(reader.rest.get("results"), list)
+    return isinstance(reader.rest.get("results"), list) and not makes_no_songs(task)
 
 
 def parse_lyrics(reader: JsonReader, task: Task) -> Task:
     """Parse lyrics, which are complete in the first reply."""
     items = reader.rest.pop("results")
-    songs = parse_songs(items, "results", task, "succeeded", reader.issues)
+    texts = msgspec.structs.replace(task, engine="lyrics")
+    songs = parse_songs(items, "results", texts, "succeeded", reader.issues)
     return with_songs(task, songs, "succeeded", None, None)
 
 
@@ -196,6 +209,20 @@ def parse_nuro(reader: JsonReader, task: Task) -> Task:
     reader.rest = {}
     task = msgspec.structs.replace(task, progress=progress)
     return with_songs(task, (song,), stated, word, reason)
+
+
+def is_clip(reader: JsonReader, task: Task) -> bool:
+    """Match {"data": {"status": "succeeded", "audio_url": "u"}} (three clients, when polling)."""
+    return is_song(reader.rest.get("data")) and not makes_no_songs(task)
+
+
+def parse_clip(reader: JsonReader, task: Task) -> Task:
+    """Parse the only song of a task, which is under `data` without a list."""
+    word = reader.text("status")
+    stated = parse_state(word)
+    clip = ("data", reader.rest.pop("data"), stated)
+    songs = parse_items([clip], task, reader.issues)
+    return with_songs(task, songs, stated, word or songs[0].state_word, None)
 
 
 def is_status(reader: JsonReader, task: Task) -> bool:
@@ -230,6 +257,23 @@ def parse_studio_acknowledgement(reader: JsonReader, task: Task) -> Task:
     return msgspec.structs.replace(task, id=task.id or task_id, engine=task.engine or "studio")
 
 
+def is_wrapped_acknowledgement(reader: JsonReader, _: Task) -> bool:
+    """Match {"data": {"task_id": "t"}} (fixtures of three clients; docs of /suno/make-lyrics)."""
+    data = reader.rest.get("data")
+    return isinstance(data, dict) and "task_id" in data and data.keys() <= _WRAPPED_FIELDS
+
+
+def parse_wrapped_acknowledgement(reader: JsonReader, task: Task) -> Task:
+    """Take the task id and the state, which are under `data`."""
+    body = reader.object("data")
+    if body is None:
+        return task
+    task_id, word = body.text("task_id"), body.text("status", "state")
+    progress = body.fraction("progress")
+    task = msgspec.structs.replace(task, id=task.id or task_id, progress=progress)
+    return with_songs(task, (), parse_state(word), word, body.text("error", "message"))
+
+
 def is_steps(reader: JsonReader, task: Task) -> bool:
     """Match {"steps": {"a": {"success": true, "task_id": "t"}}} (musicapi-sdk 0.1.0)."""
     return _has_steps(reader) and parse_steps(reader, task).id is not None
@@ -244,20 +288,29 @@ def parse_answer(reader: JsonReader, task: Task) -> Task:
     """Parse an answer without songs; it may state that it is not ready."""
     answer = find_answer(reader, task)
     is_object = isinstance(reader.rest.get("data"), dict)
-    word = reader.text("status") if task.id is not None or task.poll_by_repost else None
+    word = None
+    if task.id is not None or task.poll_by_repost:
+        if is_object and "status" not in reader.rest and isinstance(answer.get("status"), str):
+            names = _STATUS_FIELDS & answer.keys()
+            reader.rest |= {name: answer[name] for name in names}
+        word = reader.text("status")
     task = msgspec.structs.replace(task, state_word=word)
     if word is not None and parse_state(word) in {"pending", "running", "failed"}:
         reader.rest["status"] = word
         return parse_status(reader, task)
+    inner = unwrap_answer(answer) or answer
+    if inner is not answer or not (answer.keys() <= reader.rest.keys() or is_object):
+        reader.issue(WHOLE_REPLY, "the answer is deeper in it than in any known reply")
     reader.rest = {name: value for name, value in reader.rest.items() if name not in answer}
     if is_object:
         reader.rest.pop("data", None)
+    answer = inner
     task = msgspec.structs.replace(task, answer=answer)
     if task.id is not None and all(value in (None, "", 0) for value in answer.values()):
         return task
     state, text = readiness(answer, repeatable=task.poll_by_repost)
     if state == "unclear":
-        reader.issue("data", f"{text!r:.60} instead of a link")
+        reader.issue("data", f"{text!r:.60} instead of a link" if text else "has no link")
     if state == "failed":
         return mark_failed(task, text)
     if state == "not ready":

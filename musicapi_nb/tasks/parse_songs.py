@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from musicapi_nb.tasks.json_reader import JsonReader, clean, describe
+from musicapi_nb.tasks.reply_search import PAIRS, is_text, pair_name
 from musicapi_nb.tasks.song import FINAL, Issue, Replacement, Song, State
 from musicapi_nb.tasks.task import Task
 
-# State words of the engines and of the service behind studio, in lower case.
+# State words of the engines and of the service behind studio, in lower case. "processing": sibling
+# host, 2026.
 _STATES: Mapping[str, State] = {
     "pending": "pending",
     "not_start": "pending",
@@ -20,19 +23,31 @@ _STATES: Mapping[str, State] = {
     "not_ready": "pending",
     "running": "running",
     "in_progress": "running",
+    "processing": "running",
     "succeeded": "succeeded",
     "success": "succeeded",
     "failed": "failed",
     "failure": "failed",
 }
 
-PAIR = frozenset({"extended", "full"})
-"""Fields of an item that holds two clips (upload-extend with auto_concat)."""
+_ENGINE_FIELDS = (("producer", "sound"), ("riffusion", "timestamp"), ("sonic", "tags"))
+# The host of sonic's links while a clip is rendered (live, 2026-07).
+_STREAM_HOST = "://audiopipe."
 
 
 def parse_state(word: str | None) -> State | None:
     """Map the service's word to a state; None for no word, "unknown" for an unfamiliar one."""
     return _STATES.get(word.strip().lower(), "unknown") if word else None
+
+
+def guess_engine(items: Any) -> str | None:
+    """Recognize the engine of clips or pairs by a field that only its clips have."""
+    clips = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    clips += [clip[name] for clip in clips for name in PAIRS if isinstance(clip.get(name), dict)]
+    for engine, field in _ENGINE_FIELDS:
+        if any(field in clip for clip in clips):
+            return engine
+    return None
 
 
 def parse_song(reader: JsonReader, position: int, task: Task, default: State | None) -> Song:
@@ -43,12 +58,18 @@ def parse_song(reader: JsonReader, position: int, task: Task, default: State | N
     if not tags:  # nuro has two fields instead
         tags = tuple(tag for name in ("genre", "mood") for tag in reader.tags(name)[0])
         tags_text = ", ".join(tags) or None
-    audio_url = reader.text("audio_url", "song_path")
+    audio_url = reader.text("audio_url", "song_path", "wav_url")
     if (finished := reader.flag("finished")) is not None:  # studio: a flag, and maybe an error
         default = "failed" if reason else ("succeeded" if finished else "running")
-    state = parse_state(word) or default or ("succeeded" if audio_url else "unknown")
+    state = parse_state(word) or default or _state_of_audio(audio_url)
+    if state == "unknown":
+        message = f"the unfamiliar word {word!r:.60}" if word else "neither a state nor audio"
+        reader.issue("state", message)
+    other_id = task.id if task.engine == "nuro" else None
+    if task.engine == "lyrics":
+        other_id = reader.text("lyrics_id")
     return Song(
-        id=reader.text("clip_id", "id") or (task.id if task.engine == "nuro" else None),
+        id=reader.text("clip_id", "id") or other_id,
         task_id=task.id,
         engine=task.engine,
         position=position,
@@ -70,6 +91,13 @@ def parse_song(reader: JsonReader, position: int, task: Task, default: State | N
         simulated=task.simulated,
         extra=reader.rest,
     )
+
+
+def _state_of_audio(audio_url: str | None) -> State:
+    """Return the state of a clip that states none."""
+    if audio_url is None:
+        return "unknown"
+    return "running" if _STREAM_HOST in audio_url else "succeeded"
 
 
 def _parse_replacements(reader: JsonReader) -> tuple[Replacement, ...]:
@@ -98,27 +126,42 @@ def parse_songs(
     if not isinstance(items, list):
         issues.append(Issue(where, f"{describe(items)} instead of a list of songs"))
         return ()
+    paths = (f"{where}[{index}]" for index in range(len(items)))
+    return parse_items(zip(paths, items, itertools.repeat(default), strict=False), task, issues)
+
+
+def parse_items(
+    items: Iterable[tuple[str, Any, State | None]], task: Task, issues: list[Issue]
+) -> tuple[Song, ...]:
+    """Parse clips, pairs of clips and texts, each with its path in the reply and default state."""
     songs: list[Song] = []
     pairs = 0  # each pair so far shifts the positions after it by one
-    for index, item in enumerate(items):
-        path = f"{where}[{index}]"
+    for index, (path, item, default) in enumerate(items):
+        position = index + pairs
         if not isinstance(item, dict):
             issues.append(Issue(path, f"{describe(item)} instead of a song"))
-        elif item.keys() >= PAIR:
-            songs += _parse_pair(JsonReader(item, path, issues), index + pairs, task, default)
+            continue
+        reader = JsonReader(item, path, issues)
+        if (name := pair_name(item)) is not None:
+            songs += _parse_pair(reader, name, position, task, default)
             pairs += 1
+        elif is_text(item):
+            text = msgspec.structs.replace(task, engine="lyrics")
+            songs.append(parse_song(reader, position, text, "succeeded"))
         else:
-            songs.append(parse_song(JsonReader(item, path, issues), index + pairs, task, default))
+            songs.append(parse_song(reader, position, task, default))
     return tuple(songs)
 
 
-def _parse_pair(reader: JsonReader, first: int, task: Task, default: State | None) -> list[Song]:
-    """Parse the two clips of upload-extend with auto_concat: the extension, and the full song.
+def _parse_pair(
+    reader: JsonReader, first_name: str, first: int, task: Task, default: State | None
+) -> list[Song]:
+    """Parse the two clips of a pair: the extension or the replaced section, and the full song.
 
-    The full song is null until it is joined. `extra["pair"]` is "extended" or "full".
+    The full song is null until it is joined. `extra["pair"]` is `first_name` or "full".
     """
     songs: list[Song] = []
-    for position, name in enumerate(("extended", "full"), first):
+    for position, name in enumerate((first_name, "full"), first):
         clip = reader.object(name)
         if clip is None:  # not there yet; if the extension failed, it will never be
             song = Song(
@@ -135,18 +178,30 @@ def _parse_pair(reader: JsonReader, first: int, task: Task, default: State | Non
     return songs
 
 
+def count_items(songs: Iterable[Song]) -> int:
+    """Return the number of songs; a pair counts once."""
+    return sum(song.extra.get("pair") != "full" for song in songs)
+
+
+def is_silent(song: Song) -> bool:
+    """Return whether a song succeeded without audio, or a text without lyrics."""
+    content = song.lyrics if song.engine == "lyrics" else song.audio_url
+    return song.state == "succeeded" and content is None
+
+
 def _task_state(songs: Sequence[Song], expected: int | None, stated: State | None) -> State:
-    """Derive a task's state from its songs: final only when every expected song is final."""
+    """Derive a task's state: final only when every expected song is final and has its audio."""
     if stated == "failed":
         return "failed"
     if not songs:
         return "running" if stated in {"running", "succeeded"} else (stated or "pending")
     states = {song.state for song in songs}
-    if states <= FINAL and len(songs) >= (expected or 1):
-        if stated in {"pending", "running"}:
+    if states <= FINAL:
+        missing = count_items(songs) < (expected or 1) or any(map(is_silent, songs))
+        if missing or stated in {"pending", "running"}:
             return "running"
         return "succeeded" if "succeeded" in states else "failed"
-    if states <= {"unknown"} | FINAL and "unknown" in states:
+    if states <= {"unknown"} | FINAL:
         return "unknown"
     return "pending" if states == {"pending"} else "running"
 

@@ -28,6 +28,10 @@ class Issue(msgspec.Struct, frozen=True):
     message: str
 
 
+WHOLE_REPLY = "(reply)"
+"""The `where` of an issue about no single part."""
+
+
 class Replacement(msgspec.Struct, frozen=True):
     """One step in which the service rewrote tags: its input text, and the resulting tags."""
 

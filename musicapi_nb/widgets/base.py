@@ -1,7 +1,5 @@
 """Base class of the widgets: each output also has static HTML, shown where no kernel runs."""
 
-from __future__ import annotations
-
 import concurrent.futures
 import re
 from collections.abc import Callable

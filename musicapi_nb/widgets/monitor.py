@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from musicapi_nb import markup
 
 if TYPE_CHECKING:
-    import ipywidgets
-
     from musicapi_nb.experiment import Progress
 
 _FINAL_STATES = frozenset({"ended", "stopped", "cancelled"})
@@ -60,16 +58,14 @@ class Watchable(Protocol):
 def monitor(work: Watchable) -> Monitor | Bar:
     """Follow a job or an experiment: a card with buttons, or outside of notebooks a bar.
 
+    In a notebook, display the returned `Monitor`: its card follows the work, and pause, resume and
+    cancel act at once, also while a cell awaits or none runs. Elsewhere a `Bar` prints on standard
+    error from now on.
+
     Parameters
     ----------
     work
         `api.run(...)`, `api.experiment(...)`, or another job.
-
-    Returns
-    -------
-    In a notebook a `Monitor` to display: its card follows the work, and pause, resume and cancel
-    act at once, also while a cell awaits or none runs. Elsewhere a `Bar`, which prints on
-    standard error from now on.
     """
     return Monitor(work) if _in_notebook() else follow(work)
 
@@ -94,10 +90,9 @@ class Monitor:
         self._work = work
         self._card_id = uuid.uuid4().hex
         self._buttons_id = uuid.uuid4().hex
-        self._is_watching = False
-        self._buttons_removed = False
+        self._is_watching = self._buttons_removed = False
         self._lock = threading.Lock()
-        self._buttons: list[ipywidgets.Button] = []
+        self._buttons: list[Any] = []
         self._problem: Any = None
         self._voila_card: Any = None
 
@@ -238,10 +233,8 @@ def progress_bar(title: str | None = None) -> Callable[[Progress], None]:
 def experiment_bar_state(progress: Progress) -> BarState:
     """Return the bar of an experiment: plan cells; credits, failures and time left as text."""
     failed = sum(progress.counts.get(state, 0) for state in ("failed", "refused", "uncertain"))
-    texts = [
-        f"{progress.spent + progress.reserved:,} credits",
-        f"{failed:,} failed" if failed else "",
-        "paused" if progress.state == "paused" else "",
-        str(progress.eta or ""),
-    ]
-    return BarState(progress.finished, progress.cells, "cells", ", ".join(filter(None, texts)))
+    texts = [f"{progress.spent + progress.reserved:,} credits"]
+    texts += [f"{failed:,} failed"] if failed else []
+    texts += ["paused"] if progress.state == "paused" else []
+    texts += [str(progress.eta)] if progress.eta else []
+    return BarState(progress.finished, progress.cells, "cells", ", ".join(texts))

@@ -1,42 +1,30 @@
 """The audio of a song: read it from the library or its link, and compute its peaks."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import io
-import ipaddress
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
+from numpy.typing import NDArray
 
 from musicapi_nb import markup
+from musicapi_nb.client import MusicAPI
 from musicapi_nb.client.download import suffix_of
+from musicapi_nb.client.transport import is_loopback
 from musicapi_nb.errors import NoAudio
+from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from musicapi_nb.client import MusicAPI
-    from musicapi_nb.library import Library
 
 MAX_BYTES = 64_000_000  # of one song that are read into memory
 MAX_SECONDS = 1_800.0  # of one song that are decoded
-_MEDIA_TYPES = {
-    ".mp3": "audio/mpeg",
-    ".wav": "audio/wav",
-    ".m4a": "audio/mp4",
-    ".flac": "audio/flac",
-    ".ogg": "audio/ogg",
-}
+_MEDIA_TYPES = {".mp3": "mpeg", ".wav": "wav", ".m4a": "mp4", ".flac": "flac", ".ogg": "ogg"}
 _BLOCK_FRAMES = 1 << 18
 _PEAK_FRAMES = 256  # resolution of peaks before they are put into buckets
-_HEADER_BYTES = 16
 
 
 class Audio(NamedTuple):
@@ -52,15 +40,8 @@ def playable_url(song: Song) -> str | None:
     if url is None:
         return None
     parts = urlsplit(url)
-    is_local = song.simulated and _is_loopback(parts.hostname or "")
+    is_local = song.simulated and is_loopback(parts.hostname)
     return url if is_local or parts.scheme.lower() == "https" else None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def no_audio_reason(song: Song) -> str:
@@ -106,10 +87,10 @@ def read_audio(path: Path, max_bytes: int) -> Audio:
         content = path.read_bytes()
     except OSError as error:
         raise NoAudio(f"the file cannot be read ({error.strerror or error})") from None
-    suffix = suffix_of(content[:_HEADER_BYTES], "audio")
+    suffix = suffix_of(content[:16], "audio")
     if suffix is None:
         raise NoAudio(f"the file is not audio (it starts with {content[:8]!r})")
-    return Audio(content, _MEDIA_TYPES[suffix])
+    return Audio(content, f"audio/{_MEDIA_TYPES[suffix]}")
 
 
 @contextlib.contextmanager
@@ -133,16 +114,13 @@ def peaks(audio: Audio, buckets: int = 240) -> NDArray[np.float32]:
     with open_audio(audio) as file:
         frames = int(MAX_SECONDS * file.samplerate)
         blocks = file.blocks(_BLOCK_FRAMES, frames=frames, dtype="float32", always_2d=True)
-        block_peaks = [_block_peaks(block) for block in blocks]
+        block_peaks = []
+        for block in blocks:
+            edges = np.arange(0, len(block), _PEAK_FRAMES)
+            block_peaks.append(np.maximum.reduceat(np.abs(block).max(axis=1), edges))
     if not block_peaks:
         raise NoAudio("the audio is empty")
     magnitudes = np.concatenate(block_peaks)
     edges = np.linspace(0, len(magnitudes), buckets + 1)[:-1].astype(int)
     bucket_peaks = np.maximum.reduceat(magnitudes, edges)
     return np.asarray(np.clip(np.nan_to_num(bucket_peaks), 0, 1), dtype=np.float32)
-
-
-def _block_peaks(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    magnitude = np.abs(block).max(axis=1)
-    edges = np.arange(0, len(magnitude), _PEAK_FRAMES)
-    return np.asarray(np.maximum.reduceat(magnitude, edges), dtype=np.float32)

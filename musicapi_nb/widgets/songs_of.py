@@ -1,11 +1,11 @@
 """The songs of anything that holds songs: tasks, jobs, experiments, a library, table rows."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument
@@ -14,9 +14,6 @@ from musicapi_nb.library import Library, Rating
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.markup.escape import TITLE_LIMIT, plain_attribute
 from musicapi_nb.tasks import Song, Task
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _RAW_REPLIES = (Mapping, str, bytes, bytearray, Path)
 _FRAME_KEYS = ("task_id", "song_position")
@@ -38,10 +35,8 @@ class SongItem:
     @property
     def title(self) -> str:
         """The title as one safe line; "(untitled)" if it is blank."""
-        title = self.song.title
-        if title is None or markup.is_blank(title):
-            return "(untitled)"
-        return plain_attribute(title, TITLE_LIMIT)
+        title = self.song.title or ""
+        return "(untitled)" if markup.is_blank(title) else plain_attribute(title, TITLE_LIMIT)
 
     @property
     def model(self) -> str:
@@ -52,31 +47,15 @@ class SongItem:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SongCollection:
-    """Songs of one or several sources.
-
-    Attributes
-    ----------
-    factors
-        Factor names and their levels as text, in the order of the plan.
-    library
-        Library with the songs' files and ratings, or None.
-    name
-        Such as "experiment harbour"; "" if the source has no name.
-    without_songs
-        Number of tasks and plan cells that have no song to show (yet).
-    refreshable
-        Whether reading the same source again may give more songs.
-    experiment
-        The experiment, if the source was one.
-    """
+    """Songs of one or several sources, with the library of their files and ratings."""
 
     items: tuple[SongItem, ...]
-    factors: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    factors: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)  # levels
     library: Library | None = None
-    name: str = ""
-    without_songs: int = 0
-    refreshable: bool = False
-    experiment: Experiment | None = None
+    name: str = ""  # such as "experiment harbour"
+    without_songs: int = 0  # tasks and plan cells that have no song to show (yet)
+    refreshable: bool = False  # whether reading the source again may give more songs
+    experiment: Experiment | None = None  # if the source was one
 
     def ratings(self) -> dict[int, Rating]:
         """Return the library's ratings of these songs, by index."""
@@ -88,18 +67,9 @@ class SongCollection:
 def songs_of(source: Any, library: Library | None = None) -> SongCollection:
     """Collect the songs of a source.
 
-    Parameters
-    ----------
-    source
-        A task, song, job, raw reply, experiment or experiment run, library, gallery, rows of
-        `songs_frame` (with `library`), or an iterable of these.
-    library
-        Library of the songs' files and ratings, in place of the one that the source has.
-
-    Raises
-    ------
-    InvalidArgument
-        The source, or an element of it, is none of these.
+    It may be a task, song, job, raw reply, experiment or experiment run, library, gallery, rows of
+    `songs_frame` (with `library`), or an iterable of these; InvalidArgument if it is none of them.
+    `library` replaces the one that the source has.
     """
     return _read_whole(source, library) or _merge([source], library)
 
@@ -125,12 +95,11 @@ def _read_experiment(experiment: Experiment, library: Library | None) -> SongCol
     without_songs = 0
     for index, cell in enumerate(experiment.plan.cells):
         levels = {name: level_text(level) for name, level in cell.levels.items()}
-        block = f"block {cell.block}"
-        songs = _task_items(tasks[index], levels, block) if index in tasks else []
+        songs = _task_items(tasks.get(index), levels, f"block {cell.block}")
         items += songs
         without_songs += not songs
     factors = {
-        name: tuple(dict.fromkeys(level_text(level) for level in levels))
+        name: tuple(dict.fromkeys(map(level_text, levels)))
         for name, levels in experiment.plan.factors.items()
     }
     return SongCollection(
@@ -213,9 +182,11 @@ def _tasks(element: Any) -> Iterable[Any]:
 
 
 def _task_items(
-    task: Task, levels: Mapping[str, str] | None = None, block: str = ""
+    task: Task | None, levels: Mapping[str, str] | None = None, block: str = ""
 ) -> list[SongItem]:
     """Return the songs of a task; one in its place if it is pending or failed."""
+    if task is None:
+        return []
     songs = task.songs
     if not songs and not task.answer and task.state != "succeeded":  # a persona has no songs
         placeholder = Song(

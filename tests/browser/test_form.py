@@ -74,19 +74,19 @@ def _type_into(form: Locator, button: Locator) -> None:
     """Fill in the form, with lyrics that are too long at first."""
     expect(button).to_have_text("Make 2 songs for 20 credits · 980 left after", timeout=_MS)
     expect(button).to_be_disabled()
-    expect(form).to_contain_text("Still to do: Mv, Gpt description prompt.")
+    expect(form).to_contain_text("Still to do: Gpt description prompt.")
     form.get_by_label("Custom mode").check()
     expect(form.get_by_label("Gpt description prompt")).to_be_hidden()
-    form.get_by_label("Mv").fill("sonic-v4")
-    form.get_by_label("Prompt", exact=True).fill("la " * 1044)
-    expect(form).to_contain_text("3,132 / 3,000")
-    expect(form).to_contain_text("Has 3132 characters; the limit is 3000.")
+    form.get_by_label("Mv").fill("sonic-v6-mini")
+    form.get_by_label("Prompt", exact=True).fill("la " * 1744)
+    expect(form).to_contain_text("5,232 / 5,000")
+    expect(form).to_contain_text("Has 5232 characters; the limit is 5000.")
     form.get_by_label("Tags", exact=True).press_sequentially("spy jazz, bossa nova")
-    expect(form).to_contain_text("20 / 200")
+    expect(form).to_contain_text("20 / 1,000")
     expect(button).to_be_disabled()
     offset = button.evaluate("button => button.offsetTop")
     form.get_by_label("Prompt", exact=True).fill("[Verse]\nla la\n" * 3)
-    expect(form).to_contain_text("42 / 3,000")
+    expect(form).to_contain_text("42 / 5,000")
     expect(button).to_be_enabled()
     assert button.evaluate("button => button.offsetTop") == offset, "the button moved"
     form.get_by_label("Tags", exact=True).focus()
@@ -176,7 +176,7 @@ def test_form_in_notebook_7(lab: Lab, tmp_path: Path) -> None:
     notebook = lab.open_in_notebook7([connect, "form = api.form(sonic.Create)\nform", "form"])
     form, button, results = _run(notebook)
     notebook.wait_until_done()
-    form.get_by_label("Mv").fill("sonic-v5")
+    form.get_by_label("Mv").fill("sonic-v6")
     form.get_by_label("Gpt description prompt").fill("rain on a tin roof")
     second_view = notebook.output_area(2).first  # both views of a form hold the same values
     expect(second_view.get_by_label("Gpt description prompt")).to_have_value("rain on a tin roof")
@@ -206,7 +206,7 @@ def test_app_in_voila(lab: Lab) -> None:
         label="Create: Make two songs, from a description or from lyrics, tags and a title"
     )
     expect(page.get_by_label("Gpt description prompt")).to_have_value("rain on a tin roof")
-    page.get_by_label("Mv").fill("sonic-v5")
+    page.get_by_label("Mv").fill("sonic-v6")
     expect(button).to_be_enabled()
     button.dblclick()
     expect(page.locator("audio")).to_have_count(2, timeout=_MS)
@@ -214,9 +214,9 @@ def test_app_in_voila(lab: Lab) -> None:
     save_screenshot(page, "form-voila")
 
 
-_DESCRIBED = '{"custom_mode": false, "mv": "sonic-v5", "gpt_description_prompt": "rain"}'
+_DESCRIBED = '{"custom_mode": false, "mv": "sonic-v6", "gpt_description_prompt": "rain"}'
 _TWO_SONGS = """\
-request = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain")
+request = sonic.Create(custom_mode=False, mv="sonic-v6", gpt_description_prompt="rain")
 first, second = api.run(request).result().songs
 print(first.id, second.id)"""
 _MASHUP = "mashup = api.form(first.mashup(second, mashup_clip_ids=None, title='Both'))\nmashup"

@@ -75,3 +75,13 @@ async def test_batch_counts_once_for_the_rate_limit() -> None:
     async with Simulator(speed=0, rate_limit=3) as sim, Caller(sim, "k") as paced:
         assert (await paced.post("sonic/batch", {"items": [CREATE] * 3})).body["submitted"] == 3
         assert (await paced.post("sonic/batch", {"items": [CREATE]})).status == 429
+
+
+async def test_each_item_of_a_batch_can_have_its_webhook(sim: Simulator, caller: Caller) -> None:
+    sim.faults.arm("webhook_lost", times=2)
+    address = {"webhook_url": "https://example.org/hook"}
+    wrong = {**CREATE, "webhook_url": "http://example.org/hook"}
+    ack = (await caller.post("sonic/batch", {"items": [{**CREATE, **address}, CREATE, wrong]})).body
+    assert [bool(task["task_id"]) for task in ack["tasks"]] == [True, True, False]
+    assert "'webhook_url'" in ack["tasks"][2]["message"]
+    assert len(sim.faults.armed) == 1  # it met the one webhook

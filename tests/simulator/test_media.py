@@ -167,3 +167,24 @@ async def test_covers_are_different_png_files(caller: Caller) -> None:
     assert not np.array_equal(*pictures)
     for picture in pictures:
         assert picture.std() > 8  # more than one colour
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("sonic/upload", "url"), ("producer/upload", "audio_url")]
+)
+async def test_upload_can_be_probed_by_head(
+    sim: Simulator, caller: Caller, link: str, path: str, name: str
+) -> None:
+    gone = f"{sim.url}/media/audio/gone.mp3"
+    assert (await caller.post(path, {name: gone})).status == 200
+    before = await caller.credits()
+    sim.reply_options.upload_probe = True
+    refused = await caller.post(path, {name: gone})
+    assert (refused.status, refused.body["message"][:32]) == (
+        400,
+        "Audio URL is not accessible. Ple",
+    )
+    assert (await caller.post(path, {name: "http://127.0.0.1:1/a.mp3"})).status == 400
+    assert await caller.credits() == before
+    assert (await caller.post(path, {name: link})).status == 200
+    assert sim.request_log.count("HEAD", "/media/audio/gone") == 1

@@ -107,15 +107,38 @@ async def test_download_offers_the_requested_formats(
     body = {"clip_id": clip_id, "formats": ["mp3", "m4a", "wav"]}
     assert (await caller.post("sonic/download", body)).status == 202
     sim.clock.advance(30)
-    data = (await caller.post("sonic/download", body)).body["data"]
-    replies = [await fetch(caller, data[f"{name}_url"]) for name in body["formats"]]
+    assert spent(sim) == []  # until the files are there
+    reply = (await caller.post("sonic/download", body)).body
+    assert shape_of(reply["data"]["files"][0]) == {"format": "str", "url": "str"}
+    assert set(reply["data"]) == {"clip_id", "files"}
+    links = {file["format"]: file["url"] for file in reply["data"]["files"]}
+    assert list(links) == body["formats"]
+    replies = [await fetch(caller, link) for link in links.values()]
     assert [reply[0] for reply in replies] == [200, 404, 200]  # the simulator makes no M4A
     assert [replies[0][1], replies[2][1]] == ["audio/mpeg", "audio/wav"]
     assert spent(sim) == [2]
+    sim.reply_options.download_form = "links"
+    older = (await caller.post("sonic/download", body)).body["data"]
+    assert older == {f"{name}_url": link for name, link in links.items()}
+    assert spent(sim) == [2, 2]  # of each call that is answered with the files
     assert (await caller.post("sonic/download", {**body, "formats": ["mp3"]})).status == 202
     assert spent(sim) == [2, 2]
     for wrong in ([], "mp3", ["flac"], None):
         assert (await caller.post("sonic/download", {**body, "formats": wrong})).status == 400
+
+
+async def test_preparing_a_download_needs_credits_only_at_its_end(
+    sim: Simulator, caller: Caller, clip_id: str
+) -> None:
+    body = {"clip_id": clip_id, "formats": ["mp3"]}
+    account = sim.accounts.get("key-a")
+    account.credits = 1
+    assert (await caller.post("sonic/download", body)).status == 202
+    sim.clock.advance(30)
+    assert (await caller.post("sonic/download", body)).status == 403
+    account.credits = 2
+    assert (await caller.post("sonic/download", body)).status == 200
+    assert account.balance == 0
 
 
 async def test_purged_source_is_404(sim: Simulator, caller: Caller, clip_id: str) -> None:

@@ -115,6 +115,51 @@ async def test_producer_refuses(caller: Caller, change: dict[str, Any], word: st
     assert await caller.credits() == 1000
 
 
+async def test_producer_renders_all_models_as_lyria(caller: Caller) -> None:
+    assert (await produce(caller, SOUND))["data"][0]["mv"] == "Lyria 3 Pro"
+    for model in ("Lyria 3 Pro", "FUZZ-2.0", "FUZZ-0.8"):
+        assert (await produce(caller, {**SOUND, "mv": model}))["data"][0]["mv"] == model
+
+
+async def test_producer_covers(sim: Simulator, caller: Caller) -> None:
+    first = (await produce(caller, SOUND))["data"][0]
+    body = {"task_type": "cover_music", "clip_id": first["clip_id"], "instruction": "slow jazz"}
+    cover = (await produce(caller, {**body, "strength": 0.3}))["data"][0]
+    assert (cover["title"], cover["duration"]) == ("Sea", 3)
+    assert cover["clip_id"] != first["clip_id"]
+    uploaded = (await produce(caller, {"audio_url": URL}, "upload"))["data"][0]["clip_id"]
+    wrong = await caller.post("producer/create", {**body, "clip_id": uploaded})
+    assert "'cover_upload_music'" in wrong.body["message"]
+    of_upload = {**body, "task_type": "cover_upload_music", "clip_id": uploaded}
+    assert (await produce(caller, of_upload))["data"][0]["state"] == "succeeded"
+    for change, word in (
+        ({"instruction": ""}, "'instruction'"),
+        ({"strength": 1.5}, "'strength'"),
+        ({"cover_strength": -0.1}, "'cover_strength'"),
+    ):
+        refused = await caller.post("producer/create", {**body, **change})
+        assert (refused.status, word in refused.body["message"]) == (400, True)
+    sim.reply_options.retired = frozenset(["producer.cover_music"])
+    assert (await caller.post("producer/create", body)).status == 410
+
+
+@pytest.mark.parametrize(
+    ("choice", "change", "instrumental"),
+    [
+        ("ignored", {"make_instrumental": True}, False),
+        ("obeyed", {"make_instrumental": True}, True),
+        ("ignored", {"sound": "deep house, instrumental, no vocals"}, True),
+        ("ignored", {"sound": "deep house, no vocals", "lyrics": "[Verse]\nla"}, False),
+    ],
+)
+async def test_producer_ignores_make_instrumental(
+    caller: Caller, choice: Any, change: dict[str, Any], *, instrumental: bool
+) -> None:
+    caller.sim.reply_options.producer_instrumental = choice
+    song = (await produce(caller, {**SOUND, **change}))["data"][0]
+    assert (song["lyrics"] == "[Instrumental]") == instrumental
+
+
 @pytest.mark.parametrize("task_type", ["music_variation", "swap_music_vocals", "swap_music_sound"])
 async def test_retired_task_is_410_until_offered_again(caller: Caller, task_type: str) -> None:
     clip = (await produce(caller, SOUND))["data"][0]["clip_id"]

@@ -7,6 +7,7 @@ import pytest
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.simulator.rules import KNOWN_RECORDING, REFUSALS, UNREACHABLE
 from tests.simulator.caller import CREATE, Caller
+from tests.simulator.conftest import EPOCH
 
 CUSTOM: dict[str, Any] = {"custom_mode": True, "prompt": "[Verse]\nla la", "mv": "sonic-v5"}
 URL = "https://example.org/my-tune.mp3"
@@ -123,9 +124,22 @@ async def test_use_suno_cdn_can_be_required(caller: Caller) -> None:
 
 
 async def test_older_models_can_return_as_v6(caller: Caller) -> None:
-    caller.sim.reply_options.mv_spelling = "v6"
+    caller.sim.reply_options.mv_spelling = "renderer"
     assert (await caller.clips(CREATE))[0]["mv"] == "sonic-v6"
     assert (await caller.clips({**CREATE, "mv": "sonic-v6-mini"}))[0]["mv"] == "sonic-v6-mini"
+
+
+async def songs_of_model(model: str) -> list[dict[str, Any]]:
+    async with Simulator(speed=0, epoch=EPOCH, seconds=(3, 4), seed=5) as sim:
+        async with Caller(sim, "k") as caller:
+            clips = await caller.clips({**CREATE, "mv": model, "tags": "sad, jazz"})
+        return [{**clip, "mv": "", "image_url": "", "audio_url": ""} for clip in clips]
+
+
+@pytest.mark.parametrize("model", ["sonic-v3-5", "sonic-v4-5-plus", "sonic-v5", "chirp-v5-5"])
+async def test_older_models_are_rendered_as_v6_is(model: str) -> None:
+    # The same account, seed and request, but for the model: not one tag or word differs.
+    assert await songs_of_model(model) == await songs_of_model("sonic-v6")
 
 
 @pytest.mark.parametrize(
@@ -248,6 +262,36 @@ async def test_replaced_section_keeps_the_duration(
         "sonic/replace-section", {**body, "infill_lyrics": "simulate copyrighted"}
     )
     assert (reply.status, reply.body["message"]) == (403, REFUSALS["copyrighted"])
+
+
+async def test_replaced_section_comes_with_its_song_once_joined(
+    sim: Simulator, caller: Caller, clip: str
+) -> None:
+    body = {
+        "clip_id": clip,
+        "mv": "sonic-v6",
+        "infill_start_s": 1,
+        "infill_end_s": 2,
+        "infill_lyrics": "[Bridge]\noh",
+        "auto_concat": True,
+    }
+    task_id = await caller.submit(body, "sonic/replace-section")
+    joining = False
+    for _ in range(150):
+        sim.clock.advance(2)
+        pairs = (await caller.get(f"sonic/task/{task_id}")).body.get("data", [])
+        replaced = {pair["replaced"]["state"] for pair in pairs}
+        joining |= replaced == {"succeeded"} and pairs[0]["full"] is None
+        if pairs and all(pair["full"] for pair in pairs):
+            break
+    assert joining
+    assert [set(pair) for pair in pairs] == [{"replaced", "full"}] * 2
+    assert [float(pair["replaced"]["duration"]) for pair in pairs] == [1, 1]
+    whole = pairs[0]["full"]
+    assert float(whole["duration"]) == song(sim, clip).duration
+    assert whole["lyrics"] == "[Verse]\nla la\n\n[Bridge]\noh"
+    async with caller.session.get(whole["audio_url"]) as audio:
+        assert audio.status == 200
 
 
 async def test_edits_accept_unknown_clips(caller: Caller) -> None:

@@ -90,9 +90,34 @@ async def test_persona_and_credits_match_the_samples(caller: Caller) -> None:
 
 
 async def test_ack_can_have_a_code(caller: Caller) -> None:
-    caller.sim.reply_options.ack_code = True
+    caller.sim.reply_options.ack_form = "code"
     reply = await caller.post("sonic/create", CREATE)
     assert shape_of(reply.body) == shape_of(sample("sonic_submit_ack_schema_with_code.json"))
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("sonic/create", CREATE), ("nuro/create", VOCAL), ("producer/create", {"sound": "pop"})],
+)
+async def test_ack_can_have_its_task_id_below_data(caller: Caller, path: str, body: Any) -> None:
+    caller.sim.reply_options.ack_form = "data"
+    reply = await caller.post(path, body)
+    assert shape_of(reply.body) == {"data": {"task_id": "str"}}
+    engine = path.partition("/")[0]
+    assert (await caller.get(f"{engine}/task/{reply.body['data']['task_id']}")).status in (200, 202)
+    batch = (await caller.post("sonic/batch", {"items": [CREATE]})).body
+    assert batch["submitted"] == 1
+
+
+async def test_running_tasks_can_be_processing(caller: Caller) -> None:
+    caller.sim.reply_options.running_word = "processing"
+    sonic, nuro = await caller.submit(CREATE), await caller.submit(VOCAL, "nuro/create")
+    caller.sim.clock.advance(12)
+    assert (await caller.get(f"nuro/task/{nuro}")).body["status"] == "processing"
+    caller.sim.clock.advance(31)
+    clips = (await caller.get(f"sonic/task/{sonic}")).body["data"]
+    assert {clip["state"] for clip in clips} == {"processing"}
+    assert (await caller.finished(sonic))["data"][0]["state"] == "succeeded"
 
 
 async def test_sonic_task_passes_through_all_states(sim: Simulator, caller: Caller) -> None:

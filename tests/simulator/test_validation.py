@@ -229,13 +229,25 @@ async def test_lyrics_without_letters_are_refused(caller: Caller) -> None:
         ("all", {"type", "error", "message"}),
         ("type_error", {"type", "error"}),
         ("message", {"message"}),
+        ("detail", {"detail"}),
+        ("retriable", {"type", "error", "retriable"}),
         ("refund", {"type", "message", "refund_processed"}),
         ("envelope", {"code", "message", "data"}),
     ],
 )
-async def test_error_body_has_five_forms(caller: Caller, choice: Any, keys: set[str]) -> None:
+async def test_error_body_has_seven_forms(caller: Caller, choice: Any, keys: set[str]) -> None:
     caller.sim.reply_options.error_body = choice
     assert set((await caller.post("sonic/create", {})).body) == keys
+
+
+async def test_errors_can_say_whether_to_retry_and_use_newer_types(caller: Caller) -> None:
+    caller.sim.reply_options.error_body = "retriable"
+    caller.sim.reply_options.error_types = "2026"
+    caller.sim.faults.arm("wrong_key")
+    caller.sim.faults.arm("too_many_requests", after=1)
+    wrong, hurried = [(await caller.post("sonic/create", CREATE)).body for _ in range(2)]
+    assert wrong == {"type": "unauthorized", "error": "Invalid API key", "retriable": False}
+    assert (hurried["type"], hurried["retriable"]) == ("rate_limited", True)
 
 
 async def test_nuro_error_has_the_documented_form(caller: Caller) -> None:

@@ -260,7 +260,7 @@ def _producer(client: sdk.MusicAPI, _: list[str]) -> None:
     assert client.producer.download(params).task_id
     file = client.producer.download_and_wait(params, FAST).data[0]
     assert httpx.get(file.audio_url).content.startswith(b"RIFF")
-    gone = sdk.ProducerCreateParams(task_type="cover_music")  # type: ignore[arg-type]
+    gone = sdk.ProducerCreateParams(task_type="music_variation")  # type: ignore[arg-type]
     with pytest.raises(sdk.MusicAPIError) as refused:
         client.producer.create(gone)
     assert refused.value.status == 410

@@ -1,7 +1,6 @@
 """One control for each kind of field: its data for the page, and its value in Python. No I/O."""
 
-from __future__ import annotations
-
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -35,7 +34,7 @@ class Control:
 
     def type(self, raw: Any) -> None:
         """Take a typed value; ignore one of a type that this control does not produce."""
-        is_fraction = self.field.kind == "fraction" and _is_number_or_none(raw)
+        is_fraction = self.field.kind == "fraction" and raw == _number_or_none(raw)
         if isinstance(raw, type(self._initial_raw)) or is_fraction:
             self.touched = True
             self.raw = raw
@@ -49,19 +48,20 @@ class Control:
         if self.raw == self._initial_raw:
             return self._initial, ""
         try:
-            value = self._kind.read(self.field, self.raw)
+            value = self._kind.read(self.raw)
         except ValueError as error:
             return self.raw, str(error) if isinstance(error, _Unreadable) else ""
         return (self._off if value is False else value), ""
 
     def spec(self) -> dict[str, Any]:
         """Return what the page needs to draw the control."""
+        options = self._kind.options
         return {
             "name": self.name,
             "label": label_of(self.name),
             "control": self._kind.control,
             "wide": self.field.kind in _WIDE_KINDS,
-            **self._kind.options(self.field, self._initial_raw),
+            **(options(self.field, self._initial_raw) if callable(options) else options or {}),
         }
 
     def state(
@@ -132,15 +132,12 @@ def can_take(field: Field, value: Any) -> bool:
     return True
 
 
-def _is_number_or_none(raw: Any) -> bool:
-    return raw is None or (isinstance(raw, int | float) and not isinstance(raw, bool))
+def _number_or_none(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _sentence(message: str) -> str:
     return f"{message[:1].upper()}{message[1:].rstrip('.')}."
-
-
-# --- kinds of fields -------------------------------------------------------------------------
 
 
 class _Unreadable(ValueError):
@@ -151,23 +148,24 @@ class _Kind(NamedTuple):
     """How one kind of field is edited, with the kind of control in form.js.
 
     `write` converts a field's value to the control's raw value, and `read` converts it back or
-    raises ValueError. `options` are further data for the page, from field and raw value.
+    raises ValueError. `options` are further data for the page, or a function of field and raw
+    value that returns them.
     """
 
     control: str
     write: Callable[[Any], Any]
-    read: Callable[[Field, Any], Any]
-    options: Callable[[Field, Any], dict[str, Any]] = lambda _field, _raw: {}
+    read: Callable[[Any], Any]
+    options: dict[str, Any] | Callable[[Field, Any], dict[str, Any]] | None = None
 
 
 def _kind(field: Field) -> _Kind:
+    if field.kind == "requests":
+        read = functools.partial(_read_requests, field.item)
+        return _Kind("long", _write_requests, read, _REQUESTS_HINT)
     if field.kind == "choice" and field.allow_other:
-        return _OPEN_CHOICE
+        hint = {"choices": field.choices, "placeholder": "choose one, or type another"}
+        return _TEXT._replace(options=hint)
     return _KINDS.get(field.kind, _TEXT)
-
-
-def _read_unchanged(_field: Field, raw: Any) -> Any:
-    return raw
 
 
 def _write_text(value: Any) -> str:
@@ -176,23 +174,19 @@ def _write_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _read_text(_field: Field, raw: str) -> str | None:
+def _read_text(raw: str) -> str | None:
     return raw if raw.strip() else None
 
 
-def _read_integer(_field: Field, raw: str) -> int | None:
+def _read_integer(raw: str) -> int | None:
     return int(raw) if raw.strip() else None
 
 
-def _read_number(field: Field, raw: str) -> float | None:
+def _read_number(raw: str) -> float | None:
     try:
-        return _read_integer(field, raw)
+        return _read_integer(raw)
     except ValueError:
         return float(raw)
-
-
-def _write_fraction(value: Any) -> float | None:
-    return value if _is_number_or_none(value) else None
 
 
 def _range(field: Field, raw: float | None) -> dict[str, Any]:
@@ -201,6 +195,10 @@ def _range(field: Field, raw: float | None) -> dict[str, Any]:
     high = 1.0 if field.maximum is None else field.maximum
     value = low if raw is None else raw
     return {"low": min(low, value), "high": max(high, value)}
+
+
+def _choices(field: Field, raw: list[str]) -> dict[str, Any]:
+    return {"choices": list(dict.fromkeys([*field.choices, *raw]))}
 
 
 def _options(field: Field, raw: str) -> dict[str, Any]:
@@ -213,16 +211,12 @@ def _as_list(value: Any) -> list[str]:
     return list(map(str, value)) if isinstance(value, list | tuple) else []
 
 
-def _all_choices(field: Field, raw: list[str]) -> dict[str, Any]:
-    return {"choices": list(dict.fromkeys([*field.choices, *raw]))}
-
-
 def _write_segments(value: Any) -> str:
     parts = value if isinstance(value, list | tuple) else ()
     return "\n".join(f"{part.name} {part.duration}" for part in parts if isinstance(part, Segment))
 
 
-def _read_segments(_field: Field, raw: str) -> list[Segment] | None:
+def _read_segments(raw: str) -> list[Segment] | None:
     lines = [line.split() for line in raw.splitlines() if line.strip()]
     return [Segment(name=name, duration=int(seconds)) for name, seconds in lines] or None
 
@@ -230,13 +224,12 @@ def _read_segments(_field: Field, raw: str) -> list[Segment] | None:
 def _write_requests(value: Any) -> str:
     requests = value if isinstance(value, list | tuple) else ()
     items = (item for item in requests if isinstance(item, msgspec.Struct))
-    return "\n".join(msgspec.json.encode(item).decode() for item in items)
+    return "\n".join(json.dumps(msgspec.to_builtins(item), ensure_ascii=False) for item in items)
 
 
-def _read_requests(field: Field, raw: str) -> list[Any] | None:
-    """Read one request per line."""
+def _read_requests(request_type: Any, raw: str) -> list[Any] | None:
     lines = [(number, line) for number, line in enumerate(raw.splitlines(), 1) if line.strip()]
-    return [_read_request(field.item, line, f"Line {number}") for number, line in lines] or None
+    return [_read_request(request_type, line, f"Line {number}") for number, line in lines] or None
 
 
 def _read_request(request_type: Any, line: str, label: str) -> Any:
@@ -253,36 +246,22 @@ def _read_request(request_type: Any, line: str, label: str) -> Any:
         raise _Unreadable(f"{label}: {'; '.join(map(str, error.problems))}.") from None
 
 
-def _placeholder(text: str) -> Callable[[Field, Any], dict[str, Any]]:
-    return lambda _field, _raw: {"placeholder": text}
-
-
-def _numeric(_field: Field, _raw: Any) -> dict[str, Any]:
-    return {"numeric": True}
-
-
-def _suggestions(field: Field, _raw: Any) -> dict[str, Any]:
-    return {"choices": field.choices, "placeholder": "choose one, or type another"}
-
-
 _TEXT = _Kind("text", _write_text, _read_text)
-_OPEN_CHOICE = _Kind("text", _write_text, _read_text, _suggestions)
-_NUMBER = _Kind("text", _write_text, _read_number, _numeric)
-_CLIPS_HINT = _placeholder("ids, comma-separated")
-_SEGMENTS_HINT = _placeholder("one part per line: name and seconds\nverse 20")
-_REQUESTS_HINT = _placeholder('one JSON object per line\n{"custom_mode": false, ...}')
+_NUMBER = _Kind("text", _write_text, _read_number, {"numeric": True})
+_CLIPS_HINT = {"placeholder": "ids, comma-separated"}
+_SEGMENTS_HINT = {"placeholder": "one part per line: name and seconds\nverse 20"}
+_REQUESTS_HINT = {"placeholder": 'one JSON object per line\n{"custom_mode": false, ...}'}
 _KINDS: Mapping[str, _Kind] = {
     "long text": _Kind("long", _write_text, _read_text),
-    "choice": _Kind("choice", _write_text, lambda _, raw: raw or None, _options),
-    "switch": _Kind("switch", lambda value: value is True, _read_unchanged),
-    "fraction": _Kind("fraction", _write_fraction, _read_unchanged, _range),
-    "integer": _Kind("text", _write_text, _read_integer, _numeric),
+    "choice": _Kind("choice", _write_text, lambda raw: raw or None, _options),
+    "switch": _Kind("switch", lambda value: value is True, lambda raw: raw),
+    "fraction": _Kind("fraction", _number_or_none, lambda raw: raw, _range),
+    "integer": _Kind("text", _write_text, _read_integer, {"numeric": True}),
     "number": _NUMBER,
     "seconds": _NUMBER,
     "clips": _Kind(
-        "text", _write_text, lambda _, raw: list(split_at_commas(raw)) or None, _CLIPS_HINT
+        "text", _write_text, lambda raw: list(split_at_commas(raw)) or None, _CLIPS_HINT
     ),
-    "choices": _Kind("choices", _as_list, lambda _, raw: _as_list(raw) or None, _all_choices),
+    "choices": _Kind("choices", _as_list, lambda raw: _as_list(raw) or None, _choices),
     "segments": _Kind("long", _write_segments, _read_segments, _SEGMENTS_HINT),
-    "requests": _Kind("long", _write_requests, _read_requests, _REQUESTS_HINT),
 }

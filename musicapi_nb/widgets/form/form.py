@@ -1,7 +1,5 @@
 """A form made from a request's declaration: fill it in, see problems and price, buy."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json
@@ -9,40 +7,50 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import anywidget
 import ipywidgets
+import traitlets
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request, default_operation, model_of, operations
 from musicapi_nb.errors import InvalidArgument, InvalidRequest, MusicAPIError, Problem
+from musicapi_nb.widgets.base import join_modules
 from musicapi_nb.widgets.form import wording
 from musicapi_nb.widgets.form.controls import Control, can_take, fields_in_order
-from musicapi_nb.widgets.form.submission import Submission
-from musicapi_nb.widgets.form.view import FormView
+from musicapi_nb.widgets.form.submission import Buyer, Job, Submission
 
-if TYPE_CHECKING:
-    from musicapi_nb.widgets.form.submission import Buyer, Job
-
+_FOLDER = Path(__file__).parent
 _REFRESH_SECONDS = 0.5
 # The button stays disabled this long, so that a double click buys once even if the reply is fast.
 _DOUBLE_CLICK_SECONDS = 1.0
 _STATIC_TEXT = "Interactive form: run this cell to use it."
 
 
+class FormView(anywidget.AnyWidget):
+    """The part of a form that the page draws (see form.js) from these traits.
+
+    `spec` is the operation: title, controls, and the other operations to choose from. `held` has
+    the value of each control, and the view in which it was typed; `state` the messages of each
+    control, texts above the button, and the button itself.
+    """
+
+    _esm = join_modules(_FOLDER.parent / "dom.js", _FOLDER / "form.js")
+    _css = _FOLDER / "form.css"
+    spec = traitlets.Dict().tag(sync=True)
+    held = traitlets.Dict().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)
+
+
 class Form:
     """A form for one operation, or for several to choose from; its button buys.
 
     Show it in a cell. Purchases are shown below the form. With a library, each press of the
-    button buys the next take. A press while a purchase is under way joins it.
-
-    Attributes
-    ----------
-    job
-        The last job; None before the first.
-    widget
-        Form and results as one ipywidget, for layouts of your own.
+    button buys the next take. A press while a purchase is under way joins it. `job` is the last
+    job, None before the first; `widget` is form and results as one ipywidget, for own layouts.
     """
 
     def __init__(
@@ -66,7 +74,7 @@ class Form:
         self._always_active: set[str] = set()  # set by the start request against its mode
         self._controls: Mapping[str, Control] = {}
         self._submissions: list[Submission] = []
-        self._display_ids: set[str] = set()
+        self._display_ids: list[str] = []
         self._view, self._results = FormView(), ipywidgets.VBox()
         self._results.add_class("musicapi-results")
         self._operation = default_operation(self._operations)
@@ -80,10 +88,7 @@ class Form:
     def request(self) -> Request:
         """The request that the form describes; its repr is code to paste.
 
-        Raises
-        ------
-        InvalidRequest
-            "Other fields" is not a JSON object.
+        InvalidRequest if "Other fields" is not a JSON object.
         """
         request, problems = self._read()
         if problems:
@@ -174,12 +179,8 @@ class Form:
 
     def _on_pick(self, message: Mapping[str, Any]) -> None:
         engine, name = message.get("engine", self._operation.engine), message.get("operation")
-        matches = [
-            operation
-            for operation in self._operations
-            if operation.engine == engine and name in (None, operation.operation)
-        ]
-        if matches:
+        kinds = [kind for kind in self._operations if kind.engine == engine]
+        if matches := [kind for kind in kinds if name in (None, kind.operation)]:
             self._error = ""
             self._select(default_operation(matches))
 
@@ -200,10 +201,7 @@ class Form:
     def submit(self) -> Job:
         """Buy what the form describes, as its button does; join a purchase that is under way.
 
-        Raises
-        ------
-        InvalidRequest
-            The request has errors; nothing is sent.
+        InvalidRequest if the request has errors; nothing is sent.
         """
         with self._lock:
             if self.job is not None and not self.job.done():
@@ -227,11 +225,10 @@ class Form:
         A take whose reply was lost is not skipped: the library then refuses the purchase and says
         how to resolve the lost one.
         """
-        take = self._takes.get(repr(request), 1)
-        if self._api.library is None:
-            return take
-        next_take: int = self._api.library.next_take(request, take, simulated=self._api.simulated)
-        return next_take
+        take, library = self._takes.get(repr(request), 1), self._api.library
+        if library is not None:
+            take = library.next_take(request, take, simulated=self._api.simulated)
+        return take
 
     # --- drawing ---------------------------------------------------------------------------
 
@@ -326,7 +323,7 @@ class Form:
         # The results are a second output: it is updated to save songs, the form's never is.
         display_id = uuid.uuid4().hex
         display(self._results_bundle(), raw=True, display_id=display_id)
-        self._display_ids.add(display_id)
+        self._display_ids.append(display_id)
 
     def _results_bundle(self) -> dict[str, Any]:
         jobs = [repr(submission.job) for submission in reversed(self._submissions)]
@@ -341,11 +338,9 @@ class Form:
 
     def _save_results(self) -> None:
         """Update the static output, which a saved notebook shows when no widget is alive."""
-        if not self._display_ids:
-            return
         from IPython.display import update_display  # noqa: PLC0415 - as above
 
-        for display_id in tuple(self._display_ids):
+        for display_id in self._display_ids:
             update_display(self._results_bundle(), raw=True, display_id=display_id)
 
 

@@ -1,7 +1,5 @@
 """One press of a form's button: its job, and how the job is shown."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Generator
 from typing import Any, Protocol
@@ -25,8 +23,8 @@ class Buyer(Protocol):
 
     library: Any
 
-    @property
-    def simulated(self) -> bool: ...
+    simulated: bool
+
     def run(self, request: Request, *, take: int = 1) -> Job: ...
     def credits(self) -> Any: ...
 

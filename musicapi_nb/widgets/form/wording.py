@@ -1,7 +1,5 @@
 """Texts of the form: its head, open problems, and the label of the button. No I/O."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Sequence
 from typing import Any

@@ -1,32 +1,26 @@
 """The gallery widget: browse, play and rate songs, one page at a time."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import traitlets
 
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio
+from musicapi_nb.library import Library, Rating
 from musicapi_nb.library.ratings import new_rating
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import song_audio
 from musicapi_nb.widgets.base import LiveWidget, join_modules
 from musicapi_nb.widgets.gallery import page_data
 from musicapi_nb.widgets.gallery.html import gallery_html, summary_line
+from musicapi_nb.widgets.gallery.saved_page import SavedPage, save_page
 from musicapi_nb.widgets.songs_of import songs_of
 
-if TYPE_CHECKING:
-    from musicapi_nb.library import Library, Rating
-    from musicapi_nb.widgets.gallery.saved_page import SavedPage
-    from musicapi_nb.widgets.song_audio import Audio
-
-    Fetch = Callable[[Song], Future[Audio]]
-
+Fetch: TypeAlias = Callable[[Song], Future[song_audio.Audio]]
 PAGE_SIZE = 24
 _PEAK_BUCKETS = 240
 _MAX_MESSAGE = 1_000
@@ -42,44 +36,13 @@ class _SongRef:
     generation: int
 
 
-def gallery(
-    source: Any, *, library: Library | None = None, fetch: Fetch | None = None, title: str = ""
-) -> Gallery:
-    """Show songs to browse, play and rate: see `Gallery`.
-
-    Parameters
-    ----------
-    source
-        Tasks, songs, jobs, raw replies, an iterable of these, an experiment, a library, or rows
-        of `songs_frame` (with `library`).
-    library
-        Library of ratings and files; not needed for an experiment or a library. Without a
-        library, ratings last as long as this gallery.
-    fetch
-        Downloads a song whose link the browser cannot reach; `api.gallery()` sets it.
-    title
-        Heading of the gallery.
-
-    Raises
-    ------
-    InvalidArgument
-        `source` holds no songs.
-    """
-    return Gallery(source, library=library, fetch=fetch, title=title)
-
-
 class Gallery(LiveWidget):
     """Songs in pages of 24 that can be filtered, sorted, grouped by factor, played and rated.
 
     Audio comes from the library's file if there is one, else from the song's link. The page
     reports stars and notes as stored only after the library has stored them. Keys on a focused
     song: space plays and pauses, the arrows move to the previous and next song, with shift they
-    seek, 1 to 5 rate, 0 clears the rating.
-
-    Attributes
-    ----------
-    collection
-        The songs, their factors and their library.
+    seek, 1 to 5 rate, 0 clears the rating. `collection` has the songs, factors and library.
     """
 
     _esm = join_modules(_FOLDER.parent / "dom.js", *(_FOLDER / f"{name}.js" for name in _MODULES))
@@ -135,8 +98,6 @@ class Gallery(LiveWidget):
 
     def save_page(self, path: str | Path, **options: Any) -> SavedPage:
         """Write these songs to an HTML page: see `mnb.save_page`."""
-        from musicapi_nb.widgets.gallery.saved_page import save_page  # noqa: PLC0415 - seldom used
-
         return save_page(path, self, **{"title": self._title, **options})
 
     def _state(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -157,8 +118,6 @@ class Gallery(LiveWidget):
             },
         }
         return {str(index): _mark(rating) for index, rating in ratings.items()}, songs
-
-    # --- requests of the page --------------------------------------------------------------
 
     def _receive(self, _: Any, request: Any, __: Any) -> None:
         """Answer the page. An exception raised here would be invisible, so it is sent instead."""
@@ -237,8 +196,6 @@ class Gallery(LiveWidget):
         self._session_ratings[index] = rating
         return rating
 
-    # --- audio -----------------------------------------------------------------------------
-
     def _queue(self, ref: _SongRef, work: Callable[[], None]) -> None:
         def run() -> None:
             if ref.generation != self._generation:
@@ -264,7 +221,7 @@ class Gallery(LiveWidget):
             unreachable = "the browser cannot reach the song's link, or the link is dead"
             raise NoAudio(song_audio.no_audio_reason(song) or unreachable)
 
-    def _deliver(self, ref: _SongRef, audio: Audio) -> None:
+    def _deliver(self, ref: _SongRef, audio: song_audio.Audio) -> None:
         self._reply("audio", ref, [audio.content], media_type=audio.media_type)
         self._reply_peaks(ref, audio)
 
@@ -283,7 +240,7 @@ class Gallery(LiveWidget):
 
             future.add_done_callback(lambda _: self._queue(ref, send))
 
-    def _reply_peaks(self, ref: _SongRef, audio: Audio | None) -> None:
+    def _reply_peaks(self, ref: _SongRef, audio: song_audio.Audio | None) -> None:
         if ref not in self._peaks and audio is not None:
             try:
                 self._peaks[ref] = song_audio.peaks(audio, _PEAK_BUCKETS).tobytes()
@@ -297,6 +254,32 @@ class Gallery(LiveWidget):
     def _repr_html_(self) -> str:
         ratings = self.ratings_by_index()
         return gallery_html(self.collection, ratings, self._title, PAGE_SIZE)
+
+
+def gallery(
+    source: Any, *, library: Library | None = None, fetch: Fetch | None = None, title: str = ""
+) -> Gallery:
+    """Show songs to browse, play and rate: see `Gallery`.
+
+    Parameters
+    ----------
+    source
+        Tasks, songs, jobs, raw replies, an iterable of these, an experiment, a library, or rows
+        of `songs_frame` (with `library`).
+    library
+        Library of ratings and files; not needed for an experiment or a library. Without a
+        library, ratings last as long as this gallery.
+    fetch
+        Downloads a song whose link the browser cannot reach; `api.gallery()` sets it.
+    title
+        Heading of the gallery.
+
+    Raises
+    ------
+    InvalidArgument
+        `source` holds no songs.
+    """
+    return Gallery(source, library=library, fetch=fetch, title=title)
 
 
 def _mark(rating: Rating | None) -> list[int]:

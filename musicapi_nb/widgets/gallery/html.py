@@ -1,19 +1,14 @@
 """Static HTML of a gallery, for saved notebooks: its first page as cards and a table."""
 
-from __future__ import annotations
-
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from musicapi_nb import markup
+from musicapi_nb.library import Rating
 from musicapi_nb.markup.escape import element
+from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.html import song_card, tag_marks
-
-if TYPE_CHECKING:
-    from musicapi_nb.library import Rating
-    from musicapi_nb.tasks import Song
-    from musicapi_nb.widgets.songs_of import SongCollection, SongItem
+from musicapi_nb.widgets.songs_of import SongCollection, SongItem
 
 _MAX_CARDS = 6  # audio elements make a page slow
 _MAX_TAGS = 6
@@ -29,7 +24,6 @@ def count_text(collection: SongCollection) -> str:
 
 
 def summary_line(collection: SongCollection, ratings: Mapping[int, Rating]) -> str:
-    """Return the repr of a gallery."""
     rated = sum(rating.stars is not None for rating in ratings.values())
     parts = [count_text(collection), f"{rated:,} rated" if rated else "", collection.name]
     return markup.one_line(f"<Gallery: {', '.join(part for part in parts if part)}>")
@@ -41,15 +35,13 @@ def gallery_html(
     """Render the first page: a few cards with players, the other songs as table rows."""
     total, items = len(collection.items), collection.items[:page_size]
     cards = [card(item, item.song, ratings.get(i)) for i, item in enumerate(items[:_MAX_CARDS])]
-    rows = items[_MAX_CARDS:]
     part = "These songs" if len(items) == total else f"The first {len(items):,} of {total:,} songs"
+    heading = markup.text(title or "Gallery", 120)
     return markup.stack(
-        element(
-            "div", markup.text(title or "Gallery", 120), style="font-size:16px;font-weight:600"
-        ),
+        element("div", heading, style="font-size:16px;font-weight:600"),
         markup.caption(count_text(collection), collection.name),
         markup.cards(cards) if cards else markup.notice("There are no songs to show yet."),
-        table(rows, ratings, collection, _MAX_CARDS) if rows else markup.EMPTY,
+        table(collection, ratings, _MAX_CARDS, page_size) if items[_MAX_CARDS:] else markup.EMPTY,
         markup.caption(f"{part}, as of the last run. Run the cell to filter, play and rate them."),
     )
 
@@ -65,15 +57,15 @@ def card(item: SongItem, song: Song, rating: Rating | None) -> markup.Html:
 
 
 def table(
-    items: Sequence[SongItem],
-    ratings: Mapping[int, Rating],
     collection: SongCollection,
+    ratings: Mapping[int, Rating],
     start: int = 0,
+    end: int | None = None,
 ) -> markup.Html:
     """Render songs as rows: number, title, length, state, factors, tags, rating, note."""
     names = ["#", "title", "length", "state", *collection.factors, "tags", "rating", "note"]
     rows = []
-    for index, item in enumerate(items, start):
+    for index, item in enumerate(collection.items[start:end], start):
         rating = ratings.get(index)
         rows.append(
             [

@@ -1,19 +1,14 @@
 """The data that a gallery sends to the page: columns of all songs, details of visible ones."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from musicapi_nb import markup
+from musicapi_nb.library import Library, Rating
 from musicapi_nb.markup.escape import plain_attribute
-from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.html import tag_marks
 from musicapi_nb.widgets.song_audio import no_audio_reason, playable_url
-
-if TYPE_CHECKING:
-    from musicapi_nb.library import Library, Rating
-    from musicapi_nb.widgets.songs_of import SongCollection, SongItem
+from musicapi_nb.widgets.songs_of import SongCollection, SongItem
 
 _TEXT_LIMIT, _LYRICS_LIMIT = 60, 6_000
 _MAX_TAGS = 40
@@ -26,34 +21,29 @@ def columns(collection: SongCollection) -> dict[str, Any]:
     `tags` holds for each song a list of codes: 4 x index in `tag_names`, plus 0 (plain), 1 (kept),
     2 (added) or 3 (dropped).
     """
-    items = collection.items
+    items, songs = collection.items, [item.song for item in collection.items]
     tag_codes: dict[str, int] = {}  # by raw tag: two different tags may look the same
     return {
         "title": [item.title for item in items],
-        "seconds": [
-            None if item.song.duration is None else round(item.song.duration, 1) for item in items
-        ],
-        "state": [item.song.state for item in items],
+        "seconds": [None if song.duration is None else round(song.duration, 1) for song in songs],
+        "state": [song.state for song in songs],
         "model": [markup.one_line(item.model, _TEXT_LIMIT) for item in items],
-        "playable": [
-            int(item.song.state == "succeeded" and item.song.engine != "lyrics") for item in items
-        ],
-        "created": [_date(item.song) for item in items],
-        "simulated": [int(item.song.simulated) for item in items],
-        "has_lyrics": [int(not markup.is_blank(item.song.lyrics)) for item in items],
+        "playable": [int(song.state == "succeeded" and song.engine != "lyrics") for song in songs],
+        "created": [markup.format_datetime(song.created_at).partition(",")[0] for song in songs],
+        "simulated": [int(song.simulated) for song in songs],
+        "has_lyrics": [int(not markup.is_blank(song.lyrics)) for song in songs],
         "position": [_position(item) for item in items],
         "tags": [_tags(item, tag_codes) for item in items],
-        "tag_names": [_tag_name(tag) for tag in tag_codes],
+        "tag_names": [
+            "(blank)" if markup.is_blank(tag) else markup.one_line(tag, _TEXT_LIMIT)
+            for tag in tag_codes
+        ],
         "factors": [
             _factor(name, levels, items)
             for name, levels in collection.factors.items()
             if len(levels) > 1
         ],
     }
-
-
-def _date(song: Song) -> str:
-    return markup.format_datetime(song.created_at).partition(",")[0]
 
 
 def _position(item: SongItem) -> str:
@@ -70,10 +60,6 @@ def _tags(item: SongItem, tag_codes: dict[str, int]) -> list[int]:
     return codes
 
 
-def _tag_name(tag: str) -> str:
-    return "(blank)" if markup.is_blank(tag) else markup.one_line(tag, _TEXT_LIMIT)
-
-
 def _factor(name: str, levels: Sequence[str], items: Sequence[SongItem]) -> dict[str, Any]:
     level_indices = {level: index for index, level in enumerate(levels)}
     return {
@@ -88,7 +74,7 @@ def detail(item: SongItem, library: Library | None, rating: Rating | None) -> di
     song = item.song
     in_library = song.state == "succeeded" and library is not None and library.file_of(song)
     no_audio = "" if in_library else no_audio_reason(song)
-    lyrics = song.lyrics if song.lyrics and not markup.is_blank(song.lyrics) else ""
+    lyrics = "" if markup.is_blank(song.lyrics) else song.lyrics or ""
     return {
         "gradient": markup.gradient(song.id or f"{song.task_id}/{song.position}"),
         "cover": markup.web_url(song.image_url),

@@ -23,35 +23,21 @@ if TYPE_CHECKING:
 _MAX_PAGE_BYTES = 100_000_000
 _MAX_COVER_BYTES = 2_000_000
 _EMBEDDABLE = frozenset(get_args(markup.MediaType))
-_IMAGE_TYPES: dict[str, markup.MediaType] = {
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".webp": "image/webp",
-}
+_IMAGE_TYPES: dict[str, markup.MediaType]
+_IMAGE_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SavedPage:
-    """A page that was written.
-
-    Attributes
-    ----------
-    size
-        Size in bytes.
-    songs, embedded, beside, linked
-        Number of songs on the page, and of those that play from the page itself, from the
-        library's files next to it, and from their web links.
-    left_out
-        Title and reason of each song whose audio could not be embedded.
-    """
+    """A page that was written: its size in bytes, and numbers of its songs."""
 
     path: Path
     size: int
     songs: int
-    embedded: int
-    beside: int
-    linked: int
-    left_out: tuple[tuple[str, str], ...] = ()
+    embedded: int  # play from the page itself
+    beside: int  # play from the library's files next to it
+    linked: int  # play from their web links
+    left_out: tuple[tuple[str, str], ...] = ()  # title and reason of those not embedded
 
     def __str__(self) -> str:
         sources = {
@@ -116,7 +102,7 @@ def save_page(  # noqa: PLR0913 - all but two are options
         card(item, links.song_for_page(item), ratings.get(index))
         for index, item in enumerate(collection.items)
     ]
-    rows = table(collection.items, ratings, collection)
+    rows = table(collection, ratings)
     content = markup.page(
         title or "Songs to listen to",
         markup.caption(count_text(collection), collection.name),
@@ -164,7 +150,11 @@ class _PageLinks:
         song = item.song
         path = self._library.file_of(song) if self._library is not None else None
         if self._embed:
-            if url := self._embedded_audio(item, path):
+            try:
+                url = self._embedded_audio(path)
+            except NoAudio as error:
+                self.left_out.append((item.title, error.message))
+            else:
                 self.sources.append("page")
                 return url
         elif path is not None and (file_url := self._relative_url(path)):
@@ -174,20 +164,13 @@ class _PageLinks:
             self.sources.append("link")
         return link
 
-    def _embedded_audio(self, item: SongItem, path: Path | None) -> str | None:
+    def _embedded_audio(self, path: Path | None) -> str:
         if path is None:
-            self.left_out.append((item.title, "the library has no file of it"))
-            return None
+            raise NoAudio("the library has no file of it")
         self._reserve(path.stat().st_size)
-        try:
-            audio = song_audio.read_audio(path, self._limit)
-        except NoAudio as error:
-            self.left_out.append((item.title, error.message))
-            return None
+        audio = song_audio.read_audio(path, self._limit)
         if audio.media_type not in _EMBEDDABLE:
-            reason = f"{audio.media_type} cannot be embedded in a page"
-            self.left_out.append((item.title, reason))
-            return None
+            raise NoAudio(f"{audio.media_type} cannot be embedded in a page")
         return markup.data_url(audio.content, audio.media_type)  # type: ignore[arg-type]  # checked above
 
     def _reserve(self, size: int) -> None:
