@@ -51,9 +51,9 @@ class CellState:
     """The state of one plan cell.
 
     `state` is the ledger's: "planned" until the service has accepted the request. `reason` says
-    why it has no songs, or not all of them, and `advice` what to do, if the error gave more specific
-    advice than the state. `price` and `held` are credits (None: unknown): of the purchase, and
-    reserved in the experiment's budget. `refunded` is None if the service did not report it.
+    why it has no songs, or not all of them, and `advice` what to do, if the error gave more
+    specific advice than the state. `price` and `held` are credits: of the purchase (None: unknown),
+    and reserved in the experiment's budget. `refunded` is None if the service did not report it.
     `maybe_charged` tells that it may have cost credits although its state does not show that, and
     `bought_before` that it was bought before this run.
     """
