@@ -68,7 +68,8 @@ class Job(Generic[_Result]):
             self._refresh()
 
     def _is_playable(self) -> bool:
-        return self.task is not None and any(song.finished for song in self.task.songs)
+        songs = self.task.songs if self.task is not None else ()
+        return any(song.finished and song.audio_url for song in songs)
 
     def __await__(self) -> Generator[Any, None, _Result]:
         # Shielded: an interrupted cell stops waiting, but the work continues.
