@@ -28,7 +28,7 @@ from musicapi_nb.secret import Secret
 from musicapi_nb.simulator import ReplyOptions, Simulator
 from tests.library.helpers import acknowledged, python, song
 from tests.raw_http_server import CLIP, DONE, Connection, answers, peer, reply
-from tests.replies import sample
+from tests.replies import sample, without
 
 KEY = "sk-of-an-account-0001"
 SECRET = "whsec/Zq81+longer-than-a-word"  # noqa: S105 - invented
@@ -444,6 +444,36 @@ async def test_failed_event_without_type_is_a_failure(library: Library, sender: 
 async def test_webhook_without_token_matches_its_task(library: Library, sender: Sender) -> None:
     entry = accepted(library)
     assert (await sender.send(COMPLETED)).status == 200
+    assert library.entry(entry.id).state == "done"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**without(COMPLETED, ("task_id",)), "taskId": "t1"},
+        {"event": "song.completed", "task": {"task_id": "t1", "data": COMPLETED["data"]}},
+        {"event": "song.completed", "payload": COMPLETED},
+    ],
+    ids=["camel case", "task", "payload"],
+)
+async def test_task_id_and_songs_may_be_deeper(
+    library: Library, sender: Sender, body: dict[str, Any]
+) -> None:
+    entry = uncertain(library)
+    assert (await sender.send(body, entry)).status == 200
+    task = library.task(entry.id)
+    assert (task.id, task.state) == ("t1", "succeeded")
+    assert [song.id for song in task.songs] == ["c", "d"]
+
+
+async def test_completed_song_without_audio_is_not_the_end(
+    library: Library, sender: Sender
+) -> None:
+    entry = accepted(library)
+    silent = [{**CLIP, "clip_id": name, "audio_url": ""} for name in "cd"]
+    assert (await sender.send({**COMPLETED, "data": silent}, entry)).status == 200
+    assert library.entry(entry.id).state == "accepted"
+    assert (await sender.send(COMPLETED, entry)).status == 200
     assert library.entry(entry.id).state == "done"
 
 

@@ -58,7 +58,7 @@ def sonic_songs(
         seed = f"{call.seed}/{index}"
         song_rng = Random(seed)
         tags = _tags(call, source, description, more_tags, song_rng)
-        seconds = float(body.get("duration") or round(song_rng.uniform(*call.seconds), 2))
+        seconds = float(body.get("duration") or round(song_rng.uniform(*call.catalog.seconds), 2))
         song = Song(
             song_id=make_id(seed),
             title=title,
@@ -103,11 +103,14 @@ def _tags(
     negative = str(call.body.get("negative_tags") or "")
     requested = str(call.body.get("tags") or "")
     if description and not requested:
-        return tag_rewriting.described_tags(description, rng, negative)
-    if not requested and source:
-        requested = ", ".join(source.tags)
-    text = ", ".join(part for part in (requested, more_tags) if part)
-    return tag_rewriting.sonic_tags(text, rng, negative)
+        tags = tag_rewriting.described_tags(description, rng, negative)
+    else:
+        requested = requested or ", ".join(source.tags if source else ())
+        text = ", ".join(part for part in (requested, more_tags) if part)
+        tags = tag_rewriting.sonic_tags(text, rng, negative)
+    # All ids but this one are rendered alike; it strays further, as its name says.
+    wild = str(call.body.get("mv")).endswith("-v6-wild")
+    return tag_rewriting.sonic_tags(", ".join(tags), rng, negative) if wild else tags
 
 
 _STEMS = """
