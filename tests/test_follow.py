@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from musicapi_nb import producer, sonic
@@ -115,6 +116,16 @@ def test_task_clip_gives_follow_ups() -> None:
 def test_follow_ups_depend_on_the_engine() -> None:
     song = Song(id="c", engine="producer", state="succeeded", title="Rain")
     assert type(song.extend()) is producer.Extend
+    long = msgspec.structs.replace(song, model="FUZZ-2.0", duration=118.5)
+    assert long.extend(instruction="strings") == producer.Extend(
+        clip_id="c", starts_at=118.5, instruction="strings", title="Rain", mv="Lyria 3 Pro"
+    )
+    assert long.cover(instruction="as jazz") == producer.Cover(
+        clip_id="c", instruction="as jazz", title="Rain", mv="Lyria 3 Pro"
+    )
+    assert "starts_at" not in long.replace(instruction="a trumpet").body()
+    upload = msgspec.structs.replace(long, uploaded=True)
+    assert type(upload.cover(instruction="as jazz")) is producer.CoverUpload
     with pytest.raises(InvalidRequest, match=r"offers .*extend") as caught:
         song.stems()
     assert "producer" in str(caught.value)

@@ -366,7 +366,7 @@ def test_unchanged_player_is_not_redrawn(api: Session, monkeypatch: pytest.Monke
 
     job = api._job(endless, title="endless")
     job._display_ids.append("some-display-id")
-    ready = mnb.Song(id="a", state="succeeded")
+    ready = mnb.Song(id="a", state="succeeded", audio_url="https://cdn1.suno.ai/a.mp3")
     rendering = mnb.Task(songs=(ready, mnb.Song(id="b", state="running")), state="running")
 
     def count_redraws(task: mnb.Task) -> int:
@@ -377,6 +377,9 @@ def test_unchanged_player_is_not_redrawn(api: Session, monkeypatch: pytest.Monke
 
     assert count_redraws(rendering) == 1
     assert count_redraws(msgspec.structs.replace(rendering, progress=0.5)) == 0
+    silent = mnb.Task(songs=(mnb.Song(id="a", state="succeeded"),), state="running")
+    assert [count_redraws(silent), count_redraws(silent)] == [1, 1], "nothing is playing"
+    assert count_redraws(rendering) == 1
     assert count_redraws(msgspec.structs.replace(rendering, songs=(ready, ready))) == 1
 
 

@@ -17,6 +17,7 @@ from musicapi_nb import lyrics, nuro, producer, riffusion, sonic, studio, tasks
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import ServerError, UncertainPurchase, UnexpectedReply, WaitTimeout
 from musicapi_nb.library import Library
+from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import StoredReply, Task, parse_submit_reply, parse_task
 from musicapi_nb.wire import read_response
 from tests import replies
@@ -166,7 +167,7 @@ def test_one_pair_of_two_is_not_all() -> None:
     one = {**reply_, "data": reply_["data"][:1]}
     task = parse_task(one, task=Task(id="t", engine="sonic", expected=2))
     assert (task.state, len(task.songs)) == ("running", 2)
-    assert [issue.message for issue in task.issues] == ["1 finished songs instead of 2"]
+    assert [issue.message for issue in task.issues] == ["only 1 of 2 expected songs"]
     assert parse_task(one, task=Task(id="t", engine="sonic", expected=1)).finished
 
 
@@ -249,6 +250,15 @@ def test_unknown_answer_without_a_request_is_an_issue() -> None:
     task = parse_task({"code": 200, "data": {"stems": 3}}, task=Task(id="t", engine="sonic"))
     assert (task.state, dict(task.answer)) == ("succeeded", {"stems": 3})
     assert [issue.message for issue in task.issues] == ["unfamiliar fields, taken as the answer"]
+
+
+def test_songs_found_deeper_are_each_counted_once() -> None:
+    songs = [CLIP, {**CLIP, "clip_id": "d"}]
+    reply_ = {"status": "ok", "result": {"songs": songs, "clips": songs, "source": {"clip": CLIP}}}
+    task = parse_task(reply_, task=POLLED)
+    assert (task.state, [song.id for song in task.songs]) == ("succeeded", ["c", "d"])
+    only_source = {"code": 200, "data": [], "request": {"source": {**CLIP, "clip_id": "old"}}}
+    assert parse_task(only_source, task=POLLED).songs == ()
 
 
 def test_link_of_another_name_is_the_audio() -> None:
@@ -501,6 +511,22 @@ async def test_replaced_section_is_waited_for_until_it_is_joined(tmp_path: Path)
         assert [song.extra["pair"] for song in task.songs] == ["replaced", "full"] * 2
         assert (task.state, task.issues) == ("succeeded", ())
         assert [entry.state for entry in library.entries()] == ["done"]
+
+
+async def test_simulated_section_and_files(tmp_path: Path) -> None:
+    """The simulator, which is written separately, answers the same shapes."""
+    with Library(tmp_path) as library:
+        async with (
+            Simulator(speed=20_000) as sim,
+            client(sim.url, speed=20_000, ledger=library) as api,
+        ):
+            song = (await api.run(_CREATE, deadline=AGES)).songs[0]
+            again = song.replace(**{**_REPLACE.body(), "clip_id": song.id})
+            task = await api.wait(await api.submit(again), deadline=AGES)
+            files = await api.run(sonic.Download(clip_id=song.id, formats=["mp3", "wav"]))
+    assert [song.extra["pair"] for song in task.songs] == ["replaced", "full"] * 2
+    assert (task.state, task.issues, files.issues) == ("succeeded", (), ())
+    assert files._repr_html_().count("<audio") == 2
 
 
 ACKS = {

@@ -170,6 +170,9 @@ def test_nuro_without_task_id() -> None:
     }
     task = parse_task(reply)
     assert (task.id, task.state, len(task.songs)) == (None, "succeeded", 1)
+    running = parse_task(without(sample("nuro_get_running.json"), ("task_id",)))
+    assert (running.state, len(running.songs), running.issues) == ("running", 1, ())
+    assert parse_task({"audio_url": "https://cdn.example/a.wav"}).issues[0].where == "(reply)"
 
 
 def test_nuro_running_has_no_song_fields_yet() -> None:

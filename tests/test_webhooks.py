@@ -28,7 +28,7 @@ from musicapi_nb.secret import Secret
 from musicapi_nb.simulator import ReplyOptions, Simulator
 from tests.library.helpers import acknowledged, python, song
 from tests.raw_http_server import CLIP, DONE, Connection, answers, peer, reply
-from tests.replies import sample
+from tests.replies import sample, without
 
 KEY = "sk-of-an-account-0001"
 SECRET = "whsec/Zq81+longer-than-a-word"  # noqa: S105 - invented
@@ -447,6 +447,36 @@ async def test_webhook_without_token_matches_its_task(library: Library, sender: 
     assert library.entry(entry.id).state == "done"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**without(COMPLETED, ("task_id",)), "taskId": "t1"},
+        {"event": "song.completed", "task": {"task_id": "t1", "data": COMPLETED["data"]}},
+        {"event": "song.completed", "payload": COMPLETED},
+    ],
+    ids=["camel case", "task", "payload"],
+)
+async def test_task_id_and_songs_may_be_deeper(
+    library: Library, sender: Sender, body: dict[str, Any]
+) -> None:
+    entry = uncertain(library)
+    assert (await sender.send(body, entry)).status == 200
+    task = library.task(entry.id)
+    assert (task.id, task.state) == ("t1", "succeeded")
+    assert [song.id for song in task.songs] == ["c", "d"]
+
+
+async def test_completed_song_without_audio_is_not_the_end(
+    library: Library, sender: Sender
+) -> None:
+    entry = accepted(library)
+    silent = [{**CLIP, "clip_id": name, "audio_url": ""} for name in "cd"]
+    assert (await sender.send({**COMPLETED, "data": silent}, entry)).status == 200
+    assert library.entry(entry.id).state == "accepted"
+    assert (await sender.send(COMPLETED, entry)).status == 200
+    assert library.entry(entry.id).state == "done"
+
+
 @pytest.mark.parametrize("event", ["song.remixed", None, 7, ["song.completed"], {}])
 async def test_unknown_event_only_proves_the_task(
     library: Library, sender: Sender, event: Any
@@ -478,6 +508,18 @@ async def test_unparsable_end_is_left_to_the_next_poll(library: Library, sender:
     body = {"code": 500, "event": "song.completed", "task_id": "t1", "message": "?"}
     assert (await sender.send(body, entry)).status == 200
     assert library.entry(entry.id).state == "accepted"
+
+
+async def test_webhook_that_is_itself_a_song_names_its_task(
+    library: Library, sender: Sender
+) -> None:
+    request = nuro.Instrumental(description="harbour at night", duration=30)
+    entry = library.claim(request).entry
+    library.record_accepted(entry.id, acknowledged(request, "t1"))
+    body = {"event": "song.streaming", "task_id": "t1", "platform": "nuro", "status": "running"}
+    body |= {"audio_url": "", "lyrics": "", "duration": 0, "prompt": "harbour at night"}
+    assert (await sender.send(body, entry)).status == 200
+    assert kinds(library, entry) == ["sending", "accepted", "polled"]
 
 
 async def test_one_song_of_two_is_not_the_end(library: Library, sender: Sender) -> None:

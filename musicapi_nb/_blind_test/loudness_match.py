@@ -86,8 +86,7 @@ def cut_excerpt(audio: Audio, excerpt_format: AudioFormat) -> NDArray[np.float32
     samples = samples[:, : excerpt_format.channels]
     if len(samples) != frames:
         samples = signal.resample(samples, frames)
-    fades = 2 * _FADE_SECONDS * excerpt_format.rate / frames  # share of both
-    window = signal.windows.tukey(frames, fades)
+    window = signal.windows.tukey(frames, 2 * _FADE_SECONDS * excerpt_format.rate / frames)
     return np.asarray(samples * window[:, None], dtype=np.float32)
 
 

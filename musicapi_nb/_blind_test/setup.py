@@ -39,7 +39,8 @@ class BlindTestSpec:
     def __post_init__(self) -> None:
         is_number = isinstance(self.trials, int) and not isinstance(self.trials, bool)
         if not is_number or not 1 <= self.trials <= _MAX_TRIALS:
-            raise InvalidArgument(f"trials must be 1 to {_MAX_TRIALS:,}, not {self.trials!r:.40}")
+            limits = f"a whole number from 1 to {_MAX_TRIALS:,}"
+            raise InvalidArgument(f"trials must be {limits}, not {self.trials!r:.40}")
         if self.kind not in {"pairs", "best_of_four"}:
             raise InvalidArgument(f"kind must be 'pairs' or 'best_of_four', not {self.kind!r:.40}")
         if not 1 <= self.seconds <= _MAX_SECONDS:

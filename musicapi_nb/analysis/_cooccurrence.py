@@ -2,13 +2,13 @@
 
 import functools
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from musicapi_nb.analysis.array_types import Ints
-from musicapi_nb.analysis.checks import as_frame, check_level, names_of, require
+from musicapi_nb.analysis.checks import as_frame, check_level, check_top, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import SUMS, cluster_sums, ratios
@@ -95,7 +95,7 @@ def cooccurrence(
         As `tag_counts`.
     """
     level = check_level(level)
-    _check_top(top)
+    check_top(top, 0)
     count = functools.partial(_count_songs, cluster=cluster, pairs=True)
     sums = map_reduce(count, tags, keys=_SUM_KEYS)
     single = _by_frequency(sums)
@@ -151,7 +151,7 @@ def exclusive_sets(
     BadFrame
         As `tag_counts`.
     """
-    _check_top(top)
+    check_top(top, 0)
     if isinstance(among, str):
         raise InvalidArgument(f"among must be a list of tags, not the text {among!r}")
     if among is None:
@@ -166,28 +166,16 @@ def exclusive_sets(
     columns = list(range(len(chosen)))
     sets = map_reduce(functools.partial(_count_sets, among=chosen), tags, keys=columns)
     # equal counts: fewer tags first, then the sets with the first tags
-    sets = sets.assign(size=sets[columns].sum(axis=1))
     by: list[Any] = ["songs", "size", *columns]
-    sets = sets.sort_values(by, ascending=[False, True, *[False] * len(columns)])
-    levels: list[Any] = [sets[column].to_numpy(bool) for column in columns]
-    index = pd.MultiIndex.from_arrays(levels, names=chosen)
+    sets = sets.assign(size=sets[columns].sum(axis=1)).sort_values(
+        by, ascending=[False, True, *[False] * len(columns)]
+    )
+    index = pd.MultiIndex.from_frame(sets[columns].astype(bool), names=chosen)
     return pd.Series(sets["songs"].to_numpy("int64"), index=index, name="songs")
 
 
-def _check_top(top: int | None) -> None:
-    if top is not None and (not isinstance(top, int) or top < 0):
-        raise InvalidArgument(f"top must be a whole number >= 0 or None, not {top!r}")
-
-
-class _TaggedRows(NamedTuple):
-    """Distinct `song, tag` rows as codes, sorted by song; tag names; the task of each song."""
-
-    rows: pd.DataFrame
-    names: pd.Index
-    task: Ints
-
-
-def _read_rows(tags: pd.DataFrame, cluster: str | None) -> _TaggedRows:
+def _read_rows(tags: pd.DataFrame, cluster: str | None) -> tuple[pd.DataFrame, pd.Index, Ints]:
+    """Return distinct `song, tag` rows as codes, by song; tag names; the task of each song."""
     require(tags, {"task_id": "key", "song_id": "key", "tag": "text"}, TAGS)
     tags = tags[tags["tag"].notna()]
     keys = [name for name in ("cell", "task_id", "song_id") if name in tags.columns]
@@ -199,8 +187,7 @@ def _read_rows(tags: pd.DataFrame, cluster: str | None) -> _TaggedRows:
     rows = np.unique(np.column_stack([songs, codes]), axis=0)
     task = np.zeros(int(songs.max(initial=-1)) + 1, dtype="int64")
     task[songs] = tasks
-    frame = pd.DataFrame(rows, columns=["song", "tag"])
-    return _TaggedRows(frame, pd.Index(names, dtype="str"), task)
+    return pd.DataFrame(rows, columns=["song", "tag"]), pd.Index(names, dtype="str"), task
 
 
 def _count_songs(tags: pd.DataFrame, *, cluster: str | None, pairs: bool) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -116,8 +116,6 @@ def effects(  # noqa: PLR0913 - all but two are keywords
     BadFrame
         Columns are missing or not numeric, a task has songs of two levels, a song has several
         rows, or the baseline does not occur.
-    InvalidArgument
-        `factor`, `outcomes`, `presence`, `measure`, `correction`, `level` or `draws` is invalid.
     """
     outcomes, presence = names_of(outcomes, "outcomes"), names_of(presence, "presence")
     _check(measure, correction, draws, tags, presence)
@@ -131,13 +129,11 @@ def effects(  # noqa: PLR0913 - all but two are keywords
     settings = _Settings(measure, level, draws, seed)
     estimators = [_Outcome(tasks, name, finite_values(frame[name]), settings) for name in outcomes]
     if tags is not None:
-        values = presence_values(frame, tags, presence, _LABEL)
-        estimators += [
-            _Presence(tasks, f"tag: {tag}", flags, settings) for tag, flags in values.items()
-        ]
+        for tag, values in presence_values(frame, tags, presence, _LABEL).items():
+            estimators.append(_Presence(tasks, f"tag: {tag}", values, settings))
     levels = [level for level in range(len(tasks.names)) if level != base]
     rows = [outcome.compare(level, base) for outcome in estimators for level in levels]
-    table = pd.DataFrame(rows, columns=list(_COLUMNS)).assign(factor=factor)
+    table = pd.DataFrame(rows, columns=list(_COLUMNS))
     table["p_adjusted"] = adjust_p_values(table["p"].to_numpy("float64"), correction)
     return as_frame(table, _COLUMNS)
 
@@ -172,6 +168,7 @@ class _Tasks(NamedTuple):
     `rank` orders the levels by their first task, so that seeds do not depend on names.
     """
 
+    factor: str
     task: Ints
     level: Ints
     task_level: Ints
@@ -198,7 +195,7 @@ def _read_tasks(frame: pd.DataFrame, factor: str, cluster: str | None) -> _Tasks
         first_block = _first_by_task(task, block)
         task_block = first_block if (first_block[task] == block).all() else task_block
     rank = np.argsort(np.argsort(np.unique(task_level, return_index=True)[1]))
-    return _Tasks(task, level, task_level, task_block, names, rank)
+    return _Tasks(factor, task, level, task_level, task_block, names, rank)
 
 
 def _first_by_task(task: Ints, values: Ints) -> Ints:
@@ -213,7 +210,7 @@ def _baseline_code(names: Sequence[str], baseline: Any, factor: str) -> int:
         return 0
     if str(baseline) not in names:
         raise BadFrame(f"{factor} has no level {baseline!r}; it has {', '.join(names)}")
-    return list(names).index(str(baseline))
+    return names.index(str(baseline))
 
 
 class _Outcome:
@@ -228,31 +225,19 @@ class _Outcome:
         self._songs = sum_by_code(task, np.ones(len(task)), number)
         self._resamples: dict[int, Resamples] = {}
 
-    def compare(self, level: int, base: int) -> Mapping[str, Any]:
-        """Return the row of a level."""
+    def compare(self, level: int, base: int) -> tuple[Any, ...]:
+        """Return the row of a level, in the order of `_COLUMNS`; p is not yet adjusted."""
         sums, base_sums = self._sums(level), self._sums(base)
         mean, base_mean = sums.mean, base_sums.mean
         estimate = mean - base_mean
         if self._settings.measure == "ratio":
             estimate = mean / base_mean if mean >= 0 and base_mean > 0 else math.nan
         interval = (math.nan, math.nan) if math.isnan(estimate) else self._interval(level, base)
-        return {
-            "level": self._tasks.names[level],
-            "baseline": self._tasks.names[base],
-            "outcome": self._name,
-            "measure": self._settings.measure,
-            "estimate": estimate,
-            "low": interval[0],
-            "high": interval[1],
-            "p": self._p(level, base),
-            "mean": mean,
-            "baseline_mean": base_mean,
-            "songs": sums.songs.sum(),
-            "tasks": len(sums.songs),
-            "baseline_songs": base_sums.songs.sum(),
-            "baseline_tasks": len(base_sums.songs),
-            "missing_songs": self._missing[[level, base]].sum(),
-        }
+        names = self._tasks.factor, self._tasks.names[level], self._tasks.names[base]
+        numbers = estimate, *interval, *[self._p(level, base)] * 2, mean, base_mean
+        sizes = sums.songs.sum(), len(sums.songs), base_sums.songs.sum(), len(base_sums.songs)
+        missing = self._missing[[level, base]].sum()
+        return (*names, self._name, self._settings.measure, *numbers, *sizes, missing)
 
     def _sums(self, level: int) -> Sums:
         mask = (self._tasks.task_level == level) & (self._songs > 0)

@@ -72,8 +72,6 @@ def stability(
     BadFrame
         Columns are missing or of another kind, a song has several rows, or `by` names a column
         of the result.
-    InvalidArgument
-        `by` is empty, or `level` is invalid.
     """
     names = level_names(by, _COLUMNS)
     check_level(level)

@@ -77,8 +77,6 @@ def variance(
     BadFrame
         Columns are missing or not numeric, a song is duplicated, or a task is in two cells of
         `within`.
-    InvalidArgument
-        `outcomes`, `within` or `level` is invalid.
     """
     outcomes, within = names_of(outcomes, "outcomes"), names_of(within, "within")
     check_level(level)

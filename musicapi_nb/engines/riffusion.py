@@ -70,19 +70,27 @@ class Create(Request, frozen=True, kw_only=True):
         str | None, Field(kind="choice", choices=MODELS, allow_other=True, help="The model.")
     ] = None
     lyrics: Annotated[
-        str | None, Field(kind="long text", limit=3000, help="The lyrics (custom mode).")
+        str | None,
+        Field(kind="long text", limit=3000, source=SDK, help="The lyrics (custom mode)."),
     ] = None
     sound: Annotated[
-        str | None, Field(kind="tags", limit=200, help="Styles, comma-separated (custom mode).")
+        str | None,
+        Field(kind="tags", limit=200, source=SDK, help="Styles, comma-separated (custom mode)."),
     ] = None
     title: Annotated[str | None, Field(help="The title (custom mode).")] = None
     prompt: Annotated[
         str | None,
-        Field(kind="long text", limit=200, help="Description of the song (description mode)."),
+        Field(
+            kind="long text",
+            limit=200,
+            source=SDK,
+            help="Description of the song (description mode).",
+        ),
     ] = None
     make_instrumental: Annotated[bool | None, Field(kind="switch", help="No vocals.")] = None
     vocal_variation: Annotated[
-        float | None, Field(kind="fraction", help="How much the voice may vary (0 to 1).")
+        float | None,
+        Field(kind="fraction", source=SDK, help="How much the voice may vary (0 to 1)."),
     ] = None
     continue_clip_id: Annotated[str | None, Field(kind="clip", help="The clip to start from.")] = (
         None
@@ -92,10 +100,12 @@ class Create(Request, frozen=True, kw_only=True):
         Field(kind="integer", minimum=0, help="Whole second of the clip to continue from."),
     ] = None
     replace_start_time: Annotated[
-        float | None, Field(kind="seconds", help="Second where the section to replace starts.")
+        float | None,
+        Field(kind="seconds", source=SDK, help="Second where the section to replace starts."),
     ] = None
     replace_end_time: Annotated[
-        float | None, Field(kind="seconds", help="Second where the section to replace ends.")
+        float | None,
+        Field(kind="seconds", source=SDK, help="Second where the section to replace ends."),
     ] = None
 
     def rules(self) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ class Source(NamedTuple):
 CLIENTS = Source(dt.date(2026, 10, 7), "public client of api.musicapi.ai")
 SDK = Source(dt.date(2026, 6, 1), "musicapi-sdk 0.1.0")
 SIBLING = Source(dt.date(2026, 9, 3), "docs of the vendor's sibling host")
+SIBLING_CLIENTS = Source(dt.date(2026, 10, 7), "public clients of the sibling host")
 REFUSALS = Source(dt.date(2026, 7, 15), "docs.musicapi.ai/error-handling, and refusals seen live")
 GUIDES = Source(dt.date(2026, 11, 29), "musicapi.ai/docs/guides/extend-and-cover")
 CREDITS = Source(dt.date(2025, 6, 19), "docs credits-usage-guide")
@@ -29,7 +30,6 @@ CREATE_2025 = Source(
 CREATE = Source(
     dt.date(2026, 7, 15), "docs.musicapi.ai: create / extend / cover / remaster / add vocals"
 )
-INSTRUCTIONS = Source(dt.date(2025, 10, 1), "docs.musicapi.ai/sonic-instructions")
 MIXING = Source(dt.date(2025, 10, 1), "docs.musicapi.ai: sample-this-song, mashup")
 SECTION = Source(dt.date(2026, 7, 1), "docs.musicapi.ai/api-413625810 (replace section)")
 UPLOAD = Source(dt.date(2025, 10, 1), "docs.musicapi.ai/upload-music")
@@ -49,7 +49,9 @@ PRODUCER_COVER = Source(
     dt.date(2026, 11, 29), "docs.musicapi.ai/api-460957729; musicapi.ai/blog/cover-music-with-ai"
 )
 RIFFUSION = Source(dt.date(2025, 5, 1), "docs.musicapi.ai: riffusion pages")
-NURO = Source(dt.date(2025, 3, 26), "docs.musicapi.ai: create-nuro-music, create-nuro-bgm")
+NURO = Source(
+    dt.date(2025, 3, 26), "docs.musicapi.ai: nuro-instruction, create-nuro-music and -bgm"
+)
 STUDIO = Source(
     dt.date(2025, 3, 1), "docs.musicapi.ai: custom-mode, studio-instructions, get-studio-music"
 )

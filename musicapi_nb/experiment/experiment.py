@@ -54,7 +54,7 @@ class Experiment:
         Credits for all runs of this name together. None: the budget set by an earlier run, or no
         limit. A block is started only if the budget covers all of its cells.
     assume
-        Credits to count for a cell without a known price.
+        Credits to count for a cell without a known price; the dry run may propose a figure.
     concurrency
         Maximum number of cells bought or waited for at once.
     deadline

@@ -9,7 +9,6 @@ import hashlib
 import os
 import re
 import secrets
-import uuid
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -187,7 +186,7 @@ def _start(
     simulator, base_url, speed = None, target.base_url, 1.0
     budgets: tuple[str, ...] = ()
     if library is not None and options.spend_limit is not None:
-        budgets = (f"spend limit {uuid.uuid4().hex[:8]}",)  # of this session alone
+        budgets = (f"spend limit {secrets.token_hex(4)}",)  # of this session alone
         library.set_budget(budgets[0], options.spend_limit)
     if base_url is None:
         from musicapi_nb.simulator import ReplyOptions, Simulator  # noqa: PLC0415 - loads numpy

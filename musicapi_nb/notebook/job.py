@@ -68,7 +68,8 @@ class Job(Generic[_Result]):
             self._refresh()
 
     def _is_playable(self) -> bool:
-        return self.task is not None and any(song.finished for song in self.task.songs)
+        songs = self.task.songs if self.task is not None else ()
+        return any(song.finished and song.audio_url for song in songs)
 
     def __await__(self) -> Generator[Any, None, _Result]:
         # Shielded: an interrupted cell stops waiting, but the work continues.
@@ -165,9 +166,8 @@ class Job(Generic[_Result]):
         clock = "" if self._speed == 1 else " on the simulator's clock"
         eta = str(self._client.eta(self.task)) if self._client and self.task else ""
         elapsed = f"{markup.format_duration(self.seconds)} elapsed{eta and ', '}{eta}{clock}"
-        if self.task is not None and self.task.poll_by_repost:
-            return f"Not ready yet; retrying ({elapsed})."
-        return elapsed
+        is_repost = self.task is not None and self.task.poll_by_repost
+        return f"Not ready yet; retrying ({elapsed})." if is_repost else elapsed
 
     def _stopped_text(self) -> str:
         task = self.task

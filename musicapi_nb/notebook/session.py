@@ -91,8 +91,6 @@ class Session:
         badge = markup.badge("simulated") if self.simulated else markup.badge("paid", "warn")
         return markup.card("MusicAPI", markup.text(self.description), badges=[badge])
 
-    # --- requests --------------------------------------------------------------------------
-
     def run(self, request: Request, *, take: int = 1, deadline: float = 1800.0) -> Job[Task]:
         """Buy the songs of a request and wait for them.
 
@@ -143,8 +141,6 @@ class Session:
     def credits(self) -> Job[Balance]:
         """Read the balance. Costs nothing."""
         return self._job(lambda _: self._client.credits(), title="credits")
-
-    # --- experiments, widgets and files ----------------------------------------------------
 
     def experiment(  # noqa: PLR0913 - the arguments of Experiment
         self,

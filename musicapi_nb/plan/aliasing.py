@@ -37,16 +37,11 @@ _VERDICT_TEXT: dict[Verdict, str] = {
 class Effect:
     """A main effect (one factor) or a two-way interaction (two), and whether it is estimable.
 
-    Attributes
-    ----------
-    verdict
-        "clear": separate from all main effects, two-way interactions and blocks. "conditional":
-        separate only if other two-way interactions are zero. "partial": some of its levels or
-        combinations are. "aliased": not estimable. "not computed": too many levels.
-    aliased_with
-        Effects that it is confounded with, each taken alone; empty if only several together are.
-    missing_combinations
-        Whether some combinations of an interaction's levels do not occur.
+    Verdicts are "clear": separate from all main effects, two-way interactions and blocks;
+    "conditional": separate only if other two-way interactions are zero; "partial": some of its
+    levels or combinations are; "aliased": not estimable; "not computed": too many levels.
+    `aliased_with` has the effects that it is confounded with, each taken alone; it is empty if only
+    several together are. `missing_combinations` is true if some do not occur in the design.
     """
 
     factors: EffectKey
@@ -63,12 +58,8 @@ class Effect:
 class Aliasing:
     """Verdicts on all main effects and two-way interactions of a design.
 
-    Attributes
-    ----------
-    constant
-        Factors with the same level in all cells.
-    too_many_levels
-        Factors with more than 200 levels: only compared with each other factor alone.
+    `constant` factors have the same level in all cells; those of `too_many_levels` have more than
+    200 and are only compared with each other factor alone.
     """
 
     effects: tuple[Effect, ...]
@@ -90,20 +81,16 @@ class Aliasing:
             text = _VERDICT_TEXT[effect.verdict]
             if len(effect.factors) > 1:
                 text = text.replace("if interactions", "if other interactions")
+            aliases = _join([_label(key) for key in effect.aliased_with])
             if effect.missing_combinations:
                 text += "; some combinations of levels are missing"
-            aliases = _join([_label(key) for key in effect.aliased_with])
-            if not aliases and effect.verdict in {"conditional", "partial", "aliased"}:
-                aliases = "" if effect.missing_combinations else "several effects together"
+            elif not aliases and effect.verdict in {"conditional", "partial", "aliased"}:
+                aliases = "several effects together"
             groups.setdefault((text, aliases), []).append(effect.name)
-        rows = [(_join(names), *group) for group, names in groups.items()]
-        for names, text in (
-            (self.too_many_levels, f"not computed, more than {_MAX_LEVELS} levels"),
-            (self.constant, "no, constant in all cells"),
-        ):
-            if names:
-                rows.append((_join(names), text, ""))
-        return rows
+        too_many = f"not computed, more than {_MAX_LEVELS} levels"
+        groups |= {(too_many, ""): list(self.too_many_levels)}
+        groups |= {("no, constant in all cells", ""): list(self.constant)}
+        return [(_join(names), *group) for group, names in groups.items() if names]
 
     def __str__(self) -> str:
         return "\n".join(
@@ -146,23 +133,20 @@ def aliasing(cells: Sequence[Cell], factors: Iterable[str]) -> Aliasing:
     if not model.has_pairs:
         verdicts += [Effect(pair, "not computed") for pair in itertools.combinations(names, 2)]
     for long in too_many:
-        verdicts = [
-            _compare_with(effect, long, keys) if len(effect.factors) == 1 else effect
-            for effect in verdicts
-        ]
+        verdicts = [_compare_with(effect, long, keys) for effect in verdicts]
     return Aliasing(tuple(verdicts), constant, too_many)
 
 
 def _compare_with(effect: Effect, long: str, keys: Mapping[str, Sequence[Hashable]]) -> Effect:
-    """Compare a main effect with a factor of very many levels.
+    """Compare a main effect with a factor of very many levels; return other effects unchanged.
 
     Two factors are separate if cells connect all their levels; c components alias c - 1 degrees
     of freedom.
     """
-    (name,) = effect.factors
+    name = effect.factors[0]
     edges = [(("a", level), ("b", key)) for level, key in zip(keys[name], keys[long], strict=True)]
     components = nx.number_connected_components(nx.Graph(edges))
-    if components == 1 or effect.verdict == "aliased":
+    if len(effect.factors) > 1 or components == 1 or effect.verdict == "aliased":
         return effect
     verdict: Verdict = "aliased" if components == len(set(keys[name])) else "partial"
     earlier = effect.aliased_with if effect.verdict == "partial" else ()
@@ -203,36 +187,35 @@ class _Model:
         widths |= pairs if self.has_pairs else {}
         ends = dict(zip(widths, itertools.accumulate(widths.values()), strict=True))
         self._columns = {key: np.arange(ends[key] - widths[key], ends[key]) for key in widths}
-        contrasts = [_contrasts(size) for size in (blocks, *sizes.values())]
+        # orthonormal columns, (size, size - 1), that each sum to zero
+        contrasts = {
+            name: np.linalg.qr(np.eye(size) - 1 / size).Q[:, : size - 1]
+            for name, size in {"block": blocks, **sizes}.items()
+        }
         width = sum(widths.values())
         gram = np.zeros((width, width))
-        for start in range(0, len(rows), _CHUNK_ROWS):
-            chunk = self._matrix(rows[start : start + _CHUNK_ROWS], contrasts, list(sizes))
-            gram += chunk.T @ chunk
+        for chunk in np.array_split(rows, len(rows) // _CHUNK_ROWS + 1):  # memory is limited
+            matrix = self._matrix(chunk, contrasts)
+            gram += matrix.T @ matrix
         lengths = np.sqrt(np.diag(gram))
         lengths[lengths < _TOLERANCE] = 1.0
         self._gram = gram / lengths / lengths[:, None]
 
-    def _matrix(
-        self, rows: NDArray[np.int64], contrasts: Sequence[Any], names: Sequence[str]
-    ) -> NDArray[np.float64]:
-        singles = [contrast[rows[:, index]] for index, contrast in enumerate(contrasts)]
-        by_name = dict(zip(names, singles[1:], strict=True))
+    def _matrix(self, rows: NDArray[np.int64], contrasts: Mapping[str, Any]) -> NDArray[np.float64]:
+        singles = {name: contrasts[name][row] for name, row in zip(contrasts, rows.T, strict=True)}
         products = [
-            (by_name[a][:, :, None] * by_name[b][:, None, :]).reshape(len(rows), -1)
+            np.einsum("ra,rb->rab", singles[a], singles[b]).reshape(len(rows), -1)
             for a, b in self.pairs
         ]
-        return np.concatenate([np.ones((len(rows), 1)), *singles, *products], axis=1)
+        return np.concatenate([np.ones((len(rows), 1)), *singles.values(), *products], axis=1)
 
     def width(self, key: EffectKey) -> int:
         return len(self._columns[key])
 
-    def _submatrix(self, keys: Iterable[EffectKey]) -> NDArray[np.float64]:
-        columns = np.concatenate([self._columns[key] for key in dict.fromkeys(keys)])
-        return np.asarray(self._gram[np.ix_(columns, columns)])
-
     def rank(self, *keys: EffectKey) -> int:
-        return int(np.linalg.matrix_rank(self._submatrix(keys), tol=_TOLERANCE, hermitian=True))
+        columns = np.concatenate([self._columns[key] for key in dict.fromkeys(keys)])
+        gram = self._gram[np.ix_(columns, columns)]
+        return int(np.linalg.matrix_rank(gram, tol=_TOLERANCE, hermitian=True))
 
     def added_ranks(self) -> dict[EffectKey, int]:
         """Return the rank that each effect adds to all the others.
@@ -255,14 +238,8 @@ class _Model:
     def _overlap(self, a: EffectKey, b: EffectKey) -> bool:
         mains = {(name,) for key in (a, b) if len(key) > 1 for name in key} - {a, b}
         base = (_MEAN, *mains)
-        return self.rank(*base, a, b) < (
-            self.rank(*base, a) + self.rank(*base, b) - self.rank(*base)
-        )
-
-
-def _contrasts(size: int) -> NDArray[np.float64]:
-    """Return orthonormal columns, (size, size - 1), that each sum to zero."""
-    return np.asarray(np.linalg.qr(np.eye(size) - 1 / size).Q[:, : size - 1])
+        added = self.rank(*base, b) - self.rank(*base)
+        return self.rank(*base, a, b) - self.rank(*base, a) < added
 
 
 def _judge(
@@ -277,8 +254,7 @@ def _judge(
     if added == width:
         interactions = [pair for pair in model.pairs if pair != key]
         return Effect(key, "conditional", model.aliases(key, interactions))
-    others = [effect for effect in base if not set(effect) <= set(key)]
     lower = [effect for effect in base if set(effect) <= set(key)]
+    others = [effect for effect in base if effect not in lower]
     missing = model.rank(*lower, key) - model.rank(*lower) < width and len(key) > 1
-    verdict: Verdict = "partial" if added else "aliased"
-    return Effect(key, verdict, model.aliases(key, others), missing)
+    return Effect(key, "partial" if added else "aliased", model.aliases(key, others), missing)

@@ -17,19 +17,9 @@ from musicapi_nb.plan.templates import BadTemplate, parse
 class Cell:
     """One purchase of a plan.
 
-    Attributes
-    ----------
-    request
-        What is sent; equal requests may be one object.
-    levels
-        Level of each factor, before texts are filled.
-    take
-        From 1, counted over all cells with an equal request, so that no two cells are the same
-        purchase.
-    block
-        Replicate of the whole design, from 1.
-    order
-        Position in the plan, from 0; identifies the cell within the plan.
+    `levels` are those of each factor, before texts are filled. `take` counts the cells with an
+    equal request from 1, so that no two cells are the same purchase; `block` counts the replicates
+    of the whole design from 1. `order` is the position in the plan, from 0.
     """
 
     request: Request
@@ -87,22 +77,17 @@ def make_requests(
 ) -> tuple[list[Request], set[str]]:
     """Make the request of each row of levels; also return the factors that the requests use.
 
-    Raises
-    ------
-    InvalidPlan
-        Texts that cannot be filled, each with its field, and with its rows if `row_noun` is given.
+    InvalidPlan lists the texts that cannot be filled, with their rows if `row_noun` is given.
     """
     fields = kind.fields()
     requests: list[Request] = []
     used: set[str] = set()
     problems: dict[Problem, list[int]] = {}
     for index, levels in enumerate(rows):
-        used.update(name for name in levels if name in fields)
-        values = {**base, **{name: level for name, level in levels.items() if name in fields}}
-        substitutes = {
-            name: _as_text(level) if name in fields else level for name, level in levels.items()
-        }
-        filled, faults = _fill_fields(values, substitutes, used)
+        varied = {name: level for name, level in levels.items() if name in fields}
+        used |= varied.keys()
+        texts = {name: _as_text(level) for name, level in varied.items()}
+        filled, faults = _fill_fields({**base, **varied}, {**levels, **texts}, used)
         for fault in faults:
             problems.setdefault(fault, []).append(index)
         if not problems:
@@ -118,7 +103,7 @@ def _fill_fields(
     faults: list[Problem] = []
 
     def fill(field: str, value: Any) -> Any:
-        if not isinstance(value, str) or not ("{" in value or "}" in value):
+        if not _is_template(value):
             return value
         try:
             template = parse(value)
@@ -130,20 +115,22 @@ def _fill_fields(
 
     filled = {name: fill(name, value) for name, value in values.items() if name != "extra"}
     if "extra" in values:
-        extra = {
-            name: (value, fill(f"extra, {name}", value))
-            for name, value in copy.deepcopy(values["extra"]).items()
-        }
+        extra = copy.deepcopy(values["extra"])
+        texts = {name: fill(f"extra, {name}", value) for name, value in extra.items()}
         # As with fields, a text that stays empty is not sent; an explicit None is.
         filled["extra"] = {
-            name: text for name, (value, text) in extra.items() if text is not None or value is None
+            name: text for name, text in texts.items() if text is not None or extra[name] is None
         }
     return filled, faults
 
 
+def _is_template(value: Any) -> bool:
+    return isinstance(value, str) and ("{" in value or "}" in value)
+
+
 def _as_text(level: Any) -> Any:
     """Return the text that a level inserts into other texts if it is itself a field's text."""
-    if not isinstance(level, str) or not ("{" in level or "}" in level):
+    if not _is_template(level):
         return level
     try:
         template = parse(level)
@@ -162,8 +149,7 @@ def make_cells(
     which takes are bought first.
     """
     keys = [purchase_key(request) for request in requests]
-    per_block = Counter(keys)
-    counts: Counter[str] = Counter()
+    per_block, counts = Counter(keys), Counter[str]()
     takes = []
     for key in keys:
         counts[key] += 1

@@ -4,9 +4,11 @@ import itertools
 import math
 import random
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from musicapi_nb.errors import Problem
 from musicapi_nb.plan import orthogonal_arrays
@@ -19,9 +21,6 @@ _CANDIDATES = 40
 _MAX_STEPS = 200_000  # levels chosen for candidates; takes some seconds
 _RETRY_STEPS = 60_000  # steps after which no further array is tried
 _TRIES = 6
-
-
-# --- each design: check its size, then build its rows -----------------------------------------
 
 
 def grid(sizes: Sequence[int], repeats: int, _: random.Random) -> list[Row]:
@@ -114,12 +113,12 @@ def _cover(sizes: Sequence[int], rng: random.Random) -> list[Row]:
     best = _reduced_orthogonal_array(sizes, rng)
     steps = 0
     for _ in range(_TRIES):
-        if (best is not None and len(best) <= fewest) or steps > _RETRY_STEPS:
+        if (best and len(best) <= fewest) or steps > _RETRY_STEPS:
             break
         rows = _grow(sizes, rng)
-        best = rows if best is None or len(rows) < len(best) else best
+        best = min(best or rows, rows, key=len)
         steps += len(rows) * len(sizes) * _CANDIDATES
-    return _shuffle_levels(best or [], sizes, rng)
+    return _shuffle_levels(best, sizes, rng)
 
 
 def _two_level_array(factors: int) -> list[Row]:
@@ -133,25 +132,23 @@ def _two_level_array(factors: int) -> list[Row]:
     return [tuple(int(row in member) for member in members) for row in range(height)]
 
 
-def _reduced_orthogonal_array(sizes: Sequence[int], rng: random.Random) -> list[Row] | None:
-    """Adapt an orthogonal array with enough columns; None if there is none of similar size."""
-    largest = max(sizes)
-    for levels in range(largest, largest + 3):
-        if levels > 1 and orthogonal_arrays.max_columns(levels) >= len(sizes):
-            rows = orthogonal_arrays.orthogonal_array(levels, len(sizes))
-            if all(size == levels for size in sizes):
-                return rows
-            return _drop_redundant(rows, sizes, rng)
-    return None
+def _reduced_orthogonal_array(sizes: Sequence[int], rng: random.Random) -> list[Row]:
+    """Adapt an orthogonal array with enough columns; empty if there is none of similar size.
 
-
-def _drop_redundant(rows: Sequence[Row], sizes: Sequence[int], rng: random.Random) -> list[Row]:
-    """Drop rows whose pairs are covered by others; surplus levels become free choices."""
-    uncovered = _UncoveredPairs(sizes)
+    Surplus levels become free choices; rows whose pairs are covered by others are dropped.
+    """
+    candidates = range(max(sizes), max(sizes) + 3)
+    fitting = (n for n in candidates if orthogonal_arrays.max_columns(n) >= len(sizes))
+    if not (levels := next(fitting, 0)):
+        return []
+    rows = orthogonal_arrays.orthogonal_array(levels, len(sizes))
+    if set(sizes) == {levels}:
+        return rows
     # Rows with the fewest free levels first: the freest ones can take up what remains.
-    order = sorted(rows, key=lambda row: sum(a >= b for a, b in zip(row, sizes, strict=True)))
+    rows.sort(key=lambda row: sum(a >= b for a, b in zip(row, sizes, strict=True)))
+    uncovered = _UncoveredPairs(sizes)
     reduced: list[Row] = []
-    for row in order:
+    for row in rows:
         fixed = {index: level for index, level in enumerate(row) if level < sizes[index]}
         if uncovered.gain(fixed):
             full, _ = uncovered.complete(fixed, rng)
@@ -166,10 +163,11 @@ def _grow(sizes: Sequence[int], rng: random.Random) -> list[Row]:
     expected = math.prod(sorted(sizes)[-2:]) * (1 + math.log(len(sizes)) / 2)
     count = max(1, min(_CANDIDATES, int(_MAX_STEPS / (expected * len(sizes)))))
     rows: list[Row] = []
-    while uncovered.count:
-        starts = [rng.choice(uncovered.most_uncovered()) for _ in range(count)]
+    while (open_pairs := uncovered.by_level()).any():
+        neediest = np.argwhere(open_pairs == open_pairs.max()).tolist()
+        starts = [rng.choice(neediest) for _ in range(count)]
         candidates = [uncovered.complete({factor: level}, rng) for factor, level in starts]
-        row, _ = max(candidates, key=lambda candidate: candidate[1])
+        row, _ = max(candidates, key=itemgetter(1))
         uncovered.cover(row)
         rows.append(row)
     return rows
@@ -187,14 +185,9 @@ class _UncoveredPairs:
         self._open[np.arange(count), :, np.arange(count), :] = 0
         self._invalid = np.where(exists, 0, -1).astype(np.int32)
 
-    @property
-    def count(self) -> int:
-        return int(self._open.sum()) // 2
-
-    def most_uncovered(self) -> list[tuple[int, int]]:
-        """Return the (factor, level) pairs in the most uncovered pairs."""
-        needs = self._open.sum(axis=(2, 3))
-        return [(int(f), int(a)) for f, a in np.argwhere(needs == needs.max())]
+    def by_level(self) -> NDArray[np.int64]:
+        """Count the uncovered pairs of each level: (factors, levels)."""
+        return np.asarray(self._open.sum(axis=(2, 3)))
 
     def gain(self, levels: dict[int, int]) -> int:
         """Return how many uncovered pairs a row with these levels covers."""
@@ -221,6 +214,5 @@ class _UncoveredPairs:
         return tuple(levels[factor] for factor in range(len(self._sizes))), gain
 
     def cover(self, row: Row) -> None:
-        columns = np.arange(len(row))
-        levels = np.array(row)
-        self._open[columns[:, None], levels[:, None], columns[None, :], levels[None, :]] = 0
+        columns, levels = np.arange(len(row)), np.array(row)
+        self._open[columns[:, None], levels[:, None], columns, levels] = 0

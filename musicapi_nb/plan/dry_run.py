@@ -2,7 +2,9 @@
 
 import dataclasses
 import inspect
+import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +13,7 @@ from musicapi_nb.engines import Price
 from musicapi_nb.errors import InvalidArgument, Problem
 from musicapi_nb.plan.aliasing import Aliasing, aliasing
 from musicapi_nb.plan.cells import Cell
+from musicapi_nb.plan.html import problem_notices, problem_texts
 from musicapi_nb.plan.validation import to_python
 
 PACE = 3.0  # seconds between creates; docs faq: standard accounts
@@ -72,7 +75,7 @@ class DryRun:
     def __repr__(self) -> str:
         lines = [self.plan, *(f"{name}: {text}" for name, text in _facts(self))]
         for title, problems in (("refused", self.refused), ("advice", self.advice)):
-            lines += (f"{title}: {text}" for text in _problem_texts(problems))
+            lines += (f"{title}: {text}" for text in problem_texts(problems, _MAX_PROBLEMS))
         lines += (f"estimable: {line}" for line in str(self.aliasing).split("\n") if line)
         return "\n".join(markup.one_line(line) for line in lines)
 
@@ -82,8 +85,7 @@ class DryRun:
         return markup.card(
             "Dry run",
             markup.table(("quantity", "value"), _facts(self)),
-            *(markup.notice(text, "bad") for text in _problem_texts(self.refused)),
-            *(markup.notice(text) for text in _problem_texts(self.advice)),
+            *problem_notices({**self.refused, **self.advice}, _MAX_PROBLEMS),
             markup.collapsible("Effects the design can estimate", effects)
             if rows
             else markup.EMPTY,
@@ -145,18 +147,12 @@ def read_balance(source: Any) -> float | None:
 
 
 def _blocks_covered(cells: Sequence[Cell], balance: float | None) -> int | None:
-    if balance is None:
-        return None
-    covered, remaining, block = 0, balance, 0
+    costs: Counter[int] = Counter()
     for cell in cells:
-        if cell.block != block:
-            covered, block = block, cell.block
-        if (price := cell.request.price()) is None:
+        if balance is None or (price := cell.request.price()) is None:
             return None
-        remaining -= price
-        if remaining < 0:
-            return covered
-    return block
+        costs[cell.block] += price
+    return sum(total <= (balance or 0) for total in itertools.accumulate(costs.values()))
 
 
 # --- text ------------------------------------------------------------------------------------
@@ -194,19 +190,3 @@ def _balance_text(run: DryRun) -> str:
     if run.credits <= (run.balance or 0):
         return text
     return f"{text}: enough for {run.blocks_covered} of {run.blocks} blocks"
-
-
-def _problem_texts(problems: Mapping[Problem, tuple[int, ...]]) -> list[str]:
-    texts = []
-    for problem, orders in list(problems.items())[:_MAX_PROBLEMS]:
-        match orders:
-            case ():
-                cells = ""
-            case (order,):
-                cells = f" (cell {order})"
-            case (order, *_):
-                cells = f" ({len(orders):,} cells, such as {order})"
-        texts.append(f"{problem}{cells}")
-    if len(problems) > _MAX_PROBLEMS:
-        texts.append(f"and {len(problems) - _MAX_PROBLEMS:,} more: plan.problems() lists them all")
-    return texts

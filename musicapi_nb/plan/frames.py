@@ -1,6 +1,6 @@
 """DataFrames of plans: make frames of cells and problems, and read levels from frames."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,19 @@ from musicapi_nb.errors import InvalidArgument, Problem
 from musicapi_nb.plan.cells import Cell, PlanProblem
 from musicapi_nb.plan.validation import coerce_int, name_problems, to_python
 
-_INTEGER_COLUMNS = frozenset({"block", "order", "take", "price", "songs"})
+_INTEGER_COLUMNS = ("block", "order", "take", "price", "songs")
+_DTYPES = {
+    "integer": "Int64",
+    "string": "str",
+    "boolean": "boolean",
+    "floating": "float64",
+    "mixed-integer-float": "float64",
+}
+_PROBLEMS = {
+    **dict.fromkeys(("order", "block", "take"), "Int64"),
+    **dict.fromkeys(("field", "message"), "str"),
+    "hard": "bool",
+}
 _FLOAT_KINDS = frozenset({"fraction", "number", "seconds"})
 
 
@@ -29,30 +41,19 @@ def cells_frame(cells: Sequence[Cell], factors: Iterable[str]) -> pd.DataFrame:
             columns[_unused_name(f"{name}_sent" if name in columns else name, columns)] = values
     columns["price"] = [cell.request.price() for cell in cells]
     columns["songs"] = [cell.request.songs for cell in cells]
-    return pd.DataFrame(
-        {
-            name: _series(values, integer=name in _INTEGER_COLUMNS)
-            for name, values in columns.items()
-        }
+    return pd.DataFrame({name: _series(values) for name, values in columns.items()}).astype(
+        dict.fromkeys(_INTEGER_COLUMNS, "Int64")
     )
 
 
-def _varying_fields(requests: Sequence[Request]) -> Iterable[tuple[str, list[Any]]]:
+def _varying_fields(requests: Sequence[Request]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the declared fields, then the undeclared ones, that differ between requests."""
     kinds = dict.fromkeys(type(request) for request in requests)
-    columns = {
-        name: [getattr(request, name, None) for request in requests]
-        for kind in kinds
-        for name in kind.fields()
-    }
-    yield from _varying_columns(columns)
-    names = dict.fromkeys(name for request in requests for name in request.extra)
-    yield from _varying_columns(
-        {name: [request.extra.get(name) for request in requests] for name in names}
-    )
-
-
-def _varying_columns(columns: Mapping[str, list[Any]]) -> Iterable[tuple[str, list[Any]]]:
-    for name, values in columns.items():
+    fields = dict.fromkeys(name for kind in kinds for name in kind.fields())
+    undeclared = dict.fromkeys(name for request in requests for name in request.extra)
+    columns = [(name, [getattr(request, name, None) for request in requests]) for name in fields]
+    columns += [(name, [request.extra.get(name) for request in requests]) for name in undeclared]
+    for name, values in columns:
         if any(value != values[0] for value in values):
             yield name, values
 
@@ -63,19 +64,13 @@ def _unused_name(name: str, columns: Mapping[str, Any]) -> str:
     return name
 
 
-def _series(values: Sequence[Any], *, integer: bool = False) -> pd.Series:
+def _series(values: Sequence[Any]) -> pd.Series:
     """Give values of one type its nullable dtype; mixed types and lists stay objects."""
-    kinds = {type(value) for value in values if value is not None}
-    dtype = "object"
-    if integer or kinds == {int}:
-        if all(value is None or -(2**63) <= value < 2**63 for value in values):
-            dtype = "Int64"
-    elif kinds == {str}:
-        values, dtype = [_to_encodable(value) for value in values], "str"
-    elif kinds == {bool}:
-        dtype = "boolean"
-    elif kinds and kinds <= {int, float}:
-        dtype = "float64"
+    dtype = _DTYPES.get(pd.api.types.infer_dtype(values, skipna=True), "object")
+    if dtype == "str":
+        values = [_to_encodable(value) for value in values]
+    if dtype == "Int64" and not all(-(2**63) <= value < 2**63 for value in values if value):
+        dtype = "object"
     return pd.Series(list(values), dtype=dtype)
 
 
@@ -85,18 +80,12 @@ def _to_encodable(value: str | None) -> str | None:
 
 
 def problems_frame(problems: Sequence[PlanProblem]) -> pd.DataFrame:
-    cells = [problem.cell for problem in problems]
-    positions = {
-        name: pd.Series([getattr(cell, name) if cell else None for cell in cells], dtype="Int64")
-        for name in ("order", "block", "take")
-    }
-    texts = {
-        "field": [_to_encodable(row.problem.field) or None for row in problems],
-        "message": [_to_encodable(row.problem.message) for row in problems],
-    }
-    hard = pd.Series([row.problem.hard for row in problems], dtype="bool")
-    columns = {name: pd.Series(values, dtype="str") for name, values in texts.items()}
-    return pd.DataFrame({**positions, **columns, "hard": hard})
+    rows = []
+    for cell, problem in problems:
+        position = (cell.order, cell.block, cell.take) if cell else (None, None, None)
+        texts = _to_encodable(problem.field) or None, _to_encodable(problem.message)
+        rows.append((*position, *texts, problem.hard))
+    return pd.DataFrame(rows, columns=list(_PROBLEMS), dtype="object").astype(_PROBLEMS)
 
 
 def read_rows(
@@ -121,11 +110,8 @@ def _levels(kind: type[Request], name: str, column: Sequence[Any]) -> list[Any]:
     """Convert a column to Python values; integers that a missing value made floats are restored."""
     values = [coerce_int(kind, name, to_python(value)) for value in column]
     field = kind.fields().get(name)
-    only_whole = all(value is None or _is_whole_float(value) for value in values)
+    numbers = [value for value in values if value is not None]
+    only_whole = all(isinstance(value, float) and value.is_integer() for value in numbers)
     if None in values and only_whole and not (field and field.kind in _FLOAT_KINDS):
         return [None if value is None else int(value) for value in values]
     return values
-
-
-def _is_whole_float(value: Any) -> bool:
-    return isinstance(value, float) and value.is_integer()

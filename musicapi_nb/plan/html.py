@@ -1,6 +1,7 @@
 """The title line and the HTML card of a plan."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from musicapi_nb import markup
@@ -31,19 +32,26 @@ def plan_html(
     design: str,
     cells: Sequence[Cell],
     factors: Mapping[str, Sequence[Any]],
-    problems: Sequence[Problem],
+    problems: Mapping[Problem, tuple[int, ...]],
 ) -> str:
     prices = [cell.request.price() for cell in cells]
     credits_ = None if None in prices else sum(price or 0 for price in prices)
     counts = [cell.request.songs for cell in cells]
     songs = None if None in counts else f"{sum(count or 0 for count in counts):,} songs"
-    rows = [(name, len(levels), _levels_text(levels)) for name, levels in factors.items()]
+    rows = []
+    for name, levels in factors.items():
+        more = [f"and {len(levels) - _MAX_LEVELS:,} more"] if len(levels) > _MAX_LEVELS else []
+        values = " | ".join([*map(_level_text, levels[:_MAX_LEVELS]), *more])
+        rows.append((name, len(levels), values))
+    first: list[tuple[markup.Cell, ...]] = [
+        (cell.block, cell.take, *(_level_text(cell.levels.get(name)) for name in factors))
+        for cell in cells[:_MAX_CELLS]
+    ]
     return markup.card(
         f"Plan: {design} of {', '.join(operation_names(cells))}",
         markup.table(("factor", "levels", "values"), rows) if rows else markup.EMPTY,
-        *_notices([str(problem) for problem in problems if problem.hard], "bad"),
-        *_notices([str(problem) for problem in problems if not problem.hard], "info"),
-        markup.collapsible("First cells", _first_cells(cells, factors)),
+        *problem_notices(problems, _MAX_NOTICES),
+        markup.collapsible("First cells", markup.table(("block", "take", *factors), first)),
         markup.caption("Not sent yet. plan.dry_run(api) estimates cost and time."),
         facts=markup.facts(_size(cells), songs),
         badges=[markup.badge(markup.format_credits(credits_))],
@@ -51,28 +59,32 @@ def plan_html(
     )
 
 
-def _notices(texts: Sequence[str], tone: markup.Tone) -> list[markup.Html]:
-    notices = [markup.notice(text, tone) for text in texts[:_MAX_NOTICES]]
-    if len(texts) > _MAX_NOTICES:
-        message = f"{len(texts) - _MAX_NOTICES:,} more problems: plan.problems() lists them all"
-        notices.append(markup.notice(message, tone))
-    return notices
+def problem_notices(
+    problems: Mapping[Problem, tuple[int, ...]], limit: int
+) -> Iterator[markup.Html]:
+    """Yield a notice for each hard problem, then for each piece of advice; `limit` of both."""
+    for hard in (True, False):
+        group = {problem: orders for problem, orders in problems.items() if problem.hard is hard}
+        yield from (
+            markup.notice(text, "bad" if hard else "info") for text in problem_texts(group, limit)
+        )
 
 
-def _levels_text(levels: Sequence[Any]) -> str:
-    suffix = [f"and {len(levels) - _MAX_LEVELS:,} more"] if len(levels) > _MAX_LEVELS else []
-    return " | ".join([*map(_level_text, levels[:_MAX_LEVELS]), *suffix])
+def problem_texts(problems: Mapping[Problem, tuple[int, ...]], limit: int) -> Iterator[str]:
+    """Yield each problem with its cells, and the number of those beyond the limit."""
+    for problem, orders in itertools.islice(problems.items(), limit):
+        match orders:
+            case ():
+                yield str(problem)
+            case (order,):
+                yield f"{problem} (cell {order})"
+            case (order, *_):
+                yield f"{problem} ({len(orders):,} cells, such as {order})"
+    if len(problems) > limit:
+        yield f"and {len(problems) - limit:,} more: plan.problems() lists them all"
 
 
 def _level_text(level: Any) -> str:
     if level is None:
         return "(not sent)"
     return markup.one_line(level if isinstance(level, str) else repr(level), _LEVEL_LENGTH)
-
-
-def _first_cells(cells: Sequence[Cell], factors: Mapping[str, Any]) -> markup.Html:
-    rows: list[tuple[markup.Cell, ...]] = [
-        (cell.block, cell.take, *(_level_text(cell.levels.get(name)) for name in factors))
-        for cell in cells[:_MAX_CELLS]
-    ]
-    return markup.table(("block", "take", *factors), rows)

@@ -2,31 +2,29 @@
 
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections import Counter
 from typing import TypeAlias
 
 Table: TypeAlias = list[list[int]]
 Element: TypeAlias = tuple[int, ...]  # coefficients of a polynomial, lowest power first
 
 
-def prime_powers(number: int) -> list[tuple[int, int]]:
-    """Factor a number of at least 2 into (prime, exponent) pairs."""
-    factors = []
-    for prime in itertools.count(2):
-        exponent = 0
-        while number % prime == 0:
+def prime_powers(number: int) -> dict[int, int]:
+    """Factor a number of at least 2: prime to exponent."""
+    exponents: Counter[int] = Counter()
+    prime = 2
+    while number > 1:
+        if number % prime:
+            prime += 1
+        else:
             number //= prime
-            exponent += 1
-        if exponent:
-            factors.append((prime, exponent))
-        if number == 1:
-            break
-    return factors
+            exponents[prime] += 1
+    return exponents
 
 
 def max_columns(levels: int) -> int:
     """Return how many columns `orthogonal_array` can have: MacNeish's bound plus two."""
-    return min(int(prime**exponent) for prime, exponent in prime_powers(levels)) + 1
+    return min(int(prime**exponent) for prime, exponent in prime_powers(levels).items()) + 1
 
 
 def orthogonal_array(levels: int, columns: int) -> list[tuple[int, ...]]:
@@ -36,7 +34,7 @@ def orthogonal_array(levels: int, columns: int) -> list[tuple[int, ...]]:
     mutually orthogonal Latin squares, from a finite field for each prime power, multiplied
     (MacNeish, Ann. Math. 23, 1922).
     """
-    fields = [_field(prime, exponent) for prime, exponent in prime_powers(levels)]
+    fields = [_field(*power) for power in prime_powers(levels).items()]
     digits = list(itertools.product(*(range(len(add)) for add, _ in fields)))
     index = {digit: number for number, digit in enumerate(digits)}
 
@@ -59,18 +57,12 @@ def _field(prime: int, exponent: int) -> tuple[Table, Table]:
         [index[tuple((x + y) % prime for x, y in zip(a, b, strict=True))] for b in elements]
         for a in elements
     ]
-    return add, next(_multiplications(prime, elements, index))
-
-
-def _multiplications(
-    prime: int, elements: Sequence[Element], index: dict[Element, int]
-) -> Iterator[Table]:
-    """Yield the multiplication tables modulo each irreducible monic polynomial."""
-    for modulus in elements:
-        # A reducible modulus has a divisor of at most half its degree.
-        low = [element for element in elements[1:] if not any(element[len(modulus) // 2 + 1 :])]
-        if all(any(_multiply(a, b, modulus, prime)) for a in low for b in elements[1:]):
-            yield [[index[_multiply(a, b, modulus, prime)] for b in elements] for a in elements]
+    others = elements[1:]
+    for modulus in elements:  # it is irreducible if no product of other elements is 0
+        if all(any(_multiply(a, b, modulus, prime)) for a in others for b in others):
+            break
+    multiply = [[index[_multiply(a, b, modulus, prime)] for b in elements] for a in elements]
+    return add, multiply
 
 
 def _multiply(a: Element, b: Element, modulus: Element, prime: int) -> Element:

@@ -1,11 +1,11 @@
 """Plan: a frozen list of cells made from factors."""
 
-from __future__ import annotations
-
 import dataclasses
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self, TypeAlias
+
+import pandas as pd
 
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidPlan, Problem
@@ -20,11 +20,15 @@ from musicapi_nb.plan.cells import (
     make_requests,
 )
 from musicapi_nb.plan.dry_run import PACE, DryRun, dry_run, read_balance
+from musicapi_nb.plan.frames import cells_frame, problems_frame, read_rows
 from musicapi_nb.plan.html import plan_html, plan_title
+from musicapi_nb.plan.renderers import same_renderer_advice
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+Kind: TypeAlias = type[Request]
+Base: TypeAlias = Mapping[str, Any] | None
+Levels: TypeAlias = Mapping[str, Any]
+Design: TypeAlias = Callable[[Sequence[int], int, random.Random], list[designs.Row]]
+_FROM_FRAME = "from a frame"
 _FACTORS_EXAMPLE = '{"mv": ["sonic-v6", "sonic-v6-wild"]}'
 
 
@@ -50,7 +54,7 @@ class Plan:
     design
         How the plan was made: "grid", "pairwise" and so on.
     advice
-        Advice about the plan as a whole.
+        Advice about the design; `problems()` lists it with that about the requests.
     """
 
     cells: tuple[Cell, ...]
@@ -60,13 +64,7 @@ class Plan:
 
     @classmethod
     def grid(
-        cls,
-        request: type[Request],
-        *,
-        base: Mapping[str, Any] | None = None,
-        factors: Mapping[str, Any],
-        repeats: int = 1,
-        seed: int = 0,
+        cls, request: Kind, *, base: Base = None, factors: Levels, repeats: int = 1, seed: int = 0
     ) -> Self:
         """Make every combination of levels.
 
@@ -89,33 +87,21 @@ class Plan:
             With every problem of the factors, the base and its templates. Problems of the
             requests are listed by `check`.
         """
-        return cls._from_design("grid", designs.grid, request, base, factors, repeats, seed)
+        return cls._from_design(designs.grid, request, base, factors, repeats, seed)
 
     @classmethod
     def pairwise(
-        cls,
-        request: type[Request],
-        *,
-        base: Mapping[str, Any] | None = None,
-        factors: Mapping[str, Any],
-        repeats: int = 1,
-        seed: int = 0,
+        cls, request: Kind, *, base: Base = None, factors: Levels, repeats: int = 1, seed: int = 0
     ) -> Self:
         """Make few combinations that contain every pair of levels of two factors.
 
         Arguments and errors as for `grid`.
         """
-        return cls._from_design("pairwise", designs.pairwise, request, base, factors, repeats, seed)
+        return cls._from_design(designs.pairwise, request, base, factors, repeats, seed)
 
     @classmethod
     def latin(
-        cls,
-        request: type[Request],
-        *,
-        base: Mapping[str, Any] | None = None,
-        factors: Mapping[str, Any],
-        repeats: int = 1,
-        seed: int = 0,
+        cls, request: Kind, *, base: Base = None, factors: Levels, repeats: int = 1, seed: int = 0
     ) -> Self:
         """Make a Latin square of three factors, or a Graeco-Latin square of four or more.
 
@@ -123,17 +109,11 @@ class Plan:
         levels of two factors once. Four factors cannot have 2 or 6 levels, nor 10 in this version;
         each further factor needs larger n. Arguments and errors as for `grid`.
         """
-        return cls._from_design("latin", designs.latin, request, base, factors, repeats, seed)
+        return cls._from_design(designs.latin, request, base, factors, repeats, seed)
 
     @classmethod
     def one_at_a_time(
-        cls,
-        request: type[Request],
-        *,
-        base: Mapping[str, Any] | None = None,
-        factors: Mapping[str, Any],
-        repeats: int = 1,
-        seed: int = 0,
+        cls, request: Kind, *, base: Base = None, factors: Levels, repeats: int = 1, seed: int = 0
     ) -> Self:
         """Make the first levels together, then every other level of each factor alone.
 
@@ -142,16 +122,15 @@ class Plan:
         """
         if isinstance(base, Mapping) and isinstance(factors, Mapping):
             base, factors = _base_levels_first(base, factors)
-        choose = designs.one_at_a_time
-        return cls._from_design("one at a time", choose, request, base, factors, repeats, seed)
+        return cls._from_design(designs.one_at_a_time, request, base, factors, repeats, seed)
 
     @classmethod
     def from_frame(
         cls,
-        request: type[Request],
+        request: Kind,
         frame: pd.DataFrame,
         *,
-        base: Mapping[str, Any] | None = None,
+        base: Base = None,
         repeats: int = 1,
         seed: int = 0,
     ) -> Self:
@@ -160,36 +139,21 @@ class Plan:
         Missing values are not sent; the index is ignored. Other arguments and errors as for
         `grid`.
         """
-        from musicapi_nb.plan.frames import read_rows  # noqa: PLC0415 - loads pandas
-
-        validation.check_kind(request)
         fields = validation.normalize_base(request, base)
         rows, problems = read_rows(request, frame, fields)
-        problems += validation.base_problems(request, fields)
-        problems += validation.number_problems(repeats, seed)
+        problems += validation.argument_problems(request, fields, repeats, seed)
         validation.refuse(problems or validation.size_problems(len(rows), repeats))
         factors = {name: validation.distinct(row[name] for row in rows) for name in rows[0]}
-        return cls._from_rows(
-            "from a frame", request, fields, factors, rows, repeats, seed, row_noun="row"
-        )
+        return cls._from_rows(_FROM_FRAME, request, fields, factors, rows, repeats, seed)
 
     @classmethod
     def _from_design(  # noqa: PLR0913, PLR0917 - the arguments of the public methods
-        cls,
-        design: str,
-        choose: Callable[[Sequence[int], int, random.Random], list[designs.Row]],
-        request: type[Request],
-        base: Mapping[str, Any] | None,
-        factors: Mapping[str, Any],
-        repeats: int,
-        seed: int,
+        cls, choose: Design, request: Kind, base: Base, factors: Levels, repeats: int, seed: int
     ) -> Self:
-        validation.check_kind(request)
-        validation.check_mapping("factors", factors, _FACTORS_EXAMPLE)
         fields = validation.normalize_base(request, base)
+        validation.check_mapping("factors", factors, _FACTORS_EXAMPLE)
         levels, problems = validation.read_factors(request, factors, fields)
-        problems += validation.base_problems(request, fields)
-        problems += validation.number_problems(repeats, seed)
+        problems += validation.argument_problems(request, fields, repeats, seed)
         validation.refuse(problems)
         rng = random.Random(f"design of seed {seed}")  # noqa: S311 - reproducible by its seed
         indices = choose([len(values) for values in levels.values()], repeats, rng)
@@ -197,22 +161,22 @@ class Plan:
             {name: levels[name][index] for name, index in zip(levels, row, strict=True)}
             for row in indices
         ]
+        design = choose.__name__.replace("_", " ")
         return cls._from_rows(design, request, fields, levels, rows, repeats, seed)
 
     @classmethod
     def _from_rows(  # noqa: PLR0913, PLR0917 - the arguments of the public methods
         cls,
         design: str,
-        request: type[Request],
-        base: Mapping[str, Any],
+        request: Kind,
+        base: Levels,
         factors: validation.Factors,
-        rows: Sequence[Mapping[str, Any]],
+        rows: Sequence[Levels],
         repeats: int,
         seed: int,
-        *,
-        row_noun: str = "",
     ) -> Self:
-        requests, used = make_requests(request, base, rows, row_noun)
+        noun = "row" if design == _FROM_FRAME else ""
+        requests, used = make_requests(request, base, rows, noun)
         advice = [
             validation.unused_factor_advice(request, name) for name in factors if name not in used
         ]
@@ -227,19 +191,16 @@ class Plan:
     def __iter__(self) -> Iterator[Cell]:
         return iter(self.cells)
 
-    def __add__(self, other: Plan) -> Plan:
+    def __add__(self, other: Self) -> "Plan":
         """Append the blocks of another plan; takes continue those of this plan."""
         if not isinstance(other, Plan):
             return NotImplemented
         factors = dict(self.factors)
         for name, levels in other.factors.items():
             factors[name] = validation.distinct([*factors.get(name, ()), *levels])
-        return Plan(
-            append_cells(self.cells, other.cells),
-            factors,
-            f"{self.design} + {other.design}",
-            tuple(dict.fromkeys([*self.advice, *other.advice])),
-        )
+        advice = tuple(dict.fromkeys([*self.advice, *other.advice]))
+        cells = append_cells(self.cells, other.cells)
+        return Plan(cells, factors, f"{self.design} + {other.design}", advice)
 
     @property
     def blocks(self) -> int:
@@ -253,8 +214,6 @@ class Plan:
         that vary (`<name>_sent` where a factor has the field's name and another value is sent);
         price in credits and number of songs, missing where unknown.
         """
-        from musicapi_nb.plan.frames import cells_frame  # noqa: PLC0415 - loads pandas
-
         return cells_frame(self.cells, self.factors)
 
     def problems(self) -> pd.DataFrame:
@@ -263,28 +222,20 @@ class Plan:
         Columns: order, block, take (missing for the plan as a whole), field, message, hard
         (False: advice).
         """
-        from musicapi_nb.plan.frames import problems_frame  # noqa: PLC0415 - loads pandas
-
         return problems_frame(self._problems())
 
     def _problems(self) -> list[PlanProblem]:
-        return find_problems(self.cells, self.advice)
+        advice = (*self.advice, *same_renderer_advice(self.cells))
+        return find_problems(self.cells, advice)
 
     def grouped_problems(self) -> dict[Problem, tuple[int, ...]]:
         """Return each problem once, with the `order` of the cells that have it."""
         return group_problems(self._problems())
 
     def check(self) -> pd.DataFrame:
-        """Return `problems()` if all of them are advice.
-
-        Raises
-        ------
-        InvalidPlan
-            With every hard problem and the cells that have it.
-        """
+        """Return `problems()` if all of them are advice, or raise `InvalidPlan` with the others."""
         problems = self.grouped_problems()
-        hard = {problem: orders for problem, orders in problems.items() if problem.hard}
-        if hard:
+        if hard := {problem: orders for problem, orders in problems.items() if problem.hard}:
             raise InvalidPlan(hard)
         return self.problems()
 
@@ -309,7 +260,7 @@ class Plan:
         return f"<{self._title()}>"
 
     def _repr_html_(self) -> str:
-        return plan_html(self.design, self.cells, self.factors, list(self.grouped_problems()))
+        return plan_html(self.design, self.cells, self.factors, self.grouped_problems())
 
 
 def _base_levels_first(

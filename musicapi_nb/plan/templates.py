@@ -32,11 +32,7 @@ class Template:
         """Insert levels; a level of None inserts nothing.
 
         None, so that the field is not sent, if only placeholders were there and all are empty.
-
-        Raises
-        ------
-        BadTemplate
-            A name is not a factor, or its level is neither text nor a number.
+        BadTemplate is raised if a name is not a factor, or its level neither text nor a number.
         """
         parts = [self.literals[0]]
         for name, literal in zip(self.names, self.literals[1:], strict=True):
@@ -49,10 +45,7 @@ class Template:
 def parse(text: str) -> Template:
     """Parse a template: {name} is a placeholder, {{ and }} are braces.
 
-    Raises
-    ------
-    BadTemplate
-        A brace is unmatched, or a placeholder is empty.
+    BadTemplate is raised for an unmatched brace or an empty placeholder.
     """
     literals, names, end = [""], [], 0
     for token in _TOKENS.finditer(text):

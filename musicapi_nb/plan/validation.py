@@ -50,14 +50,15 @@ def distinct(levels: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def normalize_base(kind: type[Request], base: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the fields as Python values, or raise `InvalidArgument` for another type of either."""
+    _check_kind(kind)
     if base is None:
         return {}
     check_mapping("base", base, '{"mv": "sonic-v6"}')
     return {name: coerce_int(kind, name, to_python(value)) for name, value in base.items()}
 
 
-def check_kind(kind: Any) -> None:
-    """Raise `InvalidArgument` for anything but a request class."""
+def _check_kind(kind: Any) -> None:
     if isinstance(kind, Request):
         name = f"{kind.engine}.{type(kind).__name__}"
         raise InvalidArgument(
@@ -74,8 +75,10 @@ def check_mapping(argument: str, value: Any, example: str) -> None:
         raise InvalidArgument(f"{argument} should be a dict such as {example}, not {value!r:.60}")
 
 
-def base_problems(kind: type[Request], base: Mapping[str, Any]) -> list[Problem]:
-    """List fields that the request does not have, and invalid pass-through fields."""
+def argument_problems(
+    kind: type[Request], base: Mapping[str, Any], repeats: Any, seed: Any
+) -> list[Problem]:
+    """List unknown fields of the base, its invalid undeclared fields, and invalid numbers."""
     named = {name: value for name, value in base.items() if isinstance(name, str)}
     problems = [
         Problem("base", f"{name!r:.60} is not a field name") for name in base if name not in named
@@ -86,6 +89,10 @@ def base_problems(kind: type[Request], base: Mapping[str, Any]) -> list[Problem]
         problems += [
             Problem(f"base, {problem.field}", problem.message) for problem in error.problems
         ]
+    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
+        problems.append(Problem("repeats", f"should be a whole number from 1, not {repeats!r:.40}"))
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        problems.append(Problem("seed", f"should be a whole number, not {seed!r:.40}"))
     return problems
 
 
@@ -98,7 +105,7 @@ def name_problems(names: Iterable[Any], base: Mapping[str, Any], noun: str) -> l
             problems.append(Problem(noun, f"{name!r:.60} should be a name, as text"))
             continue
         message = ""
-        if not _is_encodable(name):
+        if name != name.encode("utf-8", "replace").decode("utf-8"):
             message = "contains half of a surrogate pair; choose another name"
         elif name in RESERVED_COLUMNS:
             message = "is a column of plan.frame(); choose another name"
@@ -110,10 +117,6 @@ def name_problems(names: Iterable[Any], base: Mapping[str, Any], noun: str) -> l
         problems += (Problem(f"{noun} {name!r:.60}", text) for text in messages)
         earlier.add(name)
     return problems
-
-
-def _is_encodable(name: str) -> bool:
-    return name == name.encode("utf-8", "replace").decode("utf-8")
 
 
 def read_factors(
@@ -146,15 +149,6 @@ def _level_faults(levels: Sequence[Any]) -> Iterable[str]:
             equal = "" if repr(level) == repr(earlier[key]) else f", equal to {earlier[key]!r:.60},"
             yield f"has the level {level!r:.60}{equal} twice; use repeats= to buy more of each"
         earlier.setdefault(key, level)
-
-
-def number_problems(repeats: Any, seed: Any) -> list[Problem]:
-    problems = []
-    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
-        problems.append(Problem("repeats", f"should be a whole number from 1, not {repeats!r:.40}"))
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        problems.append(Problem("seed", f"should be a whole number, not {seed!r:.40}"))
-    return problems
 
 
 def size_problems(cells: int, repeats: Any, alternative: str = "") -> list[Problem]:

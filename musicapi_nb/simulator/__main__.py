@@ -5,7 +5,6 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Sequence
-from typing import Literal
 
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.server import Simulator
@@ -23,19 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--balance", type=int, default=1000, help="credits of every key")
     parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same songs")
-    parser.add_argument(
-        "--loopback-webhooks",
-        action="store_true",
-        help="also send webhooks to http addresses on this machine",
-    )
     args = parser.parse_args(arguments)
-    hosts: Literal["public", "loopback"] = "loopback" if args.loopback_webhooks else "public"
     simulator = Simulator(
         speed=args.speed,
         balance=args.balance,
         seed=args.seed,
         port=args.port,
-        reply_options=ReplyOptions(webhook_hosts=hosts),
+        reply_options=ReplyOptions(webhook_hosts="loopback"),
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):

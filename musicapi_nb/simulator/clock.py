@@ -1,6 +1,7 @@
 """The simulator's clock: faster than real time, or moved by hand."""
 
 import asyncio
+import contextlib
 import threading
 import time
 
@@ -55,10 +56,8 @@ class SimulatedClock:
         try:
             while (remaining := until - self.now()) > _EPSILON:
                 speed = self._speed
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(moved.wait(), remaining / speed if speed else None)
-                except TimeoutError:
-                    continue
                 moved.clear()
         finally:
             with self._lock:

@@ -3,14 +3,13 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Executor
 from functools import partial
 from typing import NamedTuple
 
 from aiohttp import web
 
 from musicapi_nb.simulator.music import cover_art, midi, recording
-from musicapi_nb.simulator.music.styles import mood_of
+from musicapi_nb.simulator.music.composition import mood_of
 from musicapi_nb.simulator.tasks import Song
 
 CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "*"}
@@ -25,10 +24,9 @@ class File(NamedTuple):
 
 
 class Files:
-    """Renders each file once, in the executor, and caches the latest up to ``max_bytes``."""
+    """Renders each file once, in a thread, and caches the latest up to ``max_bytes``."""
 
-    def __init__(self, executor: Executor, max_bytes: int = _CACHE_BYTES) -> None:
-        self._executor = executor
+    def __init__(self, max_bytes: int = _CACHE_BYTES) -> None:
         self._max_bytes = max_bytes
         self._cache: OrderedDict[str, File] = OrderedDict()
         self._size = 0
@@ -53,7 +51,7 @@ class Files:
             return self._cache[name]
         if name not in self._rendering:
             loop = asyncio.get_running_loop()
-            self._rendering[name] = loop.run_in_executor(self._executor, make)
+            self._rendering[name] = loop.run_in_executor(None, make)
             self._rendering[name].add_done_callback(lambda future: self._store(name, future))
         # Another request may wait for the same file: a client that leaves must not cancel it.
         return await asyncio.shield(self._rendering[name])

@@ -6,14 +6,14 @@ from functools import partial
 from random import Random
 
 from musicapi_nb.simulator import clips, replies, rules, tag_rewriting
-from musicapi_nb.simulator.catalog import Call, Check, Choice, Make, Operation, Table, by_task_type
+from musicapi_nb.simulator.catalog import Call, Choice, Make, Operation, Table, by_task_type
 from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_lyrics, make_title
 from musicapi_nb.simulator.music.recording import Recording
 from musicapi_nb.simulator.replies import Answer, Json, Links
 from musicapi_nb.simulator.reply_options import ReplyOptions
-from musicapi_nb.simulator.rules import Body, invalid
+from musicapi_nb.simulator.rules import invalid
 from musicapi_nb.simulator.songs import make_id, source_of, uploaded_song
-from musicapi_nb.simulator.tasks import Phase, Song, Task, sonic_timing
+from musicapi_nb.simulator.tasks import Phase, Song, Task
 
 RIFFUSION_MODELS = ("FUZZ-1.1 Pro", "FUZZ-1.0 Pro", "FUZZ-1.1", "FUZZ-1.0")
 PRODUCER_MODELS = (
@@ -92,8 +92,12 @@ def _check_riffusion(call: Call, task_type: str) -> None:
     body = call.body
     rules.check_fields(body, _RIFFUSION_FIELDS)
     rules.check_required(body, RIFFUSION_TASKS[task_type], task_type)
-    if task_type == "create_music":
-        _check_riffusion_text(body)
+    if task_type == "create_music" and not isinstance(body.get("custom_mode"), bool):
+        raise invalid("The 'custom_mode' field should be boolean.")
+    if task_type == "create_music" and not body["custom_mode"]:
+        rules.check_required(body, ("prompt",))
+    elif task_type == "create_music" and not body.get("lyrics") and not body.get("sound"):
+        raise invalid("At least one of 'lyrics' and 'sound' is required when custom_mode = true.")
     rules.check_range(body, "replace_start_time", "replace_end_time")
     rules.check_content(body.get("lyrics") or None, body.get("prompt"))
     _check_source(call, task_type, "continue_clip_id", RIFFUSION_TASKS)
@@ -110,16 +114,6 @@ def _check_source(
     upload_type = task_type.replace("_music", "_upload_music", 1)
     if uploaded and "upload" not in task_type and upload_type in task_types:
         raise invalid(f"The task_type should be '{upload_type}' for an uploaded clip.")
-
-
-def _check_riffusion_text(body: Body) -> None:
-    custom = body.get("custom_mode")
-    if not isinstance(custom, bool):
-        raise invalid("The 'custom_mode' field should be boolean.")
-    if not custom:
-        rules.check_required(body, ("prompt",))
-    elif not body.get("lyrics") and not body.get("sound"):
-        raise invalid("At least one of 'lyrics' and 'sound' is required when custom_mode = true.")
 
 
 def _producer_songs(call: Call) -> tuple[Song, ...]:
@@ -163,7 +157,7 @@ def _song(call: Call, source: Song | None, index: int, sound: str, model: str) -
     drawn_seed = Random(f"{call.seed}/seed").randrange(2**32)
     details = {"sound": sound, "seed": str(body.get("seed", drawn_seed)), "formats": ("wav",)}
     audio_seed = f"{seed}/{body['seed']}" if "seed" in body else seed
-    seconds = round(rng.uniform(*call.seconds), 6)
+    seconds = round(rng.uniform(*call.catalog.seconds), 6)
     return Song(
         song_id=make_id(seed),
         title=str(title or make_title(about or lyrics, rng)),
@@ -187,24 +181,19 @@ def _export(call: Call) -> list[Json]:
 
 
 def _creates(engine: str, names: Iterable[str], check: Callable[..., None], make: Make) -> Choice:
-    timing, operations = partial(sonic_timing, median=50.0), {}
-    for name in names:
-        checks = partial(check, task_type=name)
-        operation = Operation(f"{engine}.{name}", 12, checks, make, timing, ack=replies.plain_ack)
-        operations[name] = operation
-    return by_task_type(operations)
-
-
-def _file_task(name: str, check: Check, make: Make) -> Operation:
-    timing = partial(sonic_timing, median=15.0)
-    return Operation(f"producer.{name}", 2, check, make, timing, ack=replies.plain_ack)
+    return by_task_type(
+        {
+            name: Operation(f"{engine}.{name}", 12, partial(check, task_type=name), make, 50.0)
+            for name in names
+        }
+    )
 
 
 # Prices: service.md 14; of /riffusion/upload none is public.
 PRODUCER: Table = {
     "producer/create": _creates("producer", PRODUCER_TASKS, _check_producer, _producer_songs),
-    "producer/upload": _file_task("upload", clips.check_audio_url, _import),
-    "producer/download": _file_task("download", _check_download, _export),
+    "producer/upload": Operation("producer.upload", 2, clips.check_audio_url, _import, 15.0),
+    "producer/download": Operation("producer.download", 2, _check_download, _export, 15.0),
     "riffusion/create": _creates("riffusion", RIFFUSION_TASKS, _check_riffusion, _riffusion_songs),
     "riffusion/upload": clips.upload_to("riffusion"),
 }

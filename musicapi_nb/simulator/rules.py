@@ -44,9 +44,7 @@ class Refusal(Exception):
 
     def __init__(self, status: int, kind: str, message: str) -> None:
         super().__init__(message)
-        self.status = status
-        self.kind = kind
-        self.message = message
+        self.status, self.kind, self.message = status, kind, message
 
 
 def invalid(message: str) -> Refusal:

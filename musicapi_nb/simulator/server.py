@@ -5,7 +5,6 @@ import contextlib
 import json
 import socket
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any, Self
 from weakref import WeakSet
@@ -89,8 +88,7 @@ class Simulator:
         self.service = Service(self.clock, self.accounts, self.faults, catalog, seed, rate_limit)
         self._runner: web.AppRunner | None = None
         self._listener: socket.socket | None = None
-        self._executor: ThreadPoolExecutor | None = None
-        self._files: media.Files | None = None
+        self._files = media.Files()
         self._stopping = asyncio.Event()
         self._transports: WeakSet[asyncio.Transport] = WeakSet()
 
@@ -127,8 +125,7 @@ class Simulator:
         await runner.setup()
         await web.SockSite(runner, listener).start()
         self._stopping = asyncio.Event()
-        self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="simulator")
-        self._files = media.Files(self._executor)
+        self._files = media.Files()
         self._runner, self._listener = runner, listener
         self.port = listener.getsockname()[1]
         self.service.links = Links(self.url)
@@ -138,7 +135,7 @@ class Simulator:
     async def stop(self) -> None:
         """Close every connection and thread; does nothing if it is not running."""
         runner, self._runner = self._runner, None
-        if runner is None or self._executor is None or self._listener is None:
+        if runner is None or self._listener is None:
             return
         self._stopping.set()
         await self.service.webhooks.stop()
@@ -152,7 +149,6 @@ class Simulator:
         # A client that does not read would keep its connection open beyond the loop's end.
         for transport in list(self._transports):
             transport.abort()
-        self._executor.shutdown(cancel_futures=True)
         await asyncio.sleep(0)
 
     async def __aenter__(self) -> Self:
@@ -309,7 +305,7 @@ class Simulator:
         return media.file_response(request, file)
 
     async def _file(self, kind: str, song: Song | None, file_format: str) -> media.File | None:
-        if self._files is None or song is None or song.song_id in self.service.dead_links:
+        if song is None or song.song_id in self.service.dead_links:
             return None
         streaming = kind == "stream"
         playable = self.service.is_playable(song.song_id, file_format, streaming=streaming)

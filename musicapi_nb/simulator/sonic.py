@@ -3,12 +3,12 @@
 Fields, limits and models: service.md 3, 5, 19.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from musicapi_nb.simulator import rules, song_edits
+from musicapi_nb.simulator import rules, songs
 from musicapi_nb.simulator.catalog import Call, Check, Make, Operation, Table, by_task_type
 from musicapi_nb.simulator.rules import Body, invalid
 from musicapi_nb.simulator.songs import sonic_songs, source_of, uploaded_song
@@ -97,8 +97,8 @@ def _check_mashup(call: Call) -> None:
     match call.body.get("mashup_clip_ids"):
         case [str() as first, str() as second]:
             _check(call, _OF_MASHUP)
-            songs = [call.catalog.song(clip_id, call.key) for clip_id in (first, second)]
-            call.check_owned("mashup_clip_ids", owned=None not in songs)
+            clips = [call.catalog.song(clip_id, call.key) for clip_id in (first, second)]
+            call.check_owned("mashup_clip_ids", owned=None not in clips)
         case _:
             raise invalid("The 'mashup_clip_ids' field should hold exactly two clip ids.")
 
@@ -174,41 +174,20 @@ def _create(call: Call) -> tuple[Song, ...]:
     return sonic_songs(call, call.song("continue_clip_id"))
 
 
-def _create_with_persona(call: Call) -> tuple[Song, ...]:
-    return sonic_songs(call, more_tags=call.catalog.personas.get(call.body["persona_id"], ""))
-
-
 def _concat(call: Call) -> tuple[Song, ...]:
     extension = source_of(call, "continue_clip_id")
     source = call.catalog.song(extension.details.get("parent"), call.key)
     cut = float(extension.details.get("continue_at", 0))
     cut = min(cut, source.duration if source else 0.0)
     details = {"parent": extension.song_id}
-    return (song_edits.join(extension, source, cut, f"{call.seed}/0", details),)
-
-
-def _remaster(call: Call) -> tuple[Song, ...]:
-    source = source_of(call, "continue_clip_id")
-    return song_edits.remaster(call, source, call.options.remaster_clips)
+    return (songs.join(extension, source, cut, f"{call.seed}/0", details),)
 
 
 def _upload_and_create(call: Call) -> tuple[Song, ...]:
     source = uploaded_song(str(call.body["url"]), f"{call.seed}/upload")
     call.catalog.add(source, call.key)
-    songs = sonic_songs(call, source)
-    return (
-        song_edits.add_joined_songs(call, source, songs) if call.body.get("auto_concat") else songs
-    )
-
-
-def _mashup(call: Call) -> tuple[Song, ...]:
-    calls = (replace(call, body={"clip_id": clip_id}) for clip_id in call.body["mashup_clip_ids"])
-    first, second = (source_of(single, "clip_id") for single in calls)
-    return song_edits.mashup(call, first, second)
-
-
-def _edit(edit: Callable[[Call, Song], tuple[Song, ...]], source_field: str) -> Make:
-    return lambda call: edit(call, source_of(call, source_field))
+    made = sonic_songs(call, source)
+    return songs.add_joined_songs(call, source, made) if call.body.get("auto_concat") else made
 
 
 def _songs(name: str, price: int, check: Check, make: Make) -> Operation:
@@ -230,19 +209,18 @@ _CREATES: Mapping[str, tuple[int, TaskRule, Make]] = {
     "extend_music": (15, _EXTEND, _create),
     "concat_music": (2, _ADD._replace(models=()), _concat),
     "cover_music": (15, _COVER, _create),
-    "persona_music": (15, TaskRule(("persona_id",), duration=True), _create_with_persona),
+    "persona_music": (15, TaskRule(("persona_id",), duration=True), songs.of_persona),
     "extend_upload_music": (15, _EXTEND, _create),
     "cover_upload_music": (15, _COVER, _create),
-    "remaster": (15, _ADD._replace(models=_REMASTERS), _remaster),
-    "add_vocals": (15, _ADD, _edit(song_edits.with_vocals, "continue_clip_id")),
-    "add_instrumental": (15, _ADD, _edit(song_edits.with_instruments, "continue_clip_id")),
+    "remaster": (15, _ADD._replace(models=_REMASTERS), songs.remaster),
+    "add_vocals": (15, _ADD, songs.with_vocals),
+    "add_instrumental": (15, _ADD, songs.with_instruments),
 }
 _SAMPLE = _songs(
     "sample", 15, _check_sample, lambda call: sonic_songs(call, call.song("sample_clip_id"))
 )
 _UPLOAD_SAMPLE = _upload_songs("sample", "sample", _check_sample)
 _check_upload = partial(_check, rule=_OF_UPLOAD)
-_SECTION = _edit(song_edits.replace_section, "clip_id")
 # Prices beside create and concat are not public: assumed as for a create that builds on a clip,
 # plus an upload where a file is uploaded.
 SONIC: Table = {
@@ -255,7 +233,7 @@ SONIC: Table = {
     "sonic/upload-extend": _upload_songs("upload_extend", "extend", _check_upload),
     "sonic/upload-cover": _upload_songs("upload_cover", "cover", _check_upload),
     "sonic/sample": lambda body: _UPLOAD_SAMPLE if body.get("url") else _SAMPLE,
-    "sonic/mashup": _songs("mashup", 15, _check_mashup, _mashup),
-    "sonic/replace-section": _songs("replace_section", 15, _check_section, _SECTION),
+    "sonic/mashup": _songs("mashup", 15, _check_mashup, songs.mashup),
+    "sonic/replace-section": _songs("replace_section", 15, _check_section, songs.replace_section),
     "sonic/batch": Operation("sonic.batch", 0, _check_batch, items_path="sonic/create"),
 }

@@ -114,7 +114,7 @@ marimba, vibraphone; synth: synth, synths, analog synth; voice: choir
 INSTRUMENTS: dict[str, str] = {
     name: timbre for timbre, names in word_lists(_INSTRUMENTS).items() for name in names
 }
-"""Instrument to the timbre that plays it (``music/synthesis.py``)."""
+"""Instrument to the timbre that plays it (``music/recording.py``)."""
 
 _OTHERS = word_lists("""
 voices: female vocals, male vocals, duet, vocal harmonies, spoken word, instrumental;

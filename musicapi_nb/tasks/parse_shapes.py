@@ -83,7 +83,7 @@ def is_error(reader: JsonReader, _: Task) -> bool:
 
 def has_error(reader: JsonReader) -> bool:
     """Return whether a reply of unknown shape reports an error."""
-    return bool(reader.rest.keys() & {"error", "detail"}) or is_error(reader, Task())
+    return bool(reader.rest.get("error") or reader.rest.get("detail")) or is_error(reader, Task())
 
 
 def reject(reader: JsonReader, task: Task) -> Task:

@@ -17,8 +17,8 @@ from musicapi_nb.tasks.parse_songs import (
     parse_state,
     with_songs,
 )
-from musicapi_nb.tasks.reply_search import ANSWER_FIELDS, songs_in, task_ids_in
-from musicapi_nb.tasks.song import FINAL, WHOLE_REPLY, Issue, Song
+from musicapi_nb.tasks.reply_search import ANSWER_FIELDS, Part, songs_in, task_ids_in
+from musicapi_nb.tasks.song import WHOLE_REPLY, Issue, Song, State
 from musicapi_nb.tasks.task import Task
 
 
@@ -32,15 +32,22 @@ def search_songs(reader: JsonReader, task: Task) -> Task | None:
     if makes_no_songs(task) or 0 < identified == len(task.songs):
         return None
     items = songs_in(task.raw)
-    if len(items) <= identified:
+    if len(items) <= identified or (task.songs and items[0].value is task.raw):
         return None
-    reader.issues[:] = [Issue(clean(items[0].where), "songs are in no known place of the reply")]
+    where = clean(items[0].where) or WHOLE_REPLY
+    reader.issues[:] = [Issue(where, "songs are in no known place of the reply")]
     engine = task.engine or guess_engine([item.value for item in items])
     task = msgspec.structs.replace(task, engine=engine, answer={})
     word = reader.text("status") or task.state_word
-    places = ((item.where, item.value, parse_state(item.word)) for item in items)
+    places = ((item.where, item.value, _stated(item)) for item in items)
     songs = parse_items(places, task, reader.issues)
     return with_songs(task, songs, parse_state(word), word, None)
+
+
+def _stated(part: Part) -> State | None:
+    """Return the state of the nearest object around a song that has a known word for it."""
+    state = parse_state(part.word)
+    return None if state == "unknown" else state
 
 
 def lacks_task_id(task: Task) -> bool:
@@ -76,14 +83,13 @@ def search_task_id(reader: JsonReader, task: Task, parse_task: Callable[..., Tas
 def report_gaps(task: Task, issues: list[Issue]) -> Task:
     """Report what a success lacks, and return the task as unfinished if that can still come."""
     if task.songs:
-        silent = sum(map(is_silent, task.songs))
-        if silent:
-            issues.append(
-                Issue(WHOLE_REPLY, f"{silent} of {len(task.songs)} songs succeeded without audio")
-            )
+        if silent := sum(map(is_silent, task.songs)):
+            message = f"{silent} of {len(task.songs)} songs succeeded without audio"
+            issues.append(Issue(WHOLE_REPLY, message))
         count, expected = count_items(task.songs), task.expected or 1
-        if task.state != "failed" and count < expected and {s.state for s in task.songs} <= FINAL:
-            issues.append(Issue(WHOLE_REPLY, f"{count} finished songs instead of {expected}"))
+        ended = task.state != "failed" and all(song.finished for song in task.songs)
+        if ended and count < expected:
+            issues.append(Issue(WHOLE_REPLY, f"only {count} of {expected} expected songs"))
     elif task.answer:
         if makes_songs(task) and task.state == "succeeded":
             issues.append(Issue(WHOLE_REPLY, "a success without songs"))

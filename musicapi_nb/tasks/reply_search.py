@@ -29,6 +29,8 @@ ENVELOPE = frozenset(
     | {"failed_step", "platform", "event", "status"}
 )
 _TEXT_FIELDS = frozenset({"title", "lyrics"})
+# Names of what a request refers to: songs in there are not its result.
+_SOURCES = frozenset({"source", "parent", "original", "reference", "input", "request", "params"})
 _TASK_ID_NAMES = frozenset({"taskid", "taskids"})
 # Names that may hold a task id in a reply that has it nowhere else, and the objects they may be in.
 _ID_NAMES = frozenset({"id", "ids", "uuid", "task", "tasks", "job", "jobid", "data", "result"})
@@ -103,8 +105,13 @@ def is_text(item: Mapping[str, Any]) -> bool:
 
 
 def songs_in(reply: Any) -> list[Part]:
-    """Return the songs anywhere in a reply."""
-    return [part for part in iter_parts(reply) if is_song(part.value)]
+    """Return the songs anywhere in a reply, each once, without those that it was made from."""
+    songs: dict[str, Part] = {}
+    for part in iter_parts(reply):
+        if is_song(part.value) and _SOURCES.isdisjoint(part.names):
+            song_id = part.value.get("clip_id") or part.value.get("id")
+            songs.setdefault(song_id if isinstance(song_id, str) else part.where, part)
+    return list(songs.values())
 
 
 def find_task_id(reply: Any) -> str | None:
@@ -117,14 +124,12 @@ def task_ids_in(reply: Any, *, any_name: bool = False) -> list[Part]:
 
     `any_name`: values that look like an id also count if they have another usual name.
     """
-    ids = [
-        part for part in iter_parts(reply) if part.names[-1:] and part.names[-1] in _TASK_ID_NAMES
-    ]
-    ids = [part for part in ids if _is_id(part.value)]
+    parts = [part for part in iter_parts(reply) if part.names]
+    ids = [part for part in parts if part.names[-1] in _TASK_ID_NAMES and _is_id(part.value)]
     if not ids and any_name:
-        ids = [part for part in iter_parts(reply) if _may_be_task_id(part)]
-    values = {part.value: part for part in reversed(ids) if part.names == ids[0].names}
-    return list(reversed(values.values()))
+        ids = [part for part in parts if _may_be_task_id(part)]
+    ids = [part for part in ids if part.names == ids[0].names]
+    return list({part.value: part for part in ids}.values())
 
 
 def _is_id(value: Any) -> bool:
@@ -136,7 +141,6 @@ def _is_id(value: Any) -> bool:
 def _may_be_task_id(part: Part) -> bool:
     return (
         isinstance(part.value, str)
-        and bool(part.names)
         and part.names[-1] in _ID_NAMES
         and (part.names[-1] == "data" or _ID_HOLDERS.issuperset(part.names[:-1]))
         and _ID_LIKE.fullmatch(part.value) is not None

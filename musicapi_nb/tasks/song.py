@@ -109,7 +109,7 @@ class Song(msgspec.Struct, frozen=True, kw_only=True):
         return _follow_up(self, "concat", fields)
 
     def cover(self, **fields: Any) -> Request:
-        """Return the request that re-sings this song; pass the `tags` of the new style."""
+        """Return the request that re-sings this song; pass `tags` (producer: `instruction`)."""
         return _follow_up(self, "cover", fields)
 
     def remaster(self, **fields: Any) -> Request:
@@ -237,6 +237,8 @@ def _filled_fields(
         ids = tuple(clip.id for clip in (song, *others))
         yield name, song.id if field.kind == "clip" else ids
     values: dict[str, Any] = {"continue_at": song.duration, "name": song.title}
+    if "ends_at" not in fields:  # not of a section to replace
+        values["starts_at"] = song.duration
     model = canonical_model(song.model)
     if "mv" in fields and model in fields["mv"].choices:
         values["mv"] = fields["mv"].renderer_of(model)

@@ -51,9 +51,8 @@ def no_audio_reason(song: Song) -> str:
     if song.state == "failed":
         return song.fail_reason or "The song failed; the service gave no reason."
     if not song.audio_url:
-        if song.finished:
-            return "Finished, but the reply has no audio."
-        return "No audio yet: the song is still being made."
+        unfinished = "No audio yet: the song is still being made."
+        return "Finished, but the reply has no audio." if song.finished else unfinished
     if playable_url(song) is None:
         return "No audio: its URL is not safe to open."
     return ""

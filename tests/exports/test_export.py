@@ -122,6 +122,7 @@ def test_provenance_has_request_reply_and_files(library: Library, tmp_path: Path
             "custom_mode": False,
             "mv": "sonic-v5",
             "gpt_description_prompt": "rain 0",
+            "use_suno_cdn": False,
         },
     }
     assert record["model"] == {"requested": "sonic-v5", "returned": "chirp-v5"}

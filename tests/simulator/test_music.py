@@ -12,12 +12,18 @@ import pytest
 import soundfile
 
 from musicapi_nb.simulator.music import cover_art, midi
-from musicapi_nb.simulator.music.composition import DRUMS
+from musicapi_nb.simulator.music.composition import DRUMS, STYLES
 from musicapi_nb.simulator.music.lyric_writer import make_lyrics, make_title
-from musicapi_nb.simulator.music.recording import Recording, encode, frames, samples_of, score_of
-from musicapi_nb.simulator.music.styles import STYLES
-from musicapi_nb.simulator.music.synthesis import PARTS, RATE
-from musicapi_nb.simulator.song_edits import STEMS, join, stems
+from musicapi_nb.simulator.music.recording import (
+    PARTS,
+    RATE,
+    Recording,
+    encode,
+    frames,
+    samples_of,
+    score_of,
+)
+from musicapi_nb.simulator.songs import STEMS, join, stems
 from musicapi_nb.simulator.tasks import Song
 from musicapi_nb.simulator.vocabulary import GENRES
 

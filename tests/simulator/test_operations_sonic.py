@@ -142,6 +142,10 @@ async def test_older_models_are_rendered_as_v6_is(model: str) -> None:
     assert await songs_of_model(model) == await songs_of_model("sonic-v6")
 
 
+async def test_v6_wild_is_another_renderer() -> None:
+    assert await songs_of_model("sonic-v6-wild") != await songs_of_model("sonic-v6")
+
+
 @pytest.mark.parametrize(
     ("path", "body", "last"),
     [

@@ -21,7 +21,7 @@ from musicapi_nb.engines.sources import CLIENTS, CREATE, CREATE_2025, GUIDES, So
 from musicapi_nb.errors import Problem
 
 REMASTERED = ("sonic-v5", "sonic-v4-5-plus", "sonic-v4")
-_LEFT_OUT = "is required by the docs, but the service's own guide leaves it out"
+_NOT_IN_GUIDES = "is required by the docs, but the service's own guide leaves it out"
 
 
 class Create(Music, frozen=True, kw_only=True):
@@ -64,15 +64,17 @@ class _FromClip(Music, frozen=True, kw_only=True):
     audio_weight: AudioWeight = None
 
 
-class _Transformed(_FromClip, frozen=True, kw_only=True):
+class _Rework(_FromClip, frozen=True, kw_only=True):
+    """Fields of extends and covers."""
+
     custom_mode: Annotated[
         bool | None,
-        Field(kind="switch", advice_if_missing=_LEFT_OUT, source=GUIDES, help=CUSTOM_MODE),
+        Field(kind="switch", advice_if_missing=_NOT_IN_GUIDES, source=GUIDES, help=CUSTOM_MODE),
     ] = None
     duration: Length = None
 
 
-class Extend(_Transformed, frozen=True, kw_only=True):
+class Extend(_Rework, frozen=True, kw_only=True):
     """Continue a clip from a given second."""
 
     operation: ClassVar[str] = "extend"
@@ -82,7 +84,7 @@ class Extend(_Transformed, frozen=True, kw_only=True):
         float | None,
         Field(
             kind="seconds",
-            advice_if_missing=_LEFT_OUT,
+            advice_if_missing=_NOT_IN_GUIDES,
             source=GUIDES,
             help="Second of the clip to continue from.",
         ),
@@ -96,7 +98,7 @@ class ExtendUpload(Extend, frozen=True, kw_only=True):
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_upload_music"}
 
 
-class Cover(_Transformed, frozen=True, kw_only=True):
+class Cover(_Rework, frozen=True, kw_only=True):
     """Re-sing a clip in another style."""
 
     operation: ClassVar[str] = "cover"

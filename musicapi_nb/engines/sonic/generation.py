@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 
 from musicapi_nb.engines.fields import Field, LimitByModel, canonical_model, is_missing
 from musicapi_nb.engines.request import ActiveWhen, Price, Request
-from musicapi_nb.engines.sources import CLIENTS, CREATE, REFUSALS, UPLOAD_MUSIC, Source
+from musicapi_nb.engines.sources import CLIENTS, CREATE, REFUSALS, Source
 from musicapi_nb.errors import Problem
 
 # The newest three were listed by 2026-10-07. Older ids are accepted, at the same price, but v6 has
@@ -61,8 +61,7 @@ Length: TypeAlias = Annotated[
     Field(kind="integer", minimum=10, maximum=360, help="Target length in whole seconds."),
 ]
 AutoConcat: TypeAlias = Annotated[
-    bool | None,
-    Field(kind="switch", source=UPLOAD_MUSIC, help="Also join the new section with its source."),
+    bool | None, Field(kind="switch", help="Also join the new section with its source.")
 ]
 SunoCdn: TypeAlias = Annotated[
     bool | None,

@@ -25,7 +25,7 @@ from musicapi_nb.engines.sonic.generation import (
     model_advice,
     range_problems,
 )
-from musicapi_nb.engines.sources import MIXING, SECTION, SIBLING, Source
+from musicapi_nb.engines.sources import MIXING, SDK, SECTION, SIBLING, Source
 from musicapi_nb.errors import Problem
 
 _REPLACED = ("sonic-v5-5", "sonic-v5", "sonic-v4-5-plus", "sonic-v4-5", "sonic-v4")
@@ -74,7 +74,9 @@ class Mashup(_Mixed, frozen=True, kw_only=True):
 
     mashup_clip_ids: Annotated[
         Sequence[str] | None,
-        Field(kind="clips", required=True, min_items=2, max_items=2, help="The two clips."),
+        Field(
+            kind="clips", required=True, min_items=2, max_items=2, source=SDK, help="The two clips."
+        ),
     ] = None
 
     def rules(self) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from musicapi_nb.engines.fields import Field
 from musicapi_nb.engines.request import Price, ReplyKind, Request
 from musicapi_nb.engines.sonic.generation import AudioWeight, AutoConcat, Length, Music
-from musicapi_nb.engines.sources import CLIENTS, SIBLING, UPLOAD, UPLOAD_MUSIC, Source
+from musicapi_nb.engines.sources import CLIENTS, SDK, SIBLING, UPLOAD, UPLOAD_MUSIC, Source
 
 
 class Upload(Request, frozen=True, kw_only=True):
@@ -37,7 +37,6 @@ class _Uploaded(Music, frozen=True, kw_only=True):
     ] = None
     audio_weight: AudioWeight = None
     duration: Length = None
-    auto_concat: AutoConcat = None
 
 
 class UploadExtend(_Uploaded, frozen=True, kw_only=True):
@@ -55,6 +54,7 @@ class UploadExtend(_Uploaded, frozen=True, kw_only=True):
             help="Second of the audio to continue from.",
         ),
     ] = None
+    auto_concat: AutoConcat = None
 
 
 class UploadCover(_Uploaded, frozen=True, kw_only=True):
@@ -63,3 +63,7 @@ class UploadCover(_Uploaded, frozen=True, kw_only=True):
     operation: ClassVar[str] = "upload_cover"
     path: ClassVar[str] = "/api/v1/sonic/upload-cover"
     cost: ClassVar[Price | None] = Price(14, *SIBLING, is_assumption=True)
+
+    auto_concat: Annotated[
+        bool | None, Field(kind="switch", source=SDK, help="Also join the cover with its source.")
+    ] = None

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, TypeAlias
 from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import Availability, Price, ReplyKind, Request
 from musicapi_nb.engines.sonic.generation import Clip, range_problems
-from musicapi_nb.engines.sources import CLIENTS, SDK, VOICE, Source
+from musicapi_nb.engines.sources import CLIENTS, PERSONA, SDK, SIBLING_CLIENTS, VOICE, Source
 from musicapi_nb.errors import Problem
 
 _LONGEST_VOCALS = 30
@@ -42,16 +42,19 @@ class CreatePersona(Request, frozen=True, kw_only=True):
         "docs of the sibling host, 2026",
     )
 
-    name: Annotated[str | None, Field(required=True, limit=80, help="The persona's name.")] = None
+    name: Annotated[
+        str | None, Field(required=True, limit=80, source=PERSONA, help="The persona's name.")
+    ] = None
     clip_id: Annotated[str | None, Field(kind="clip", help="The clip to take the voice from.")] = (
         None
     )
     describe: Annotated[str | None, Field(kind="long text", help="A description of it.")] = None
-    continue_clip_id: Annotated[str | None, Field(kind="clip", help="Older name of clip_id.")] = (
-        None
-    )
+    continue_clip_id: Annotated[
+        str | None, Field(kind="clip", source=PERSONA, help="Older name of clip_id.")
+    ] = None
     description: Annotated[
-        str | None, Field(kind="long text", limit=200, help="Older name of describe.")
+        str | None,
+        Field(kind="long text", limit=200, source=PERSONA, help="Older name of describe."),
     ] = None
     styles: Annotated[
         str | None, Field(kind="tags", limit=2000, help="Its styles, comma-separated.")
@@ -83,7 +86,10 @@ class CreateVoice(Request, frozen=True, kw_only=True):
     webhook: ClassVar[bool] = True
 
     audio_url: Annotated[
-        str | None, Field(kind="url", required=True, help="Public URL of the recording.")
+        str | None,
+        Field(
+            kind="url", required=True, source=SIBLING_CLIENTS, help="Public URL of the recording."
+        ),
     ] = None
 
 

@@ -10,8 +10,7 @@ from typing import Any
 import mido
 
 from musicapi_nb.simulator.music.composition import DRUMS, Note
-from musicapi_nb.simulator.music.recording import Recording, score_of
-from musicapi_nb.simulator.music.synthesis import TIMBRES
+from musicapi_nb.simulator.music.recording import TIMBRES, Recording, score_of
 
 _SUNG_FROM, _SUNG_TO = 0.08, 0.94
 """Where the singing starts and ends, as shares of a song."""

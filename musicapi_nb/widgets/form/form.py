@@ -82,8 +82,6 @@ class Form:
         self._view.on_msg(self._receive)
         self.widget = ipywidgets.VBox([self._view, self._results])
 
-    # --- the request -----------------------------------------------------------------------
-
     @property
     def request(self) -> Request:
         """The request that the form describes; its repr is code to paste.
@@ -143,8 +141,6 @@ class Form:
             }
             self._hold("")
             self._draw()
-
-    # --- messages of the page --------------------------------------------------------------
 
     @contextlib.contextmanager
     def _updating(self) -> Iterator[None]:
@@ -229,8 +225,6 @@ class Form:
         if library is not None:
             take = library.next_take(request, take, simulated=self._api.simulated)
         return take
-
-    # --- drawing ---------------------------------------------------------------------------
 
     def show_error(self, message: str) -> None:
         """Show an error above the button."""
