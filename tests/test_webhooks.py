@@ -516,7 +516,12 @@ async def test_webhook_that_is_itself_a_song_names_its_task(
     request = nuro.Instrumental(description="harbour at night", duration=30)
     entry = library.claim(request).entry
     library.record_accepted(entry.id, acknowledged(request, "t1"))
-    body = {"event": "song.streaming", "task_id": "t1", "platform": "nuro", "status": "running"}
+    body: dict[str, Any] = {
+        "event": "song.streaming",
+        "task_id": "t1",
+        "platform": "nuro",
+        "status": "running",
+    }
     body |= {"audio_url": "", "lyrics": "", "duration": 0, "prompt": "harbour at night"}
     assert (await sender.send(body, entry)).status == 200
     assert kinds(library, entry) == ["sending", "accepted", "polled"]
