@@ -58,12 +58,23 @@ def test_batch_of_the_site_is_sent_unchanged() -> None:
     assert batch.body() == {"items": [{**DEFAULTS, **item}] * 2}
 
 
-async def test_simulator_accepts_the_examples() -> None:
-    # The simulator follows the docs, which require what two guides leave out.
-    examples = [example for example in EXAMPLES if not example.source.startswith("guide")]
-    assert len(examples) == len(EXAMPLES) - 2
+# The simulator follows the docs, which require what two guides leave out.
+DOCUMENTED = [example for example in EXAMPLES if not example.source.startswith("guide")]
+
+
+@pytest.mark.parametrize(
+    ("use_suno_cdn", "examples"),
+    [
+        ("optional", DOCUMENTED),
+        ("required", [example for example in DOCUMENTED if example.path == "sonic/create"]),
+    ],
+    ids=["optional", "required"],
+)
+async def test_simulator_accepts_the_examples(use_suno_cdn: Any, examples: list[Example]) -> None:
+    assert len(examples) > 10
     async with Simulator(speed=2500, balance=100_000, seconds=(1.0, 1.2)) as sim:
         sim.reply_options.unknown_clip = "accept"
+        sim.reply_options.use_suno_cdn = use_suno_cdn
         async with MusicAPI("sk-of-an-account-0001", base_url=sim.url, speed=2500, pace=0) as api:
             for example in examples:
                 await api.submit(request_of(example))

@@ -106,7 +106,7 @@ def test_tie_is_half_a_win_for_each() -> None:
 )
 def test_scores_recover_the_true_order(order: list[str], size: int, seed: int) -> None:
     strength = dict(zip(order, (-1.5, -0.5, 0.5, 1.5), strict=True))
-    result = preference(simulate(strength, 700, size=size, seed=seed), draws=50)
+    result = preference(simulate(strength, 1500, size=size, seed=seed), draws=50)
     assert result.scores["level"].tolist() == order[::-1]
     assert scores_by_level(result) == pytest.approx(strength, abs=0.6)
 

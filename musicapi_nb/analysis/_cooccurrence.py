@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from musicapi_nb.analysis.array_types import Ints
-from musicapi_nb.analysis.checks import as_frame, check_level, names_of, require
+from musicapi_nb.analysis.checks import as_frame, check_level, check_top, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import SUMS, cluster_sums, ratios
@@ -95,7 +95,7 @@ def cooccurrence(
         As `tag_counts`.
     """
     level = check_level(level)
-    _check_top(top)
+    check_top(top, 0)
     count = functools.partial(_count_songs, cluster=cluster, pairs=True)
     sums = map_reduce(count, tags, keys=_SUM_KEYS)
     single = _by_frequency(sums)
@@ -151,7 +151,7 @@ def exclusive_sets(
     BadFrame
         As `tag_counts`.
     """
-    _check_top(top)
+    check_top(top, 0)
     if isinstance(among, str):
         raise InvalidArgument(f"among must be a list of tags, not the text {among!r}")
     if among is None:
@@ -172,11 +172,6 @@ def exclusive_sets(
     )
     index = pd.MultiIndex.from_frame(sets[columns].astype(bool), names=chosen)
     return pd.Series(sets["songs"].to_numpy("int64"), index=index, name="songs")
-
-
-def _check_top(top: int | None) -> None:
-    if top is not None and (not isinstance(top, int) or top < 0):
-        raise InvalidArgument(f"top must be a whole number >= 0 or None, not {top!r}")
 
 
 def _read_rows(tags: pd.DataFrame, cluster: str | None) -> tuple[pd.DataFrame, pd.Index, Ints]:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from musicapi_nb.analysis.array_types import Flags, Floats, Ints
+from musicapi_nb.analysis.array_types import Floats, Ints
 
 Measure: TypeAlias = Literal["difference", "ratio"]
 MIN_TASKS = 3
@@ -108,7 +108,6 @@ def _contrast(
     """Return the difference, or the log ratio, with its standard error."""
     if measure == "difference":
         return np.asarray(mean - base_mean), np.sqrt(np.asarray(variance + base_variance))
-    mean, base_mean = np.asarray(mean), np.asarray(base_mean)
     top, bottom = np.where(mean > 0, mean, 1.0), np.where(base_mean > 0, base_mean, 1.0)
     logs = np.where(mean > 0, np.log(top) - np.log(bottom), -np.inf)
     error = np.sqrt(variance / top**2 + base_variance / bottom**2)
@@ -128,14 +127,16 @@ def permutation_p(level: Sums, baseline: Sums, draws: int, seed: Sequence[int]) 
     first = np.arange(len(total)) < len(level.total)
     order = np.argsort(block, kind="stable")
     total, songs, block, first = total[order], songs[order], block[order], first[order]
-    number = _count_arrangements(block, first)
+    tasks_of = [np.flatnonzero(block == number) for number in np.unique(block)]
+    blocks = [(tasks, int(first[tasks].sum())) for tasks in tasks_of]
+    number = math.prod(math.comb(len(tasks), chosen) for tasks, chosen in blocks)
     if number <= 1:
         return math.nan
     moments = _moments(total - total.sum() / songs.sum() * songs, songs)
     observed = abs(_t_statistics(first[None].astype("float64"), moments)[0])
     threshold = observed if math.isinf(observed) else observed * (1 - _TOLERANCE)
     if number <= draws:
-        t = _t_statistics(_all_arrangements(block, first), moments)
+        t = _t_statistics(_all_arrangements(blocks, len(first)), moments)
         return float(np.mean(np.abs(t) >= threshold))
     rng = np.random.default_rng(seed)
     hits = 0
@@ -165,17 +166,10 @@ def _t_statistics(first: Floats, moments: Floats) -> Floats:
     return np.where(constant, limit, difference / np.where(constant, 1.0, error))
 
 
-def _count_arrangements(block: Ints, first: Flags) -> int:
-    members = [first[block == number] for number in np.unique(block)]
-    return math.prod(math.comb(len(flags), int(flags.sum())) for flags in members)
-
-
-def _all_arrangements(block: Ints, first: Flags) -> Floats:
-    choices = []
-    for number in np.unique(block):
-        tasks = np.flatnonzero(block == number)
-        choices.append(itertools.combinations(tasks, int(first[tasks].sum())))
-    chosen = [list(itertools.chain(*parts)) for parts in itertools.product(*choices)]
-    rows = np.zeros((len(chosen), len(first)))
-    np.put_along_axis(rows, np.array(chosen, dtype="int64"), 1.0, axis=1)
+def _all_arrangements(blocks: Sequence[tuple[Ints, int]], number: int) -> Floats:
+    """Mark each choice of tasks from the blocks by 1: (arrangements, `number` of tasks)."""
+    choices = itertools.product(*(itertools.combinations(*block) for block in blocks))
+    chosen = np.array([list(itertools.chain(*parts)) for parts in choices], dtype="int64")
+    rows = np.zeros((len(chosen), number))
+    np.put_along_axis(rows, chosen, 1.0, axis=1)
     return rows

@@ -1,6 +1,6 @@
 """Checks of the tables and arguments that analyses read, and the dtypes of those they return."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -11,24 +11,6 @@ from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.errors import BadFrame, InvalidArgument
 
 ColumnKind: TypeAlias = Literal["text", "number", "key", "any"]
-_HAS_KIND: Mapping[ColumnKind, Callable[[pd.Series], bool]] = {
-    "text": lambda column: (
-        types.is_string_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype)
-    ),
-    "number": lambda column: (
-        types.is_numeric_dtype(column)
-        and not types.is_bool_dtype(column)
-        and not types.is_complex_dtype(column)
-    ),
-    "key": lambda column: column.dtype != object or all(map(types.is_hashable, column)),
-    "any": lambda _: True,
-}
-_KIND_TEXTS: Mapping[ColumnKind, str] = {
-    "text": "text",
-    "number": "number",
-    "key": "single values (it holds lists or other unhashable objects)",
-    "any": "anything",
-}
 _MAX_MAGNITUDE = 1e100
 
 
@@ -51,8 +33,19 @@ def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) 
         if (number := list(frame.columns).count(name)) > 1:
             raise BadFrame(f"{label} has {number} columns named {name!r}")
         column = frame[name]
-        if column.notna().any() and not _HAS_KIND[kind](column):
-            raise BadFrame(f"column {name!r} of {label} is {column.dtype}, not {_KIND_TEXTS[kind]}")
+        if column.notna().any() and not _has_kind(column, kind):
+            text = "single values (it holds lists or other unhashable objects)"
+            text = text if kind == "key" else kind
+            raise BadFrame(f"column {name!r} of {label} is {column.dtype}, not {text}")
+
+
+def _has_kind(column: pd.Series, kind: ColumnKind) -> bool:
+    if kind == "text":
+        return types.is_string_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype)
+    if kind == "number":
+        no_number = types.is_bool_dtype(column) or types.is_complex_dtype(column)
+        return types.is_numeric_dtype(column) and not no_number
+    return kind == "any" or column.dtype != object or all(map(types.is_hashable, column))
 
 
 def names_of(names: Any, argument: str) -> list[str]:
@@ -84,6 +77,12 @@ def check_level(level: float) -> float:
     if not isinstance(level, int | float) or not 0 < level < 1:
         raise InvalidArgument(f"level (of confidence) must be between 0 and 1, not {level!r}")
     return float(level)
+
+
+def check_top(top: Any, least: int) -> None:
+    """Raise InvalidArgument unless `top` is None or a whole number of at least `least`."""
+    if top is not None and (isinstance(top, bool) or not isinstance(top, int) or top < least):
+        raise InvalidArgument(f"top must be a whole number >= {least} or None, not {top!r:.40}")
 
 
 def finite_values(column: pd.Series) -> Floats:

@@ -33,7 +33,7 @@ counts as what that one became, without estimation; one lost tag can become seve
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -71,7 +71,7 @@ class Attributions(NamedTuple):
 
 
 class Params(NamedTuple):
-    """The chances r, d, a and n of the model, each numbered by step and words."""
+    """The chances r, d, a and n of the model, by row of `_Tables`; equal where `param` is."""
 
     rewrite: Floats
     drop: Floats
@@ -222,25 +222,14 @@ def _start(tables: _Tables) -> Params:
     def chances(links: pd.DataFrame, chance: float, shared: float) -> Floats:
         pairs = zip(links["source"].tolist(), links["target"].tolist(), strict=True)
         values = [shared if words[source] & words[target] else chance for source, target in pairs]
-        return _by_param(links, np.array(values, dtype="float64"))
+        return np.array(values, dtype="float64")
 
     return Params(
         chances(tables.rewriting, _START_REWRITE, _START_REWRITE_SHARED),
-        np.full(_count_params(tables.lost), _START_DROP),
+        np.full(len(tables.lost), _START_DROP),
         chances(tables.adding, _START_ADD, _START_ADD_SHARED),
-        np.full(_count_params(tables.new), _START_NOTHING),
+        np.full(len(tables.new), _START_NOTHING),
     )
-
-
-def _count_params(table: pd.DataFrame) -> int:
-    return int(table["param"].max()) + 1 if len(table) else 0
-
-
-def _by_param(table: pd.DataFrame, values: Any) -> Floats:
-    """Return the value of each parameter, which is the same in all its rows."""
-    result = np.zeros(_count_params(table))
-    result[table["param"]] = values
-    return result
 
 
 def _log_not(chance: Floats) -> Floats:
@@ -256,56 +245,53 @@ def e_step(params: Params, tables: _Tables, stage: Stage) -> Posterior:
     rewriting, adding, lost = tables.rewriting, tables.adding, tables.lost
     slot, lost_row = rewriting["slot"].to_numpy(), rewriting["lost_row"].to_numpy()
     slots = len(tables.new)
-    rewrite, add = params.rewrite[rewriting["param"]], params.add[adding["param"]]
-    if not stage.fit_all:
-        add = np.where(adding["is_kept"], add, 0.0)
-    nothing = np.maximum(params.nothing[tables.new["param"]], _TINY)
+    add = params.add if stage.fit_all else np.where(adding["is_kept"], params.add, 0.0)
+    nothing = np.maximum(params.nothing, _TINY)
     log_off = sum_by_code(adding["slot"].to_numpy(), _log_not(add), slots) + _log_not(nothing)
 
-    stays = _log_not(rewrite)
+    stays = _log_not(params.rewrite)
     other_causes = -np.expm1(log_off[slot] + sum_by_code(slot, stays, slots)[slot] - stays)
-    odds = _divide(rewrite, other_causes)
-    drop = params.drop[lost["param"]]
-    total = np.maximum(drop + sum_by_code(lost_row, odds, len(lost)), _TINY)
+    odds = _divide(params.rewrite, other_causes)
+    total = np.maximum(params.drop + sum_by_code(lost_row, odds, len(lost)), _TINY)
     rewritten = odds / total[lost_row]
 
     explained = -np.expm1(sum_by_code(slot, _log_not(rewritten), slots))
     explained[tables.parts["slot"]] = 1.0
     unexplained = _divide(1 - explained, -np.expm1(log_off))
     added = np.minimum(add * (unexplained + explained)[adding["slot"]], 1.0)
-    dropped = np.where(lost["is_open"], drop / total, 0.0)
+    dropped = np.where(lost["is_open"], params.drop / total, 0.0)
     return Posterior(rewritten, dropped, added, np.minimum(nothing * unexplained, 1.0))
 
 
 def m_step(posterior: Posterior, params: Params, tables: _Tables, stage: Stage) -> Params:
     """Return the chances that fit the posterior; those not fitted at this stage stay."""
     rewriting, lost, adding, new = tables.rewriting, tables.lost, tables.adding, tables.new
-    tag, number = lost["param"].to_numpy(), len(params.drop)
-    tag_of_rewrite = _by_param(rewriting, tag[rewriting["lost_row"]]).astype("int64")
-    times = _sum_by_param(lost, lost["is_open"].to_numpy(), number)
-    prior = _PRIOR * _prior_weight(times)
-    counts = _sum_by_param(rewriting, posterior.rewritten, len(params.rewrite))
-    counts = np.maximum(counts - prior[tag_of_rewrite], 0.0)
-    drops = _sum_by_param(lost, posterior.dropped, number)
-    total = drops + sum_by_code(tag_of_rewrite, counts, number)
+    tag, lost_row = lost["param"].to_numpy(), rewriting["lost_row"].to_numpy()
+    prior = _PRIOR * _prior_weight(_sum_by_param(lost, lost["is_open"].to_numpy()))
+    counts = np.maximum(_sum_by_param(rewriting, posterior.rewritten) - prior[lost_row], 0.0)
+    drops = _sum_by_param(lost, posterior.dropped)
+    first = ~rewriting["param"].duplicated().to_numpy()
+    total = drops + sum_by_code(tag[lost_row[first]], counts[first], len(lost))[tag]
     add, nothing = params.add, params.nothing
     if stage.fit_kept:
         opportunities = adding["times" if stage.fit_all else "kept_times"]
-        add = _mean_chance(adding, posterior.added, opportunities, _PRIOR)
+        add = _mean_chance(adding, posterior.added, opportunities.to_numpy(), _PRIOR)
     if stage.fit_all:
-        nothing = _mean_chance(new, posterior.nothing, new["times"], _PRIOR_NOTHING)
+        nothing = _mean_chance(new, posterior.nothing, new["times"].to_numpy(), _PRIOR_NOTHING)
     drop = np.where(total > 0, _divide(drops, total), 1.0)
-    return Params(_divide(counts, total[tag_of_rewrite]), drop, add, nothing)
+    return Params(_divide(counts, total[lost_row]), drop, add, nothing)
 
 
-def _mean_chance(links: pd.DataFrame, posterior: Floats, times: pd.Series, prior: float) -> Floats:
-    total = _by_param(links, times)
-    counts = _sum_by_param(links, posterior, len(total)) - prior * _prior_weight(total)
-    return np.clip(_divide(counts, total), 0.0, 1.0)
+def _mean_chance(links: pd.DataFrame, posterior: Floats, times: Floats, prior: float) -> Floats:
+    counts = _sum_by_param(links, posterior) - prior * _prior_weight(times)
+    return np.clip(_divide(counts, times), 0.0, 1.0)
 
 
-def _sum_by_param(table: pd.DataFrame, posterior: Floats, number: int) -> Floats:
-    return sum_by_code(table["param"].to_numpy(), table["weight"].to_numpy() * posterior, number)
+def _sum_by_param(table: pd.DataFrame, posterior: Floats) -> Floats:
+    """Return, for each row, the sum over all rows of its parameter."""
+    param = table["param"].to_numpy()
+    sums = sum_by_code(param, table["weight"].to_numpy() * posterior)
+    return np.asarray(sums[param])
 
 
 def _prior_weight(times: Floats) -> Floats:

@@ -36,11 +36,22 @@ def is_custom(namespace: Mapping[str, Any]) -> bool:
     return str(namespace.get("__module__")).partition(".")[0] != _PACKAGE
 
 
-def register(cls: _Class, base: _Class, body: Mapping[str, Any]) -> None:
-    """Complete and check the class of a custom operation, so that `find` returns it.
+def set_names(cls: _Class, body: Mapping[str, Any]) -> None:
+    """Name the operation after the class, and the engine as in the path, unless they have names."""
+    if "operation" not in body:
+        cls.operation = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+    if not hasattr(cls, "engine") and (engine := _engine_of_path(cls)):
+        cls.engine = engine
 
-    The operation is named after the class unless the class body names it; the engine is that of
-    the path.
+
+def _engine_of_path(cls: _Class) -> str | None:
+    path = getattr(cls, "path", None)
+    match = _PATH.fullmatch(path) if isinstance(path, str) else None
+    return match and match[1]
+
+
+def register(cls: _Class, base: _Class, body: Mapping[str, Any]) -> None:
+    """Check the class of a custom operation, so that `find` returns it.
 
     Raises
     ------
@@ -48,14 +59,8 @@ def register(cls: _Class, base: _Class, body: Mapping[str, Any]) -> None:
         The declaration is incomplete or contradictory; the message lists all problems.
     """
     cls.custom = True
-    if "operation" not in body:
-        cls.operation = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
-    path = getattr(cls, "path", None)
-    match = _PATH.fullmatch(path) if isinstance(path, str) else None
-    if match is not None and not hasattr(cls, "engine"):
-        cls.engine = match[1]
     problems = [*_class_problems(cls, base, body)]
-    problems = problems or [*_path_problems(cls, body, match)] or [*_name_problems(cls, base)]
+    problems = problems or [*_path_problems(cls, body)] or [*_name_problems(cls, base)]
     if problems:
         raise invalid(cls.__name__, "; ".join(map(str, problems)))
     CLASSES[cls.engine, cls.operation] = cls
@@ -66,14 +71,13 @@ def invalid(name: str, message: str) -> InvalidArgument:
     return InvalidArgument(f"class {name} is not a valid operation: {message}")
 
 
-def _path_problems(
-    cls: _Class, body: Mapping[str, Any], match: re.Match[str] | None
-) -> Iterator[Problem]:
-    if match is None:
+def _path_problems(cls: _Class, body: Mapping[str, Any]) -> Iterator[Problem]:
+    engine = _engine_of_path(cls)
+    if engine is None:
         value = repr(cls.path) if hasattr(cls, "path") else "missing"
         yield Problem("path", f"is {value}; it should be like '/api/v1/sonic/create'")
-    elif ("engine" in body or "path" in body) and cls.engine != match[1]:
-        message = f"is {cls.engine!r}, but the path is that of {match[1]!r}; leave the engine out"
+    elif ("engine" in body or "path" in body) and cls.engine != engine:
+        message = f"is {cls.engine!r}, but the path is that of {engine!r}; leave the engine out"
         yield Problem("engine", message)
 
 

@@ -39,7 +39,7 @@ class LimitByModel:
     models: Mapping[str, int]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Field:
     """Declaration of one field, given as the metadata of its annotation.
 
@@ -77,6 +77,7 @@ class Field:
 
     help: str
     kind: Kind = "text"
+    _: dataclasses.KW_ONLY
     required: bool = False
     advice_if_missing: str = ""
     advice_if_set: str = ""

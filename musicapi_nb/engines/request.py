@@ -80,13 +80,14 @@ class _Meta(msgspec.StructMeta):
     ) -> _Meta:
         create = functools.partial(super().__new__, mcls, name, bases)
         options = {"frozen": True, "kw_only": True, **options}
-        if not custom.is_custom(body):
-            return create(body, **options)
+        is_custom = custom.is_custom(body)
         try:
             cls = create(dict(body), **options)
         except TypeError as error:
-            raise custom.invalid(name, str(error)) from None
-        custom.register(cls, Request, body)
+            raise (custom.invalid(name, str(error)) if is_custom else error) from None
+        custom.set_names(cls, body)
+        if is_custom:
+            custom.register(cls, Request, body)
         return cls
 
     def __call__(cls, /, *args: Any, **fields: Any) -> Any:

@@ -188,29 +188,26 @@ class _Model:
         ends = dict(zip(widths, itertools.accumulate(widths.values()), strict=True))
         self._columns = {key: np.arange(ends[key] - widths[key], ends[key]) for key in widths}
         # orthonormal columns, (size, size - 1), that each sum to zero
-        contrasts = [
-            np.linalg.qr(np.eye(size) - 1 / size).Q[:, : size - 1]
-            for size in (blocks, *sizes.values())
-        ]
+        contrasts = {
+            name: np.linalg.qr(np.eye(size) - 1 / size).Q[:, : size - 1]
+            for name, size in {"block": blocks, **sizes}.items()
+        }
         width = sum(widths.values())
         gram = np.zeros((width, width))
         for chunk in np.array_split(rows, len(rows) // _CHUNK_ROWS + 1):  # memory is limited
-            matrix = self._matrix(chunk, contrasts, list(sizes))
+            matrix = self._matrix(chunk, contrasts)
             gram += matrix.T @ matrix
         lengths = np.sqrt(np.diag(gram))
         lengths[lengths < _TOLERANCE] = 1.0
         self._gram = gram / lengths / lengths[:, None]
 
-    def _matrix(
-        self, rows: NDArray[np.int64], contrasts: Sequence[Any], names: Sequence[str]
-    ) -> NDArray[np.float64]:
-        singles = [contrast[rows[:, index]] for index, contrast in enumerate(contrasts)]
-        by_name = dict(zip(names, singles[1:], strict=True))
+    def _matrix(self, rows: NDArray[np.int64], contrasts: Mapping[str, Any]) -> NDArray[np.float64]:
+        singles = {name: contrasts[name][row] for name, row in zip(contrasts, rows.T, strict=True)}
         products = [
-            (by_name[a][:, :, None] * by_name[b][:, None, :]).reshape(len(rows), -1)
+            np.einsum("ra,rb->rab", singles[a], singles[b]).reshape(len(rows), -1)
             for a, b in self.pairs
         ]
-        return np.concatenate([np.ones((len(rows), 1)), *singles, *products], axis=1)
+        return np.concatenate([np.ones((len(rows), 1)), *singles.values(), *products], axis=1)
 
     def width(self, key: EffectKey) -> int:
         return len(self._columns[key])

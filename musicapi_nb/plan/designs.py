@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from musicapi_nb.errors import Problem
 from musicapi_nb.plan import orthogonal_arrays
@@ -162,8 +163,9 @@ def _grow(sizes: Sequence[int], rng: random.Random) -> list[Row]:
     expected = math.prod(sorted(sizes)[-2:]) * (1 + math.log(len(sizes)) / 2)
     count = max(1, min(_CANDIDATES, int(_MAX_STEPS / (expected * len(sizes)))))
     rows: list[Row] = []
-    while uncovered.count:
-        starts = [rng.choice(uncovered.most_uncovered()) for _ in range(count)]
+    while (open_pairs := uncovered.by_level()).any():
+        neediest = np.argwhere(open_pairs == open_pairs.max()).tolist()
+        starts = [rng.choice(neediest) for _ in range(count)]
         candidates = [uncovered.complete({factor: level}, rng) for factor, level in starts]
         row, _ = max(candidates, key=itemgetter(1))
         uncovered.cover(row)
@@ -183,14 +185,9 @@ class _UncoveredPairs:
         self._open[np.arange(count), :, np.arange(count), :] = 0
         self._invalid = np.where(exists, 0, -1).astype(np.int32)
 
-    @property
-    def count(self) -> int:
-        return int(self._open.sum()) // 2
-
-    def most_uncovered(self) -> list[tuple[int, int]]:
-        """Return the (factor, level) pairs in the most uncovered pairs."""
-        needs = self._open.sum(axis=(2, 3))
-        return [(int(f), int(a)) for f, a in np.argwhere(needs == needs.max())]
+    def by_level(self) -> NDArray[np.int64]:
+        """Count the uncovered pairs of each level: (factors, levels)."""
+        return np.asarray(self._open.sum(axis=(2, 3)))
 
     def gain(self, levels: dict[int, int]) -> int:
         """Return how many uncovered pairs a row with these levels covers."""

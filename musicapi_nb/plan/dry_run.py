@@ -2,7 +2,9 @@
 
 import dataclasses
 import inspect
+import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -145,18 +147,12 @@ def read_balance(source: Any) -> float | None:
 
 
 def _blocks_covered(cells: Sequence[Cell], balance: float | None) -> int | None:
-    if balance is None:
-        return None
-    covered, remaining, block = 0, balance, 0
+    costs: Counter[int] = Counter()
     for cell in cells:
-        if cell.block != block:
-            covered, block = block, cell.block
-        if (price := cell.request.price()) is None:
+        if balance is None or (price := cell.request.price()) is None:
             return None
-        remaining -= price
-        if remaining < 0:
-            return covered
-    return block
+        costs[cell.block] += price
+    return sum(total <= (balance or 0) for total in itertools.accumulate(costs.values()))
 
 
 # --- text ------------------------------------------------------------------------------------

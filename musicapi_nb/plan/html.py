@@ -38,12 +38,20 @@ def plan_html(
     credits_ = None if None in prices else sum(price or 0 for price in prices)
     counts = [cell.request.songs for cell in cells]
     songs = None if None in counts else f"{sum(count or 0 for count in counts):,} songs"
-    rows = [(name, len(levels), _levels_text(levels)) for name, levels in factors.items()]
+    rows = []
+    for name, levels in factors.items():
+        more = [f"and {len(levels) - _MAX_LEVELS:,} more"] if len(levels) > _MAX_LEVELS else []
+        values = " | ".join([*map(_level_text, levels[:_MAX_LEVELS]), *more])
+        rows.append((name, len(levels), values))
+    first: list[tuple[markup.Cell, ...]] = [
+        (cell.block, cell.take, *(_level_text(cell.levels.get(name)) for name in factors))
+        for cell in cells[:_MAX_CELLS]
+    ]
     return markup.card(
         f"Plan: {design} of {', '.join(operation_names(cells))}",
         markup.table(("factor", "levels", "values"), rows) if rows else markup.EMPTY,
         *problem_notices(problems, _MAX_NOTICES),
-        markup.collapsible("First cells", _first_cells(cells, factors)),
+        markup.collapsible("First cells", markup.table(("block", "take", *factors), first)),
         markup.caption("Not sent yet. plan.dry_run(api) estimates cost and time."),
         facts=markup.facts(_size(cells), songs),
         badges=[markup.badge(markup.format_credits(credits_))],
@@ -76,20 +84,7 @@ def problem_texts(problems: Mapping[Problem, tuple[int, ...]], limit: int) -> It
         yield f"and {len(problems) - limit:,} more: plan.problems() lists them all"
 
 
-def _levels_text(levels: Sequence[Any]) -> str:
-    suffix = [f"and {len(levels) - _MAX_LEVELS:,} more"] if len(levels) > _MAX_LEVELS else []
-    return " | ".join([*map(_level_text, levels[:_MAX_LEVELS]), *suffix])
-
-
 def _level_text(level: Any) -> str:
     if level is None:
         return "(not sent)"
     return markup.one_line(level if isinstance(level, str) else repr(level), _LEVEL_LENGTH)
-
-
-def _first_cells(cells: Sequence[Cell], factors: Mapping[str, Any]) -> markup.Html:
-    rows: list[tuple[markup.Cell, ...]] = [
-        (cell.block, cell.take, *(_level_text(cell.levels.get(name)) for name in factors))
-        for cell in cells[:_MAX_CELLS]
-    ]
-    return markup.table(("block", "take", *factors), rows)

@@ -105,7 +105,7 @@ def name_problems(names: Iterable[Any], base: Mapping[str, Any], noun: str) -> l
             problems.append(Problem(noun, f"{name!r:.60} should be a name, as text"))
             continue
         message = ""
-        if not _is_encodable(name):
+        if name != name.encode("utf-8", "replace").decode("utf-8"):
             message = "contains half of a surrogate pair; choose another name"
         elif name in RESERVED_COLUMNS:
             message = "is a column of plan.frame(); choose another name"
@@ -117,10 +117,6 @@ def name_problems(names: Iterable[Any], base: Mapping[str, Any], noun: str) -> l
         problems += (Problem(f"{noun} {name!r:.60}", text) for text in messages)
         earlier.add(name)
     return problems
-
-
-def _is_encodable(name: str) -> bool:
-    return name == name.encode("utf-8", "replace").decode("utf-8")
 
 
 def read_factors(

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from musicapi_nb.analysis.checks import require
+from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import format_counts, to_drawable
 
@@ -43,7 +44,9 @@ def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
     raised if a column is missing or of another kind, as in the table of single songs (`by=None`).
     """
     require(frame, {"measure": "text", **dict.fromkeys(_NUMBERS, "number")}, _LABEL)
-    by = row_chart.leading_columns(frame, "measure", _LABEL)
+    by = frame.columns[: list(frame.columns).index("measure")].astype(str).tolist()
+    if not by:
+        raise BadFrame(f"{_LABEL} has no column of levels before 'measure'")
     if frame.empty:
         return figure.empty_plot(ax, "the table of adherence has no rows")
     groups = row_chart.groups(frame, by)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.plots import figure, row_chart
@@ -161,11 +161,11 @@ def _scale(ax: Axes, unit: str, no_effect: float) -> None:
         multiples = (1, 2, 5) if limit > _WIDE_RATIO else (1, 1.25, 1.5, 8)
         ax.xaxis.set_major_locator(LogLocator(subs=multiples))
         ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"\N{MULTIPLICATION SIGN}{x:g}"))
+        ax.xaxis.set_major_formatter("\N{MULTIPLICATION SIGN}{x:g}")
     else:
         ax.set_xlim(min(low, no_effect), max(high, no_effect))
         ax.xaxis.set_major_locator(MaxNLocator(6))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _format_tick(x, unit)))
+        ax.xaxis.set_major_formatter(lambda x, _: _format_tick(x, unit))
     figure.grid(ax)
     figure.explain_below(ax, _AXIS_LABELS.get(unit, f"difference in {to_drawable(unit)}"))
 

@@ -9,7 +9,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from musicapi_nb import markup
-from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
@@ -68,7 +67,9 @@ def timeline(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def _draw_tasks(ax: Axes, tasks: pd.DataFrame, start: pd.Timestamp, *, thin: bool) -> None:
-    submitted, started, finished = (_seconds_since(start, tasks[name]) for name in _TIMES)
+    submitted, started, finished = (
+        (tasks[name] - start).dt.total_seconds().to_numpy(float, na_value=np.nan) for name in _TIMES
+    )
     last = float(np.nanmax(np.concatenate([submitted, started, finished])))
     y = np.arange(len(tasks))
     unfinished = np.isnan(finished)
@@ -93,10 +94,6 @@ def _draw_tasks(ax: Axes, tasks: pd.DataFrame, start: pd.Timestamp, *, thin: boo
             handles.append(Line2D([], [], ms=7, label=f"{meaning}: {mask.sum():,}", **style))
     figure.legend(ax, handles, columns=5)
     figure.time_axis(ax, [0, last])
-
-
-def _seconds_since(start: pd.Timestamp, times: pd.Series) -> Floats:
-    return np.asarray((times - start).dt.total_seconds().to_numpy(float, na_value=np.nan))
 
 
 def _name_tasks(ax: Axes, tasks: pd.DataFrame, key: str | None) -> None:

@@ -5,7 +5,7 @@ These draw single songs or tasks and estimate nothing; for effects on means, wit
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import format_count, to_drawable
 
+By: TypeAlias = str | Sequence[str] | None
 _SONGS = "the table of songs (run.songs(), songs_frame or durations_frame)"
 _TASKS = "the table of times (run.durations(), durations_frame or tasks_frame)"
 _ROW_INCHES = 0.56
@@ -42,11 +43,7 @@ class Row(NamedTuple):
 
 @figure.plot
 def durations(
-    frame: pd.DataFrame,
-    *,
-    by: str | Sequence[str] | None = None,
-    top: int | None = None,
-    ax: Axes | None = None,
+    frame: pd.DataFrame, *, by: By = None, top: int | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw the lengths of songs (column `duration`, seconds), one row for each level of `by`.
 
@@ -68,11 +65,7 @@ def durations(
 
 @figure.plot
 def latencies(
-    frame: pd.DataFrame,
-    *,
-    by: str | Sequence[str] | None = None,
-    top: int | None = None,
-    ax: Axes | None = None,
+    frame: pd.DataFrame, *, by: By = None, top: int | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw the queue and render times of tasks, two rows for each level of `by`.
 

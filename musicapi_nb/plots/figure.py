@@ -17,9 +17,10 @@ import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
+from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from musicapi_nb import markup
+from musicapi_nb.analysis.checks import check_top
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.plots.text import fonts
 
@@ -68,7 +69,7 @@ def plot(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     @functools.wraps(function)
     def draw(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         for name in kwargs.keys() & {"top", "top_sets"}:
-            _check_top(kwargs[name])
+            check_top(kwargs[name], 1)
         style: dict[Any, Any] = {"font.family": list(fonts()), "text.parse_math": False}
         with matplotlib.style.context(style, after_reset=True):
             return function(*args, **kwargs)
@@ -91,9 +92,8 @@ def despine(ax: Axes) -> None:
     """Reduce the frame to two thin lines with small tick labels."""
     color = text_color(ax)
     ax.spines[["top", "right"]].set_visible(False)
-    for spine in ax.spines.values():
-        spine.set_color(color)
-        spine.set_alpha(0.4)
+    ax.spines[:].set_color(color)
+    ax.spines[:].set_alpha(0.4)
     ax.tick_params(length=3, labelsize=TEXT, color=color, labelcolor=color, which="both")
 
 
@@ -193,13 +193,9 @@ def empty_plot(ax: Axes | None, reason: str) -> Axes:
     """Return axes with a text instead of a plot: there is nothing to show for this reason."""
     ax = new_axes(ax, 1.4)
     hide_axes(ax)
-    write(ax, 0.5, 0.5, f"Nothing to show: {reason}.", ha="center", wrap=True)
+    style = {"ha": "center", "wrap": True, "transform": ax.transAxes}
+    write(ax, 0.5, 0.5, f"Nothing to show: {reason}.", **style)
     return ax
-
-
-def _check_top(top: Any) -> None:
-    if top is not None and (isinstance(top, bool) or not isinstance(top, int) or top < 1):
-        raise InvalidArgument(f"top must be a whole number >= 1 or None, not {top!r:.40}")
 
 
 def rows_that_fit(ax: Axes | None, row_inches: float, limit: int) -> int:
@@ -216,12 +212,12 @@ def time_axis(ax: Axes, values: Sequence[float]) -> None:
     grid(ax)
     if high - low < _MIN_MMSS_RANGE:
         ax.xaxis.set_major_locator(MaxNLocator(6))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} s"))
+        ax.xaxis.set_major_formatter("{x:g} s")
         return
     fitting = [step for step in _TIME_STEPS if (high - low) / step <= _MAX_TIME_TICKS]
     days = (high - low) // (_MAX_TIME_TICKS * 86400) + 1
     ax.xaxis.set_major_locator(MultipleLocator(fitting[0] if fitting else days * 86400))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: format_mmss(x)))
+    ax.xaxis.set_major_formatter(lambda x, _: format_mmss(x))
 
 
 def format_mmss(seconds: float) -> str:

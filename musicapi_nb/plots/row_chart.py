@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 from matplotlib.axes import Axes
 
-from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure
 from musicapi_nb.plots.text import format_count, shorten_labels
 
@@ -35,14 +34,6 @@ def level_text(value: Any) -> str:
     """Return a level as text."""
     is_missing = pd.api.types.is_scalar(value) and bool(pd.isna(value))
     return MISSING if is_missing else str(value)
-
-
-def leading_columns(frame: pd.DataFrame, column: str, label: str) -> list[str]:
-    """Return the columns before `column`, which are the `by` that made the table."""
-    names = [str(name) for name in frame.columns[: list(frame.columns).index(column)]]
-    if not names:
-        raise BadFrame(f"{label} has no column of levels before {column!r}")
-    return names
 
 
 def hidden_levels_note(total: int, visible: int) -> str:

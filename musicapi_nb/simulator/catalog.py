@@ -1,14 +1,13 @@
 """The simulator's records of tasks and songs, and the types that describe an operation."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any, NamedTuple
 
 from musicapi_nb.simulator.replies import Answer, Json, Links, ack
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.rules import Body, check_fields, choice, invalid
-from musicapi_nb.simulator.tasks import Phase, Song, Task, Timing, sonic_timing
+from musicapi_nb.simulator.tasks import Phase, Song, Task
 
 
 @dataclass(slots=True)
@@ -94,7 +93,6 @@ class Call:
 
 Check = Callable[[Call], None]
 Make = Callable[[Call], Any]
-DrawTiming = Callable[[float, Sequence[Song], Random], Timing]
 
 
 class Wait(NamedTuple):
@@ -116,15 +114,17 @@ class Operation:
 
     Exactly one of three fields is set: ``answer`` replies at once, or with ``wait`` once a file is
     ready; ``make`` makes the songs of a task (a tuple), or its outcome if it has none;
-    ``items_path`` is the path to which each item of a batch is sent.
-    ``steps`` names the two steps of a request that uploads a file first.
+    ``items_path`` is the path to which each item of a batch is sent. ``median`` is the typical time
+    of the first song in seconds, ``queued`` the share of it in the queue; ``steps`` names the two
+    steps of a request that uploads a file first.
     """
 
     name: str
     price: int
     check: Check
     make: Make | None = None
-    timing: DrawTiming = sonic_timing
+    median: float = 106.0
+    queued: float = 0.12
     answer: Callable[[Call], Json] | None = None
     wait: Wait | None = None
     items_path: str = ""

@@ -7,14 +7,14 @@ from random import Random
 from typing import Any
 
 from musicapi_nb.simulator import rules, songs
-from musicapi_nb.simulator.catalog import Call, Check, Make, Operation, Table, Wait
+from musicapi_nb.simulator.catalog import Call, Check, Operation, Table, Wait
 from musicapi_nb.simulator.music import midi
 from musicapi_nb.simulator.music.lyric_writer import make_lyrics, make_title
-from musicapi_nb.simulator.replies import Answer, Json, ack, lyrics_ack, voice_ack
+from musicapi_nb.simulator.replies import Answer, Json, lyrics_ack, voice_ack
 from musicapi_nb.simulator.rules import Body, Refusal, invalid
 from musicapi_nb.simulator.songs import make_id, source_of, uploaded_song
 from musicapi_nb.simulator.tag_rewriting import split
-from musicapi_nb.simulator.tasks import Song, sonic_timing
+from musicapi_nb.simulator.tasks import Song
 from musicapi_nb.simulator.vocabulary import GENRES
 
 _PERSONA_FIELDS = {
@@ -221,19 +221,12 @@ def _shared_song(call: Call) -> Json:
     }
 
 
-def _task(
-    name: str, price: int, check: Check, make: Make, ack: Callable[..., Json] = ack
-) -> Operation:
-    return Operation(name, price, check, make, partial(sonic_timing, median=20.0), ack=ack)
-
-
 def _stems(name: str, price: int, kind: int) -> Operation:
     def make(call: Call) -> tuple[Song, ...]:
         count = int(call.options.stems.split("/")[kind])
         return songs.stems(call.seed, _clip(call), count)
 
-    timing = partial(sonic_timing, median=80.0)
-    return Operation(f"sonic.stems_{name}", price, check_clip, make, timing)
+    return Operation(f"sonic.stems_{name}", price, check_clip, make, 80.0)
 
 
 def _reply(
@@ -249,7 +242,7 @@ def upload_to(engine: str) -> Operation:
 
 
 _UPLOAD = upload_to("sonic")
-_UPLOAD_TASK = _task("sonic.upload", 2, check_url, _upload)
+_UPLOAD_TASK = Operation("sonic.upload", 2, check_url, _upload, 20.0)
 _of_description, _of_prompt = (
     partial(_check_description, name=name) for name in ("description", "prompt")
 )
@@ -265,20 +258,18 @@ _REPLIES = (
     _reply("aligned_lyrics", 1, check_clip, _aligned_lyrics, Wait(repeats_free=True)),
     _reply("wav", 2, check_clip, _wav, Wait((6.0, 14.0), _wav_pending)),
     _reply("midi", 1, check_clip, _midi, Wait((20.0, 50.0), _midi_pending)),
-    _reply(
-        "download",
-        2,
-        _check_download,
-        _download,
-        Wait((8.0, 20.0), _download_pending, unready_free=True),
-    ),
+    _reply("download", 2, _check_download, _download, _DOWNLOAD_WAIT),
 )
 CLIPS: Table = {
     **{operation.name.replace(".", "/").replace("_", "-"): operation for operation in _REPLIES},
     "sonic/upload": lambda body: _UPLOAD_TASK if body.get("callback_url") else _UPLOAD,
-    "sonic/create-voice": _task("sonic.create_voice", 4, check_audio_url, _voice, voice_ack),
+    "sonic/create-voice": Operation(
+        "sonic.create_voice", 4, check_audio_url, _voice, 20.0, ack=voice_ack
+    ),
     "sonic/stems/basic": _stems("basic", 30, 0),
     "sonic/stems/full": _stems("full", 75, 1),
-    "suno/make-lyrics": _task("suno.make_lyrics", 2, _of_prompt, _make_lyrics, lyrics_ack),
+    "suno/make-lyrics": Operation(
+        "suno.make_lyrics", 2, _of_prompt, _make_lyrics, 20.0, ack=lyrics_ack
+    ),
     "suno/get-song": Operation("suno.get_song", 0, _of_link, answer=_shared_song),
 }

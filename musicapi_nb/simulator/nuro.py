@@ -9,11 +9,11 @@ from musicapi_nb.simulator import tag_rewriting
 from musicapi_nb.simulator.catalog import Call, Operation
 from musicapi_nb.simulator.music.lyric_writer import make_title
 from musicapi_nb.simulator.music.recording import Recording
-from musicapi_nb.simulator.replies import Answer, Links, duration_of, plain_ack, state_word
+from musicapi_nb.simulator.replies import Answer, Links, duration_of, state_word
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.rules import Body, Refusal
 from musicapi_nb.simulator.songs import make_id
-from musicapi_nb.simulator.tasks import Phase, Song, Task, Timing
+from musicapi_nb.simulator.tasks import Phase, Song, Task
 from musicapi_nb.simulator.vocabulary import word_lists
 
 LYRICS_LIMIT = 2000
@@ -160,13 +160,6 @@ def _songs(call: Call) -> tuple[Song, ...]:
     return (song,)
 
 
-def _timing(submitted: float, _songs: Sequence[Song], rng: Random) -> Timing:
-    """Draw a task's times: about half a minute."""
-    total = 30 * min(1.8, max(0.6, rng.lognormvariate(0, 0.25)))
-    started = submitted + rng.uniform(1.0, 3.0)
-    return Timing(submitted, started, started, (submitted + total,))
-
-
 def poll(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
     """Return the reply to a poll: a flat object, with empty values until the song is done."""
     phase, song = task.phase(now), task.songs[0]
@@ -189,4 +182,4 @@ def poll(task: Task, now: float, options: ReplyOptions, links: Links) -> Answer:
     return Answer(200, {**body, **problem})
 
 
-CREATE = Operation("nuro.create", 10, _check, _songs, _timing, ack=plain_ack)
+CREATE = Operation("nuro.create", 10, _check, _songs, 27.0)

@@ -6,18 +6,19 @@ from functools import partial
 from random import Random
 
 from musicapi_nb.simulator import clips, replies, rules, tag_rewriting
-from musicapi_nb.simulator.catalog import Call, Check, Choice, Make, Operation, Table, by_task_type
+from musicapi_nb.simulator.catalog import Call, Choice, Make, Operation, Table, by_task_type
 from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_lyrics, make_title
 from musicapi_nb.simulator.music.recording import Recording
 from musicapi_nb.simulator.replies import Answer, Json, Links
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.rules import invalid
 from musicapi_nb.simulator.songs import make_id, source_of, uploaded_song
-from musicapi_nb.simulator.tasks import Phase, Song, Task, sonic_timing
+from musicapi_nb.simulator.tasks import Phase, Song, Task
 
 RIFFUSION_MODELS = ("FUZZ-1.1 Pro", "FUZZ-1.0 Pro", "FUZZ-1.1", "FUZZ-1.0")
+_RENDERER = "Lyria 3 Pro"
 PRODUCER_MODELS = (
-    *("Lyria 3 Pro", "Lyria 3 preview", "FUZZ-3-Demo", "FUZZ-2.0", "FUZZ-2.0 Pro", "FUZZ-2.0 Raw"),
+    *(_RENDERER, "Lyria 3 preview", "FUZZ-3-Demo", "FUZZ-2.0", "FUZZ-2.0 Pro", "FUZZ-2.0 Raw"),
     *RIFFUSION_MODELS,
     "FUZZ-0.8",
 )
@@ -121,7 +122,7 @@ def _producer_songs(call: Call) -> tuple[Song, ...]:
     body, source = call.body, call.song("clip_id")
     cover = str(body.get("task_type")).startswith("cover")
     sound = str(body.get("sound") or (body["instruction"] if cover else ""))
-    song = _song(call, source, 0, sound, "Lyria 3 Pro")
+    song = _song(call, source, 0, sound, _RENDERER)
     wordless = not body.get("lyrics") and {"instrumental", "no vocals"} & set(song.tags)
     obeyed = call.options.producer_instrumental == "obeyed" and body.get("make_instrumental")
     seconds = float(body.get("length") or song.duration)
@@ -181,24 +182,19 @@ def _export(call: Call) -> list[Json]:
 
 
 def _creates(engine: str, names: Iterable[str], check: Callable[..., None], make: Make) -> Choice:
-    timing, operations = partial(sonic_timing, median=50.0), {}
-    for name in names:
-        checks = partial(check, task_type=name)
-        operation = Operation(f"{engine}.{name}", 12, checks, make, timing, ack=replies.plain_ack)
-        operations[name] = operation
-    return by_task_type(operations)
-
-
-def _file_task(name: str, check: Check, make: Make) -> Operation:
-    timing = partial(sonic_timing, median=15.0)
-    return Operation(f"producer.{name}", 2, check, make, timing, ack=replies.plain_ack)
+    return by_task_type(
+        {
+            name: Operation(f"{engine}.{name}", 12, partial(check, task_type=name), make, 50.0)
+            for name in names
+        }
+    )
 
 
 # Prices: service.md 14; of /riffusion/upload none is public.
 PRODUCER: Table = {
     "producer/create": _creates("producer", PRODUCER_TASKS, _check_producer, _producer_songs),
-    "producer/upload": _file_task("upload", clips.check_audio_url, _import),
-    "producer/download": _file_task("download", _check_download, _export),
+    "producer/upload": Operation("producer.upload", 2, clips.check_audio_url, _import, 15.0),
+    "producer/download": Operation("producer.download", 2, _check_download, _export, 15.0),
     "riffusion/create": _creates("riffusion", RIFFUSION_TASKS, _check_riffusion, _riffusion_songs),
     "riffusion/upload": clips.upload_to("riffusion"),
 }
@@ -250,6 +246,8 @@ def _producer_song(task: Task, song: Song, options: ReplyOptions, links: Links) 
         "seed": song.details["seed"],
         "state": "failed" if song.song_id in task.failed_songs else "succeeded",
     }
+    if options.mv_spelling == "renderer":
+        row["mv"] = _RENDERER
     return row | {"wav_url": links.file(song, "wav")} if options.producer_form == "2026" else row
 
 

@@ -77,15 +77,10 @@ def error(refusal: Refusal, options: ReplyOptions, engine: str) -> Answer:
     return Answer(refusal.status, bodies[form])
 
 
-def plain_ack(task: Task, _options: ReplyOptions) -> Json:
-    """Return the reply to a submit of nuro, producer or riffusion."""
-    return {"message": "success", "task_id": task.task_id}
-
-
 def ack(task: Task, options: ReplyOptions) -> Json:
-    """Return the reply to a sonic submit."""
-    body = plain_ack(task, options)
-    return {"code": 200, **body} if options.ack_form == "code" else body
+    """Return the reply to a submit."""
+    body = {"message": "success", "task_id": task.task_id}
+    return {"code": 200, **body} if options.ack_form == "code" and task.engine == "sonic" else body
 
 
 def nested_ack(answer: Answer) -> Answer:

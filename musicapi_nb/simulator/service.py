@@ -17,7 +17,7 @@ from musicapi_nb.simulator.replies import Answer, Links
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.rules import Refusal, forbidden, invalid
 from musicapi_nb.simulator.songs import make_id, uploaded_song
-from musicapi_nb.simulator.tasks import Phase, Task
+from musicapi_nb.simulator.tasks import Phase, Task, draw_timing
 from musicapi_nb.simulator.webhook_sender import WebhookSender
 
 API = "/api/v1/"
@@ -240,11 +240,12 @@ class Service:
             raise TypeError(f"{operation.name} neither answers at once nor makes a paid task")
         made = operation.make(call)
         songs = made if isinstance(made, tuple) else ()
+        now, rng = self.clock.now(), Random(f"{call.seed}/time")
         task = Task(
             task_id=make_id(call.seed),
             operation=operation.name,
             body=call.body,
-            timing=operation.timing(self.clock.now(), songs, Random(f"{call.seed}/time")),
+            timing=draw_timing(now, songs, rng, operation.median, operation.queued),
             songs=songs,
             charge=charge,
             result=made,

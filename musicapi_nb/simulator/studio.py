@@ -1,6 +1,6 @@
 """Studio: checks, two songs a task with different final tags, replies (service.md 6). No I/O."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -8,12 +8,12 @@ from typing import Any
 from musicapi_nb.simulator import rules, tag_rewriting
 from musicapi_nb.simulator.catalog import Call, Operation
 from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_lyrics, make_title
-from musicapi_nb.simulator.music.recording import RATE, Recording, frames
+from musicapi_nb.simulator.music.recording import Recording
 from musicapi_nb.simulator.replies import Answer, Json, Links, duration_of
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.rules import Body, invalid
 from musicapi_nb.simulator.songs import make_id
-from musicapi_nb.simulator.tasks import Phase, Song, Task, Timing
+from musicapi_nb.simulator.tasks import Phase, Song, Task
 
 _USER_ID = "5b7b1c7e-8d5c-4a39-9d1f-6f0c2d4e8a11"
 _QUEUE_WORDS = ("NOT_START", "SUBMITTED", "QUEUED")
@@ -85,7 +85,7 @@ def _songs(call: Call) -> tuple[Song, ...]:
             steps = tag_rewriting.differing_steps(steps, songs[0].tags, rng)
         tags = steps[-1].tags
         lyrics = fixed_lyrics.get(kind) or make_lyrics(prompt, rng)
-        seconds = round(frames(rng.uniform(*call.catalog.seconds)) / RATE, 12)
+        seconds = round(rng.uniform(*call.catalog.seconds), 9)
         song = Song(
             song_id=make_id(seed),
             title=title if mode == "regular" else f"{title} ext v1.2.{index + 1}",
@@ -98,16 +98,6 @@ def _songs(call: Call) -> tuple[Song, ...]:
         )
         songs.append(song)
     return tuple(songs)
-
-
-def _timing(submitted: float, _songs: Sequence[Song], rng: Random) -> Timing:
-    """Draw a task's times: 16 s in the queue, 50 s of work, in whole unix seconds."""
-    queue = round(16 * min(2.5, max(0.5, rng.lognormvariate(0, 0.35))))
-    render = round(50 * min(1.7, max(0.7, rng.lognormvariate(0, 0.15))))
-    started = int(submitted) + queue
-    finished = float(started + render)
-    early = finished - rng.randint(2, 9)
-    return Timing(submitted, float(started), float(started), (early, finished))
 
 
 def _ack(task: Task, _options: ReplyOptions) -> Json:
@@ -195,5 +185,5 @@ def _song(task: Task, index: int, now: float, links: Links) -> Json:
     }
 
 
-CREATE = Operation("studio.create", 15, _check, _songs, _timing, ack=_ack)
+CREATE = Operation("studio.create", 15, _check, _songs, 58.0, 0.25, ack=_ack)
 """Price of 2025-02-18."""

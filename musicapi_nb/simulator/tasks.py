@@ -118,19 +118,20 @@ class Task:
         return min(99, int(100 * (now - self.timing.started) / span))
 
 
-def sonic_timing(
-    submitted: float, songs: Sequence[Song], rng: Random, median: float = 106.0
+def draw_timing(
+    submitted: float, songs: Sequence[Song], rng: Random, median: float, queued: float
 ) -> Timing:
-    """Draw a sonic task's times: about two minutes, first queued, then running, one song first.
+    """Draw a task's times: queued, running, then a song done after about ``median`` seconds.
 
-    Songs that join another one to its source (``full_of``) are made once all others are done.
+    ``queued`` is the share of them in the queue. Songs that join another one to its source
+    (``full_of``) are made once all others are done.
     """
     total = median * min(1.7, max(0.7, rng.lognormvariate(0, 0.18)))
     joined = sum("full_of" in song.details for song in songs)
     gaps = [0.0, *(rng.uniform(0.05, 0.2) * total for _ in range(len(songs) - joined - 1))]
     done = [submitted + total + gap for gap in gaps]
     rng.shuffle(done)
-    started = submitted + total * rng.uniform(0.08, 0.16)
-    running = submitted + total * rng.uniform(0.2, 0.3)
+    started = submitted + total * queued * rng.uniform(0.7, 1.3)
+    running = max(started, submitted + total * rng.uniform(0.2, 0.3))
     done += [max(done) + rng.uniform(8, 20) for _ in range(joined)]
     return Timing(submitted, started, running, tuple(done))

@@ -19,22 +19,13 @@ class Batch(Request, frozen=True, kw_only=True):
     An item can name its own webhook: `Create(..., extra={"webhook_url": "https://..."})`.
     """
 
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "batch"
     path: ClassVar[str] = "/api/v1/sonic/batch"
     cost: ClassVar[Price | None] = Create.cost
     fields_source: ClassVar[Source | None] = BATCH
 
     items: Annotated[
         Sequence[Create] | None,
-        Field(
-            kind="requests",
-            required=True,
-            item=Create,
-            min_items=1,
-            max_items=10,
-            help="The creates.",
-        ),
+        Field("The creates.", "requests", required=True, item=Create, min_items=1, max_items=10),
     ] = None
 
     def rules(self) -> Iterator[Problem]:

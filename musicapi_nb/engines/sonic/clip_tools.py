@@ -14,7 +14,6 @@ from musicapi_nb.engines.sources import CLIENTS, CLIP_TOOLS, SDK, SIBLING, Sourc
 class _OfClip(Request, frozen=True, kw_only=True):
     """Fields of operations on one clip with an immediate reply."""
 
-    engine: ClassVar[str] = "sonic"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = Price(1, *CLIENTS)
@@ -26,7 +25,6 @@ class _OfClip(Request, frozen=True, kw_only=True):
 class Bpm(_OfClip, frozen=True, kw_only=True):
     """Measure the tempo (mean, maximum, minimum) of a clip, preferably less than a day old."""
 
-    operation: ClassVar[str] = "bpm"
     path: ClassVar[str] = "/api/v1/sonic/bpm"
     fields_source: ClassVar[Source | None] = SDK
 
@@ -34,7 +32,6 @@ class Bpm(_OfClip, frozen=True, kw_only=True):
 class AlignedLyrics(_OfClip, frozen=True, kw_only=True):
     """Find the time of each word of a clip's lyrics; repeating it is free."""
 
-    operation: ClassVar[str] = "aligned_lyrics"
     path: ClassVar[str] = "/api/v1/sonic/aligned-lyrics"
     fields_source: ClassVar[Source | None] = SDK
 
@@ -42,7 +39,6 @@ class AlignedLyrics(_OfClip, frozen=True, kw_only=True):
 class Midi(_OfClip, frozen=True, kw_only=True):
     """Transcribe a clip's notes; the reply has them and a link to a MIDI file."""
 
-    operation: ClassVar[str] = "midi"
     path: ClassVar[str] = "/api/v1/sonic/midi"
     poll_by_repost: ClassVar[bool] = True
 
@@ -50,7 +46,6 @@ class Midi(_OfClip, frozen=True, kw_only=True):
 class Wav(_OfClip, frozen=True, kw_only=True):
     """Get a link to a clip as WAV."""
 
-    operation: ClassVar[str] = "wav"
     path: ClassVar[str] = "/api/v1/sonic/wav"
     cost: ClassVar[Price | None] = Price(2, *CLIENTS)
     poll_by_repost: ClassVar[bool] = True
@@ -59,7 +54,6 @@ class Wav(_OfClip, frozen=True, kw_only=True):
 class Download(_OfClip, frozen=True, kw_only=True):
     """Get links to a clip in several formats at one price, while its source still exists."""
 
-    operation: ClassVar[str] = "download"
     path: ClassVar[str] = "/api/v1/sonic/download"
     cost: ClassVar[Price | None] = Price(2, *SIBLING, is_assumption=True)
     fields_source: ClassVar[Source | None] = CLIENTS
@@ -67,21 +61,13 @@ class Download(_OfClip, frozen=True, kw_only=True):
 
     formats: Annotated[
         Sequence[str] | None,
-        Field(
-            kind="choices",
-            required=True,
-            choices=("mp3", "m4a", "wav"),
-            min_items=1,
-            help="The formats.",
-        ),
+        Field("The formats.", "choices", required=True, choices=("mp3", "m4a", "wav"), min_items=1),
     ] = None
 
 
 class StemsBasic(Request, frozen=True, kw_only=True):
     """Separate a clip into a few tracks: 2 (docs of 2025) or 4 (docs of 2026)."""
 
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "stems_basic"
     path: ClassVar[str] = "/api/v1/sonic/stems/basic"
     cost: ClassVar[Price | None] = Price(30, *CLIENTS)
     fields_source: ClassVar[Source | None] = CLIP_TOOLS
@@ -92,7 +78,6 @@ class StemsBasic(Request, frozen=True, kw_only=True):
 class StemsFull(StemsBasic, frozen=True, kw_only=True):
     """Separate a clip into many tracks: 12 (docs of 2025) or 24 (docs of 2026)."""
 
-    operation: ClassVar[str] = "stems_full"
     path: ClassVar[str] = "/api/v1/sonic/stems/full"
     cost: ClassVar[Price | None] = Price(75, *CLIENTS)
 
@@ -100,14 +85,10 @@ class StemsFull(StemsBasic, frozen=True, kw_only=True):
 class UpsampleTags(Request, frozen=True, kw_only=True):
     """Expand a few tags into a fuller description of a style."""
 
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "upsample_tags"
     path: ClassVar[str] = "/api/v1/sonic/upsample-tags"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = Price(1, *CLIENTS)
     fields_source: ClassVar[Source | None] = SDK
 
-    tags: Annotated[
-        str | None, Field(kind="tags", required=True, help="The tags, comma-separated.")
-    ] = None
+    tags: Annotated[str | None, Field("The tags, comma-separated.", "tags", required=True)] = None

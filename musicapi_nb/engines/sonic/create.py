@@ -21,13 +21,12 @@ from musicapi_nb.engines.sources import CLIENTS, CREATE, CREATE_2025, GUIDES, So
 from musicapi_nb.errors import Problem
 
 REMASTERED = ("sonic-v5", "sonic-v4-5-plus", "sonic-v4")
-_LEFT_OUT = "is required by the docs, but the service's own guide leaves it out"
+_NOT_IN_GUIDES = "is required by the docs, but the service's own guide leaves it out"
 
 
 class Create(Music, frozen=True, kw_only=True):
     """Make two songs, from a description or from lyrics, tags and a title."""
 
-    operation: ClassVar[str] = "create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
     cost: ClassVar[Price | None] = Price(20, *CLIENTS)
     active_when: ClassVar[ActiveWhen] = {**Music.active_when, "prompt": {"custom_mode": (True,)}}
@@ -59,32 +58,32 @@ class _FromClip(Music, frozen=True, kw_only=True):
     """Fields of operations on an earlier clip."""
 
     continue_clip_id: Annotated[
-        str | None, Field(kind="clip", required=True, help="The clip to start from.")
+        str | None, Field("The clip to start from.", "clip", required=True)
     ] = None
     audio_weight: AudioWeight = None
 
 
-class _Transformed(_FromClip, frozen=True, kw_only=True):
+class _Rework(_FromClip, frozen=True, kw_only=True):
+    """Fields of extends and covers."""
+
     custom_mode: Annotated[
-        bool | None,
-        Field(kind="switch", advice_if_missing=_LEFT_OUT, source=GUIDES, help=CUSTOM_MODE),
+        bool | None, Field(CUSTOM_MODE, "switch", advice_if_missing=_NOT_IN_GUIDES, source=GUIDES)
     ] = None
     duration: Length = None
 
 
-class Extend(_Transformed, frozen=True, kw_only=True):
+class Extend(_Rework, frozen=True, kw_only=True):
     """Continue a clip from a given second."""
 
-    operation: ClassVar[str] = "extend"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_music"}
 
     continue_at: Annotated[
         float | None,
         Field(
-            kind="seconds",
-            advice_if_missing=_LEFT_OUT,
+            "Second of the clip to continue from.",
+            "seconds",
+            advice_if_missing=_NOT_IN_GUIDES,
             source=GUIDES,
-            help="Second of the clip to continue from.",
         ),
     ] = None
 
@@ -92,32 +91,28 @@ class Extend(_Transformed, frozen=True, kw_only=True):
 class ExtendUpload(Extend, frozen=True, kw_only=True):
     """Continue a clip registered with `Upload`."""
 
-    operation: ClassVar[str] = "extend_upload"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_upload_music"}
 
 
-class Cover(_Transformed, frozen=True, kw_only=True):
+class Cover(_Rework, frozen=True, kw_only=True):
     """Re-sing a clip in another style."""
 
-    operation: ClassVar[str] = "cover"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_music"}
 
 
 class CoverUpload(Cover, frozen=True, kw_only=True):
     """Cover a clip registered with `Upload`."""
 
-    operation: ClassVar[str] = "cover_upload"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_upload_music"}
 
 
 class PersonaMusic(Music, frozen=True, kw_only=True):
     """Make songs with a persona's voice."""
 
-    operation: ClassVar[str] = "persona_music"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "persona_music"}
 
     persona_id: Annotated[
-        str | None, Field(required=True, help="A persona id from `CreatePersona` or `CreateVoice`.")
+        str | None, Field("A persona id from `CreatePersona` or `CreateVoice`.", required=True)
     ] = None
     duration: Length = None
 
@@ -128,10 +123,10 @@ class _Painted(_FromClip, frozen=True, kw_only=True):
     songs: ClassVar[int | None] = None  # not documented
 
     overpainting_start_s: Annotated[
-        float | None, Field(kind="seconds", help="Second where it starts (uploaded clips).")
+        float | None, Field("Second where it starts (uploaded clips).", "seconds")
     ] = None
     overpainting_end_s: Annotated[
-        float | None, Field(kind="seconds", help="Second where it ends (uploaded clips).")
+        float | None, Field("Second where it ends (uploaded clips).", "seconds")
     ] = None
 
     def rules(self) -> Iterator[Problem]:
@@ -142,22 +137,18 @@ class _Painted(_FromClip, frozen=True, kw_only=True):
 class AddVocals(_Painted, frozen=True, kw_only=True):
     """Add vocals to a clip, preferably less than a day old; the song count is undocumented."""
 
-    operation: ClassVar[str] = "add_vocals"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "add_vocals"}
 
 
 class AddInstrumental(_Painted, frozen=True, kw_only=True):
     """Add instruments to a clip, preferably less than a day old; the song count is undocumented."""
 
-    operation: ClassVar[str] = "add_instrumental"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "add_instrumental"}
 
 
 class Remaster(Request, frozen=True, kw_only=True):
     """Render a clip again, preferably less than a day old; the song count is undocumented."""
 
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "remaster"
     path: ClassVar[str] = "/api/v1/sonic/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "remaster"}
     cost: ClassVar[Price | None] = Price(15, *CLIENTS)
@@ -165,12 +156,11 @@ class Remaster(Request, frozen=True, kw_only=True):
     webhook: ClassVar[bool] = True
 
     continue_clip_id: Annotated[
-        str | None, Field(kind="clip", required=True, help="The clip to render again.")
+        str | None, Field("The clip to render again.", "clip", required=True)
     ] = None
     mv: Model = None
     variation_category: Annotated[
-        str | None,
-        Field(kind="choice", choices=("subtle", "normal", "high"), help="How much may change."),
+        str | None, Field("How much may change.", "choice", choices=("subtle", "normal", "high"))
     ] = None
     use_suno_cdn: SunoCdn = None
 
@@ -181,15 +171,11 @@ class Remaster(Request, frozen=True, kw_only=True):
 class Concat(Request, frozen=True, kw_only=True):
     """Join an extension with the song it extends; the song count is undocumented."""
 
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "concat"
     path: ClassVar[str] = "/api/v1/sonic/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "concat_music"}
     cost: ClassVar[Price | None] = Price(2, *CLIENTS)
     fields_source: ClassVar[Source | None] = CREATE_2025
     webhook: ClassVar[bool] = True
 
-    continue_clip_id: Annotated[
-        str | None, Field(kind="clip", required=True, help="The extension.")
-    ] = None
+    continue_clip_id: Annotated[str | None, Field("The extension.", "clip", required=True)] = None
     use_suno_cdn: SunoCdn = None

@@ -42,19 +42,16 @@ class _Mixed(Music, frozen=True, kw_only=True):
 class Sample(_Mixed, frozen=True, kw_only=True):
     """Make songs that sample a section of a clip, or of audio at a public URL."""
 
-    operation: ClassVar[str] = "sample"
     path: ClassVar[str] = "/api/v1/sonic/sample"
 
-    make_instrumental: Annotated[
-        bool | None, Field(kind="switch", required=True, help="No vocals.")
-    ] = None
-    sample_clip_id: Annotated[str | None, Field(kind="clip", help="The clip to sample.")] = None
-    url: Annotated[str | None, Field(kind="url", help="Or the public URL of the audio.")] = None
+    make_instrumental: Annotated[bool | None, Field("No vocals.", "switch", required=True)] = None
+    sample_clip_id: Annotated[str | None, Field("The clip to sample.", "clip")] = None
+    url: Annotated[str | None, Field("Or the public URL of the audio.", "url")] = None
     chop_sample_start_s: Annotated[
-        float | None, Field(kind="seconds", required=True, help="Second where the sample starts.")
+        float | None, Field("Second where the sample starts.", "seconds", required=True)
     ] = None
     chop_sample_end_s: Annotated[
-        float | None, Field(kind="seconds", required=True, help="Second where the sample ends.")
+        float | None, Field("Second where the sample ends.", "seconds", required=True)
     ] = None
 
     def rules(self) -> Iterator[Problem]:
@@ -69,14 +66,11 @@ class Sample(_Mixed, frozen=True, kw_only=True):
 class Mashup(_Mixed, frozen=True, kw_only=True):
     """Combine two clips into new songs."""
 
-    operation: ClassVar[str] = "mashup"
     path: ClassVar[str] = "/api/v1/sonic/mashup"
 
     mashup_clip_ids: Annotated[
         Sequence[str] | None,
-        Field(
-            kind="clips", required=True, min_items=2, max_items=2, source=SDK, help="The two clips."
-        ),
+        Field("The two clips.", "clips", required=True, min_items=2, max_items=2, source=SDK),
     ] = None
 
     def rules(self) -> Iterator[Problem]:
@@ -89,8 +83,6 @@ class Mashup(_Mixed, frozen=True, kw_only=True):
 class ReplaceSection(Request, frozen=True, kw_only=True):
     """Re-sing one section of a clip."""
 
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "replace_section"
     path: ClassVar[str] = "/api/v1/sonic/replace-section"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = Price(10, *SIBLING, is_assumption=True)
@@ -101,17 +93,13 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
     clip_id: Clip = None
     mv: Model = None
     infill_start_s: Annotated[
-        float | None, Field(kind="seconds", required=True, help="Second where the section starts.")
+        float | None, Field("Second where the section starts.", "seconds", required=True)
     ] = None
     infill_end_s: Annotated[
-        float | None, Field(kind="seconds", required=True, help="Second where the section ends.")
+        float | None, Field("Second where the section ends.", "seconds", required=True)
     ] = None
-    infill_lyrics: Annotated[
-        str | None, Field(kind="long text", help="The lyrics of the section.")
-    ] = None
-    prompt: Annotated[str | None, Field(kind="long text", help="The lyrics of the whole song.")] = (
-        None
-    )
+    infill_lyrics: Annotated[str | None, Field("The lyrics of the section.", "long text")] = None
+    prompt: Annotated[str | None, Field("The lyrics of the whole song.", "long text")] = None
     title: Title = None
     tags: Tags = None
     negative_tags: NegativeTags = None

@@ -16,25 +16,19 @@ class Upload(Request, frozen=True, kw_only=True):
     MP3 or WAV, up to 8 minutes. The service downloads it, which takes about 20 s.
     """
 
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "upload"
     path: ClassVar[str] = "/api/v1/sonic/upload"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = Price(2, *CLIENTS)
     fields_source: ClassVar[Source | None] = UPLOAD
 
-    url: Annotated[
-        str | None, Field(kind="url", required=True, help="Public URL of the audio.")
-    ] = None
+    url: Annotated[str | None, Field("Public URL of the audio.", "url", required=True)] = None
 
 
 class _Uploaded(Music, frozen=True, kw_only=True):
     fields_source: ClassVar[Source | None] = UPLOAD_MUSIC
 
-    url: Annotated[
-        str | None, Field(kind="url", required=True, help="Public URL of the audio.")
-    ] = None
+    url: Annotated[str | None, Field("Public URL of the audio.", "url", required=True)] = None
     audio_weight: AudioWeight = None
     duration: Length = None
 
@@ -42,16 +36,15 @@ class _Uploaded(Music, frozen=True, kw_only=True):
 class UploadExtend(_Uploaded, frozen=True, kw_only=True):
     """Register audio at a public URL and continue it from a given second."""
 
-    operation: ClassVar[str] = "upload_extend"
     path: ClassVar[str] = "/api/v1/sonic/upload-extend"
     cost: ClassVar[Price | None] = Price(10, *SIBLING, is_assumption=True)
 
     continue_at: Annotated[
         float | None,
         Field(
-            kind="seconds",
+            "Second of the audio to continue from.",
+            "seconds",
             advice_if_missing="is required by the docs, but not by the vendor's SDK",
-            help="Second of the audio to continue from.",
         ),
     ] = None
     auto_concat: AutoConcat = None
@@ -60,10 +53,9 @@ class UploadExtend(_Uploaded, frozen=True, kw_only=True):
 class UploadCover(_Uploaded, frozen=True, kw_only=True):
     """Register audio at a public URL and re-sing it in another style."""
 
-    operation: ClassVar[str] = "upload_cover"
     path: ClassVar[str] = "/api/v1/sonic/upload-cover"
     cost: ClassVar[Price | None] = Price(14, *SIBLING, is_assumption=True)
 
     auto_concat: Annotated[
-        bool | None, Field(kind="switch", source=SDK, help="Also join the cover with its source.")
+        bool | None, Field("Also join the cover with its source.", "switch", source=SDK)
     ] = None

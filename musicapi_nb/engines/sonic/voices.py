@@ -14,10 +14,10 @@ from musicapi_nb.errors import Problem
 _LONGEST_VOCALS = 30
 
 _Start: TypeAlias = Annotated[
-    float | None, Field(kind="seconds", help="Second of the clip where the vocals start.")
+    float | None, Field("Second of the clip where the vocals start.", "seconds")
 ]
 _End: TypeAlias = Annotated[
-    float | None, Field(kind="seconds", help="Second of the clip where the vocals end.")
+    float | None, Field("Second of the clip where the vocals end.", "seconds")
 ]
 
 
@@ -28,8 +28,6 @@ class CreatePersona(Request, frozen=True, kw_only=True):
     `description`. The clip should be less than a day old.
     """
 
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "create_persona"
     path: ClassVar[str] = "/api/v1/sonic/persona"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
@@ -43,23 +41,18 @@ class CreatePersona(Request, frozen=True, kw_only=True):
     )
 
     name: Annotated[
-        str | None, Field(required=True, limit=80, source=PERSONA, help="The persona's name.")
+        str | None, Field("The persona's name.", required=True, limit=80, source=PERSONA)
     ] = None
-    clip_id: Annotated[str | None, Field(kind="clip", help="The clip to take the voice from.")] = (
-        None
-    )
-    describe: Annotated[str | None, Field(kind="long text", help="A description of it.")] = None
+    clip_id: Annotated[str | None, Field("The clip to take the voice from.", "clip")] = None
+    describe: Annotated[str | None, Field("A description of it.", "long text")] = None
     continue_clip_id: Annotated[
-        str | None, Field(kind="clip", source=PERSONA, help="Older name of clip_id.")
+        str | None, Field("Older name of clip_id.", "clip", source=PERSONA)
     ] = None
     description: Annotated[
-        str | None,
-        Field(kind="long text", limit=200, source=PERSONA, help="Older name of describe."),
+        str | None, Field("Older name of describe.", "long text", limit=200, source=PERSONA)
     ] = None
-    styles: Annotated[
-        str | None, Field(kind="tags", limit=2000, help="Its styles, comma-separated.")
-    ] = None
-    vox_audio_id: Annotated[str | None, Field(help="The vocals to use, from `Vox`.")] = None
+    styles: Annotated[str | None, Field("Its styles, comma-separated.", "tags", limit=2000)] = None
+    vox_audio_id: Annotated[str | None, Field("The vocals to use, from `Vox`.")] = None
     vocal_start_s: _Start = None
     vocal_end_s: _End = None
 
@@ -77,8 +70,6 @@ class CreateVoice(Request, frozen=True, kw_only=True):
     MP3 or WAV, longer than 10 s, one clear speaker.
     """
 
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "create_voice"
     path: ClassVar[str] = "/api/v1/sonic/create-voice"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = Price(4, *VOICE)
@@ -87,17 +78,13 @@ class CreateVoice(Request, frozen=True, kw_only=True):
 
     audio_url: Annotated[
         str | None,
-        Field(
-            kind="url", required=True, source=SIBLING_CLIENTS, help="Public URL of the recording."
-        ),
+        Field("Public URL of the recording.", "url", required=True, source=SIBLING_CLIENTS),
     ] = None
 
 
 class Vox(Request, frozen=True, kw_only=True):
     """Extract the vocals of a section of at most 30 s; the clip should be less than a day old."""
 
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "vox"
     path: ClassVar[str] = "/api/v1/sonic/vox"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
