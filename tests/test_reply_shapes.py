@@ -307,6 +307,7 @@ def test_retriable_is_shown(*, flag: bool, note: str) -> None:
         ({"code": 0, "data": [UUID]}, UUID, 1),
         ({"error": "slow", "result": {"task_id": "t1"}}, "t1", 1),
         ({"code": 500, "message": "slow", "task_id": "t1"}, "t1", 1),
+        ({"data": [{"clip_id": "c", "state": "pending", "task_id": "t1"}] * 2}, "t1", 1),
         ({"data": {"task_id": "t1", "clips": [{"clip_id": "c", "state": "pending"}]}}, "t1", 2),
     ],
     ids=repr,
@@ -399,10 +400,10 @@ _NAMES = st.sampled_from(
 
 
 @st.composite
-def wrapped(draw: st.DrawFn, reply_: Any) -> Any:
+def wrapped(draw: st.DrawFn, reply_: Any, names: st.SearchStrategy[str] = _NAMES) -> Any:
     """Draw a reply that is one or two levels deeper, in a list, or under an unknown name."""
     for _ in range(draw(st.integers(1, 2))):
-        name = draw(_NAMES)
+        name = draw(names)
         how = draw(st.sampled_from(("object", "envelope", "list", "list in object", "inside")))
         inner = reply_.get("data") if isinstance(reply_, dict) else None
         if how == "inside" and isinstance(inner, dict | list):
@@ -438,7 +439,7 @@ def bases(request: Request) -> Iterator[Task]:
 @given(st.sampled_from(sorted(SONG_REPLIES)), st.data())
 def test_success_is_never_reported_without_its_songs(name: str, data: st.DataObject) -> None:
     request = SONG_REPLIES[name]
-    payload = data.draw(wrapped(sample(name)))
+    payload = data.draw(wrapped(sample(name), _NAMES | replies.keys))  # also known names
     for base in bases(request):
         plain = parse_task(sample(name), task=base)
         task = parse_task(payload, task=base)
