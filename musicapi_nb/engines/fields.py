@@ -11,24 +11,10 @@ from typing import Any, Literal, TypeAlias
 
 from musicapi_nb.engines.sources import Source
 
-Kind: TypeAlias = Literal[
-    "text",
-    "text or integer",
-    "long text",
-    "tags",
-    "choice",
-    "switch",
-    "fraction",
-    "integer",
-    "number",
-    "seconds",
-    "clip",
-    "clips",
-    "url",
-    "choices",
-    "segments",
-    "requests",
-]
+_Text: TypeAlias = Literal["text", "long text", "tags", "choice", "clip", "url"]
+_Number: TypeAlias = Literal["integer", "number", "fraction", "seconds"]
+_List: TypeAlias = Literal["choices", "clips", "segments", "requests"]
+Kind: TypeAlias = Literal[_Text, _Number, _List, "switch", "text or integer"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import Price, Request
+from musicapi_nb.engines.request import Price, Request, range_problems
 from musicapi_nb.engines.sources import (
     CLIENTS,
     PRODUCER,
@@ -179,9 +179,7 @@ class Replace(_FromClip, frozen=True, kw_only=True):
 
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()
-        start, end = self.starts_at, self.ends_at
-        if isinstance(start, int | float) and isinstance(end, int | float) and not end > start:
-            yield Problem("ends_at", "should be later than starts_at")
+        yield from range_problems(self, "starts_at", "ends_at")
 
 
 class ReplaceUpload(Replace, frozen=True, kw_only=True):

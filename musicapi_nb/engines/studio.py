@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import ActiveWhen, Availability, Price, Request
+from musicapi_nb.engines.request import ActiveWhen, Availability, Price, Request, range_problems
 from musicapi_nb.engines.sources import STUDIO, Source
 from musicapi_nb.errors import Problem
 
@@ -75,9 +75,7 @@ class _Studio(Request, frozen=True, kw_only=True):
 
     def rules(self) -> Iterator[Problem]:
         for name in ("song_section", "lyrics_placement"):
-            start, end = getattr(self, f"{name}_start"), getattr(self, f"{name}_end")
-            if isinstance(start, int | float) and isinstance(end, int | float) and start >= end:
-                yield Problem(f"{name}_end", f"should be later than {name}_start")
+            yield from range_problems(self, f"{name}_start", f"{name}_end")
 
 
 class Description(_Studio, frozen=True, kw_only=True):

@@ -1,35 +1,37 @@
-"""Songs from text and from earlier clips: the task types of /sonic/create."""
+"""Songs from text and from earlier clips: the task types of /sonic/create, and batches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import ActiveWhen, Price, Request
+from musicapi_nb.engines.request import ActiveWhen, Price, Request, range_problems
 from musicapi_nb.engines.sonic.generation import (
     CUSTOM_MODE,
     AudioWeight,
     Length,
     Model,
-    Music,
+    MusicFields,
     SunoCdn,
     model_advice,
-    range_problems,
 )
-from musicapi_nb.engines.sources import CLIENTS, CREATE, CREATE_2025, GUIDES, Source
+from musicapi_nb.engines.sources import BATCH, CLIENTS, CREATE, CREATE_2025, GUIDES, Source
 from musicapi_nb.errors import Problem
 
 REMASTERED = ("sonic-v5", "sonic-v4-5-plus", "sonic-v4")
 _NOT_IN_GUIDES = "is required by the docs, but the service's own guide leaves it out"
 
 
-class Create(Music, frozen=True, kw_only=True):
+class Create(MusicFields, frozen=True, kw_only=True):
     """Make two songs, from a description or from lyrics, tags and a title."""
 
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
     cost: ClassVar[Price | None] = Price(20, *CLIENTS)
-    active_when: ClassVar[ActiveWhen] = {**Music.active_when, "prompt": {"custom_mode": (True,)}}
+    active_when: ClassVar[ActiveWhen] = {
+        **MusicFields.active_when,
+        "prompt": {"custom_mode": (True,)},
+    }
 
     duration: Length = None
 
@@ -54,7 +56,7 @@ class Create(Music, frozen=True, kw_only=True):
         )
 
 
-class _FromClip(Music, frozen=True, kw_only=True):
+class _FromClip(MusicFields, frozen=True, kw_only=True):
     """Fields of operations on an earlier clip."""
 
     continue_clip_id: Annotated[
@@ -106,7 +108,7 @@ class CoverUpload(Cover, frozen=True, kw_only=True):
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_upload_music"}
 
 
-class PersonaMusic(Music, frozen=True, kw_only=True):
+class PersonaMusic(MusicFields, frozen=True, kw_only=True):
     """Make songs with a persona's voice."""
 
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "persona_music"}
@@ -179,3 +181,39 @@ class Concat(Request, frozen=True, kw_only=True):
 
     continue_clip_id: Annotated[str | None, Field("The extension.", "clip", required=True)] = None
     use_suno_cdn: SunoCdn = None
+
+
+class Batch(Request, frozen=True, kw_only=True):
+    """Submit up to ten creates at once; each has its own task and can fail separately.
+
+    The reply has a `batch_id` and the tasks. Price and number of songs are the sum of its items.
+    An item can name its own webhook: `Create(..., extra={"webhook_url": "https://..."})`.
+    """
+
+    path: ClassVar[str] = "/api/v1/sonic/batch"
+    cost: ClassVar[Price | None] = Create.cost
+    fields_source: ClassVar[Source | None] = BATCH
+
+    items: Annotated[
+        Sequence[Create] | None,
+        Field("The creates.", "requests", required=True, item=Create, min_items=1, max_items=10),
+    ] = None
+
+    def rules(self) -> Iterator[Problem]:
+        for index, item in enumerate(self._creates()):
+            for problem in item.problems():
+                yield Problem("items", f"[{index}] {problem}", problem.hard)
+
+    def price(self) -> int | None:
+        """Return the credits for all items; None if there are none."""
+        prices = [item.price() for item in self._creates()]
+        if not prices or None in prices:
+            return None
+        return sum(price for price in prices if price is not None)
+
+    def body(self) -> dict[str, Any]:
+        return {**super().body(), "items": [item.body() for item in self._creates()]}
+
+    def _creates(self) -> list[Create]:
+        items = self.items if isinstance(self.items, list | tuple) else ()
+        return [item for item in items if isinstance(item, Create)]

@@ -69,7 +69,7 @@ SunoCdn: TypeAlias = Annotated[
 Clip: TypeAlias = Annotated[str | None, Field("The clip.", "clip", required=True)]
 
 
-class Music(Request, frozen=True, kw_only=True):
+class MusicFields(Request, frozen=True, kw_only=True):
     """Fields that the operations which render music share."""
 
     path: ClassVar[str] = "/api/v1/sonic/create"
@@ -130,18 +130,3 @@ def model_advice(request: Any, models: Sequence[str]) -> Iterator[Problem]:
     if model in OLDER and model not in models:
         listed = ", ".join(reversed(models))
         yield Problem("mv", f"the docs list {listed} and v6 here", hard=False)
-
-
-def range_problems(
-    request: Any, start: str, end: str, longest: float | None = None
-) -> Iterator[Problem]:
-    """Yield a problem if a range ends before it starts, or is longer than `longest` seconds."""
-    first, last = getattr(request, start), getattr(request, end)
-    if not (isinstance(first, int | float) and isinstance(last, int | float)):
-        return
-    if not last > first:
-        yield Problem(end, f"should be later than {start}")
-    elif longest is not None and last - first > longest:
-        yield Problem(
-            end, f"is {last - first:g} s after {start}; at most {longest:g} s are allowed"
-        )

@@ -1,4 +1,4 @@
-"""Songs from parts of others: sample, mashup, replaced section."""
+"""Songs from parts of others, and from audio at a public URL."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar
 
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import Price, Request
+from musicapi_nb.engines.request import Price, ReplyKind, Request, range_problems
 from musicapi_nb.engines.sonic.generation import (
     MIXING_MODEL,
     MODELS,
@@ -14,8 +14,9 @@ from musicapi_nb.engines.sonic.generation import (
     AutoConcat,
     Clip,
     Gender,
+    Length,
     Model,
-    Music,
+    MusicFields,
     NegativeTags,
     StyleWeight,
     Tags,
@@ -23,15 +24,23 @@ from musicapi_nb.engines.sonic.generation import (
     Weirdness,
     choice_of,
     model_advice,
-    range_problems,
 )
-from musicapi_nb.engines.sources import MIXING, SDK, SECTION, SIBLING, Source
+from musicapi_nb.engines.sources import (
+    CLIENTS,
+    MIXING,
+    SDK,
+    SECTION,
+    SIBLING,
+    UPLOAD,
+    UPLOAD_MUSIC,
+    Source,
+)
 from musicapi_nb.errors import Problem
 
 _REPLACED = ("sonic-v5-5", "sonic-v5", "sonic-v4-5-plus", "sonic-v4-5", "sonic-v4")
 
 
-class _Mixed(Music, frozen=True, kw_only=True):
+class _Mixed(MusicFields, frozen=True, kw_only=True):
     cost: ClassVar[Price | None] = Price(14, *SIBLING, is_assumption=True)
     fields_source: ClassVar[Source | None] = MIXING
 
@@ -114,3 +123,54 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
         for name in ("infill_lyrics", "prompt", "title", "tags"):
             if getattr(self, name) is None:
                 yield Problem(name, "seems to be required, judging by the docs", hard=False)
+
+
+class Upload(Request, frozen=True, kw_only=True):
+    """Register audio at a public URL as a clip; the reply has its `clip_id`.
+
+    MP3 or WAV, up to 8 minutes. The service downloads it, which takes about 20 s.
+    """
+
+    path: ClassVar[str] = "/api/v1/sonic/upload"
+    reply: ClassVar[ReplyKind] = "immediate"
+    songs: ClassVar[int | None] = 0
+    cost: ClassVar[Price | None] = Price(2, *CLIENTS)
+    fields_source: ClassVar[Source | None] = UPLOAD
+
+    url: Annotated[str | None, Field("Public URL of the audio.", "url", required=True)] = None
+
+
+class _Uploaded(MusicFields, frozen=True, kw_only=True):
+    fields_source: ClassVar[Source | None] = UPLOAD_MUSIC
+
+    url: Annotated[str | None, Field("Public URL of the audio.", "url", required=True)] = None
+    audio_weight: AudioWeight = None
+    duration: Length = None
+
+
+class UploadExtend(_Uploaded, frozen=True, kw_only=True):
+    """Register audio at a public URL and continue it from a given second."""
+
+    path: ClassVar[str] = "/api/v1/sonic/upload-extend"
+    cost: ClassVar[Price | None] = Price(10, *SIBLING, is_assumption=True)
+
+    continue_at: Annotated[
+        float | None,
+        Field(
+            "Second of the audio to continue from.",
+            "seconds",
+            advice_if_missing="is required by the docs, but not by the vendor's SDK",
+        ),
+    ] = None
+    auto_concat: AutoConcat = None
+
+
+class UploadCover(_Uploaded, frozen=True, kw_only=True):
+    """Register audio at a public URL and re-sing it in another style."""
+
+    path: ClassVar[str] = "/api/v1/sonic/upload-cover"
+    cost: ClassVar[Price | None] = Price(14, *SIBLING, is_assumption=True)
+
+    auto_concat: Annotated[
+        bool | None, Field("Also join the cover with its source.", "switch", source=SDK)
+    ] = None
