@@ -27,7 +27,6 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_AGE = 300.0
 _BODY_TIMEOUT = 10.0  # seconds for a whole body
 _DRAIN_TIMEOUT = 1.0  # seconds to read the rest of a body that is too large
-_MAX_ID_LENGTH = 200
 _COMPLETED, _FAILED = "song.completed", "song.failed"
 _PLATFORMS = {"suno": "sonic", "nuro": "nuro", "producer": "producer"}  # service.md 12
 _log = logging.getLogger(__name__)
@@ -228,7 +227,11 @@ def _parse_body(body: bytes) -> tuple[dict[str, Any], str]:
         payload = wire.decode(body)
     except UnexpectedReply:
         raise _Rejected(HTTPStatus.BAD_REQUEST, "the body is not JSON") from None
-    task_id = tasks.find_task_id(payload) if isinstance(payload, dict) else None
+    if not isinstance(payload, dict):
+        payload = {}
+    # First its own field: a webhook of nuro is itself a song, inside which no task id is sought.
+    own = {"task_id": payload.get("task_id")}
+    task_id = tasks.find_task_id(own) or tasks.find_task_id(payload)
     if task_id is None:
         raise _Rejected(HTTPStatus.BAD_REQUEST, "the body is not a JSON object with a task_id")
     return payload, task_id

@@ -193,14 +193,16 @@ def test_downloaded_files_have_players() -> None:
 @pytest.mark.parametrize(
     ("files", "state", "issues"),
     [
-        ([{"format": "wav", "url": ""}], "pending", 0),
+        ([{"format": "wav", "url": ""}], "succeeded", 1),
+        ([{"format": "wav", "url": "https://x/a.wav"}, {"url": None}], "succeeded", 1),
         ([{"format": "wav", "url": "processing"}], "pending", 0),
         ([{"format": "wav", "url": "conversion failed"}], "failed", 0),
         ([{"format": "wav", "url": "https://x/a.wav"}], "succeeded", 0),
-        ([], "succeeded", 1),  # not an explicit "not ready": asking again could be charged
+        ([], "succeeded", 1),
     ],
 )
 def test_files_are_ready_with_their_links(files: Any, state: str, issues: int) -> None:
+    """Only an explicit "not ready" is pending: asking again could be charged."""
     task = parse_submit_reply({"data": {"files": files}}, sonic.Download(clip_id="c"))
     assert (task.state, len(task.issues)) == (state, issues)
 
@@ -307,6 +309,7 @@ def test_retriable_is_shown(*, flag: bool, note: str) -> None:
         ({"code": 0, "data": [UUID]}, UUID, 1),
         ({"error": "slow", "result": {"task_id": "t1"}}, "t1", 1),
         ({"code": 500, "message": "slow", "task_id": "t1"}, "t1", 1),
+        ({"data": [{"clip_id": "c", "state": "pending", "task_id": "t1"}] * 2}, "t1", 1),
         ({"data": {"task_id": "t1", "clips": [{"clip_id": "c", "state": "pending"}]}}, "t1", 2),
     ],
     ids=repr,
@@ -399,10 +402,10 @@ _NAMES = st.sampled_from(
 
 
 @st.composite
-def wrapped(draw: st.DrawFn, reply_: Any) -> Any:
+def wrapped(draw: st.DrawFn, reply_: Any, names: st.SearchStrategy[str] = _NAMES) -> Any:
     """Draw a reply that is one or two levels deeper, in a list, or under an unknown name."""
     for _ in range(draw(st.integers(1, 2))):
-        name = draw(_NAMES)
+        name = draw(names)
         how = draw(st.sampled_from(("object", "envelope", "list", "list in object", "inside")))
         inner = reply_.get("data") if isinstance(reply_, dict) else None
         if how == "inside" and isinstance(inner, dict | list):
@@ -438,7 +441,7 @@ def bases(request: Request) -> Iterator[Task]:
 @given(st.sampled_from(sorted(SONG_REPLIES)), st.data())
 def test_success_is_never_reported_without_its_songs(name: str, data: st.DataObject) -> None:
     request = SONG_REPLIES[name]
-    payload = data.draw(wrapped(sample(name)))
+    payload = data.draw(wrapped(sample(name), _NAMES | replies.keys))  # also known names
     for base in bases(request):
         plain = parse_task(sample(name), task=base)
         task = parse_task(payload, task=base)

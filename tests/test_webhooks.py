@@ -510,6 +510,23 @@ async def test_unparsable_end_is_left_to_the_next_poll(library: Library, sender:
     assert library.entry(entry.id).state == "accepted"
 
 
+async def test_webhook_that_is_itself_a_song_names_its_task(
+    library: Library, sender: Sender
+) -> None:
+    request = nuro.Instrumental(description="harbour at night", duration=30)
+    entry = library.claim(request).entry
+    library.record_accepted(entry.id, acknowledged(request, "t1"))
+    body: dict[str, Any] = {
+        "event": "song.streaming",
+        "task_id": "t1",
+        "platform": "nuro",
+        "status": "running",
+    }
+    body |= {"audio_url": "", "lyrics": "", "duration": 0, "prompt": "harbour at night"}
+    assert (await sender.send(body, entry)).status == 200
+    assert kinds(library, entry) == ["sending", "accepted", "polled"]
+
+
 async def test_one_song_of_two_is_not_the_end(library: Library, sender: Sender) -> None:
     entry = accepted(library)
     await sender.send({**COMPLETED, "data": [CLIP]}, entry)

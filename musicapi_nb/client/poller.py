@@ -85,7 +85,7 @@ class Poller:
         self.lock = threading.RLock()
         self._prepared: set[polling.TaskKind] = set()
         self._replayed: set[tuple[str | None, str | None]] = set()
-        self._accepted: dict[str, float] = {}
+        self.accepted: dict[str, float] = {}
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopPoller] = (
             weakref.WeakKeyDictionary()
         )
@@ -93,15 +93,11 @@ class Poller:
     def record_acceptance(self, task: Task, seconds_ago: float = 0.0) -> None:
         """Record that a task was accepted some seconds ago, by the service's clock."""
         if not task.finished:
-            self._accepted.setdefault(_task_key(task), self.transport.now() - seconds_ago)
+            self.accepted.setdefault(_task_key(task), self.transport.now() - seconds_ago)
 
     def accepted_at(self, task: Task) -> float | None:
         """Return the time of acceptance of a task by the service's clock; None if unknown."""
-        return self._accepted.get(_task_key(task))
-
-    def forget(self, task: Task) -> None:
-        """Discard the recorded time of acceptance of a task."""
-        self._accepted.pop(_task_key(task), None)
+        return self.accepted.get(_task_key(task))
 
     def eta(self, task: Task | Request) -> polling.Eta:
         """Estimate the seconds of the service's clock until a task finishes."""
@@ -305,7 +301,7 @@ class _LoopPoller:
         if polled in self._scheduler:
             self._scheduler.cancel(polled)
         if polled.task.finished:
-            self._poller.forget(polled.task)
+            self._poller.accepted.pop(_task_key(polled.task), None)
         polled.group.pending -= 1
         if not polled.group.pending:
             polled.group.finished.set()

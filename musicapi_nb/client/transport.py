@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import ipaddress
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import aiohttp
 import yarl
@@ -82,15 +81,11 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """Seconds to connect, and for a whole reply (an upload takes about 20)."""
 
-    connect: float = 10.0
-    reply: float = 60.0
-
-    def for_aiohttp(self) -> aiohttp.ClientTimeout:
-        return aiohttp.ClientTimeout(total=self.connect + self.reply, connect=self.connect)
+    connect: float
+    reply: float
 
 
 async def _closer(session: aiohttp.ClientSession) -> _Closer:
@@ -129,10 +124,11 @@ class Transport:
             self._sessions.pop(key, None)
         key = (asyncio.get_running_loop(), paid)
         if key not in self._sessions:
+            connect, reply = self.timeouts
             session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, force_close=True) if paid else None,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=self.timeouts.for_aiohttp(),
+                timeout=aiohttp.ClientTimeout(total=connect + reply, connect=connect),
                 headers={"User-Agent": "musicapi_nb"},
             )
             closer = _closer(session)

@@ -14,7 +14,6 @@ class Credits(Request, frozen=True, kw_only=True):
     """Read the credit balance; free of charge."""
 
     engine: ClassVar[str] = "account"
-    operation: ClassVar[str] = "credits"
     path: ClassVar[str] = "/api/v1/get-credits"
     method: ClassVar[Literal["POST", "GET"]] = "GET"
     reply: ClassVar[ReplyKind] = "immediate"

@@ -11,24 +11,10 @@ from typing import Any, Literal, TypeAlias
 
 from musicapi_nb.engines.sources import Source
 
-Kind: TypeAlias = Literal[
-    "text",
-    "text or integer",
-    "long text",
-    "tags",
-    "choice",
-    "switch",
-    "fraction",
-    "integer",
-    "number",
-    "seconds",
-    "clip",
-    "clips",
-    "url",
-    "choices",
-    "segments",
-    "requests",
-]
+_Text: TypeAlias = Literal["text", "long text", "tags", "choice", "clip", "url"]
+_Number: TypeAlias = Literal["integer", "number", "fraction", "seconds"]
+_List: TypeAlias = Literal["choices", "clips", "segments", "requests"]
+Kind: TypeAlias = Literal[_Text, _Number, _List, "switch", "text or integer"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,7 +25,7 @@ class LimitByModel:
     models: Mapping[str, int]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Field:
     """Declaration of one field, given as the metadata of its annotation.
 
@@ -77,6 +63,7 @@ class Field:
 
     help: str
     kind: Kind = "text"
+    _: dataclasses.KW_ONLY
     required: bool = False
     advice_if_missing: str = ""
     advice_if_set: str = ""

@@ -16,7 +16,6 @@ class Make(Request, frozen=True, kw_only=True):
     """Write two titles with lyrics; the reply is immediate."""
 
     engine: ClassVar[str] = "lyrics"
-    operation: ClassVar[str] = "make"
     path: ClassVar[str] = "/api/v1/sonic/lyrics"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 2
@@ -25,6 +24,5 @@ class Make(Request, frozen=True, kw_only=True):
     text_fields: ClassVar[tuple[str, ...]] = ("description",)
 
     description: Annotated[
-        str | None,
-        Field(kind="long text", required=True, limit=120, help="What the lyrics are about."),
+        str | None, Field("What the lyrics are about.", "long text", required=True, limit=120)
     ] = None

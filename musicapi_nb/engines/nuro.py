@@ -83,7 +83,6 @@ SEGMENTS = ("intro", "verse", "chorus", "inst", "bridge", "outro")
 
 
 class _Nuro(Request, frozen=True, kw_only=True):
-    engine: ClassVar[str] = "nuro"
     path: ClassVar[str] = "/api/v1/nuro/create"
     songs: ClassVar[int | None] = 1
     webhook: ClassVar[bool] = True
@@ -99,26 +98,23 @@ class _Nuro(Request, frozen=True, kw_only=True):
 class Vocal(_Nuro, frozen=True, kw_only=True):
     """Make one song with your lyrics; the service chooses what you leave out."""
 
-    operation: ClassVar[str] = "vocal"
     constants: ClassVar[Mapping[str, Any]] = {"type": "vocal"}
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics",)
 
     lyrics: Annotated[
         str | None,
-        Field(
-            kind="long text", required=True, limit=2000, help="Lyrics of 300 to 2000 characters."
-        ),
+        Field("Lyrics of 300 to 2000 characters.", "long text", required=True, limit=2000),
     ] = None
     gender: Annotated[
-        str | None, Field(kind="choice", choices=("Female", "Male"), help="The singer's gender.")
+        str | None, Field("The singer's gender.", "choice", choices=("Female", "Male"))
     ] = None
-    genre: Annotated[str | None, Field(kind="choice", choices=GENRES, help="The genre.")] = None
-    mood: Annotated[str | None, Field(kind="choice", choices=MOODS, help="The mood.")] = None
-    timbre: Annotated[
-        str | None, Field(kind="choice", choices=TIMBRES, help="The timbre of the voice.")
-    ] = None
+    genre: Annotated[str | None, Field("The genre.", "choice", choices=GENRES)] = None
+    mood: Annotated[str | None, Field("The mood.", "choice", choices=MOODS)] = None
+    timbre: Annotated[str | None, Field("The timbre of the voice.", "choice", choices=TIMBRES)] = (
+        None
+    )
     duration: Annotated[
-        int | None, Field(kind="integer", minimum=30, maximum=240, help="Length in seconds.")
+        int | None, Field("Length in seconds.", "integer", minimum=30, maximum=240)
     ] = None
 
     def rules(self) -> Iterator[Problem]:
@@ -135,7 +131,6 @@ class Instrumental(_Nuro, frozen=True, kw_only=True):
     `segments` instead.
     """
 
-    operation: ClassVar[str] = "instrumental"
     constants: ClassVar[Mapping[str, Any]] = {"type": "bgm"}
     active_when: ClassVar[ActiveWhen] = {
         **{name: {"version": (None, "v1.0")} for name in ("genre", "mood", "instrument", "theme")},
@@ -144,43 +139,39 @@ class Instrumental(_Nuro, frozen=True, kw_only=True):
     text_fields: ClassVar[tuple[str, ...]] = ("description",)
 
     description: Annotated[
-        str | None, Field(kind="long text", required=True, help="Description of the music.")
+        str | None, Field("Description of the music.", "long text", required=True)
     ] = None
     version: Annotated[
-        str | None,
-        Field(kind="choice", choices=("v1.0", "v2.0"), help="Version of the model; default v1.0."),
+        str | None, Field("Version of the model; default v1.0.", "choice", choices=("v1.0", "v2.0"))
     ] = None
     duration: Annotated[
         int | None,
         Field(
-            kind="integer",
+            "Length in seconds: 1 to 60 (v1.0), 30 to 120 (v2.0).",
+            "integer",
             minimum=1,
             maximum=120,
-            help="Length in seconds: 1 to 60 (v1.0), 30 to 120 (v2.0).",
         ),
     ] = None
     genre: Annotated[
-        Sequence[str] | None,
-        Field(kind="choices", choices=BGM_GENRES, max_items=5, help="Genres (v1.0)."),
+        Sequence[str] | None, Field("Genres (v1.0).", "choices", choices=BGM_GENRES, max_items=5)
     ] = None
     mood: Annotated[
-        Sequence[str] | None,
-        Field(kind="choices", choices=BGM_MOODS, max_items=5, help="Moods (v1.0)."),
+        Sequence[str] | None, Field("Moods (v1.0).", "choices", choices=BGM_MOODS, max_items=5)
     ] = None
     instrument: Annotated[
         Sequence[str] | None,
-        Field(kind="choices", choices=BGM_INSTRUMENTS, max_items=5, help="Instruments (v1.0)."),
+        Field("Instruments (v1.0).", "choices", choices=BGM_INSTRUMENTS, max_items=5),
     ] = None
     theme: Annotated[
-        Sequence[str] | None,
-        Field(kind="choices", choices=BGM_THEMES, max_items=5, help="Themes (v1.0)."),
+        Sequence[str] | None, Field("Themes (v1.0).", "choices", choices=BGM_THEMES, max_items=5)
     ] = None
     segments: Annotated[
         Sequence[Segment] | None,
         Field(
-            kind="segments",
+            "The segments in order: 5 to 120 s each, 30 to 120 s in total (v2.0).",
+            "segments",
             item=Segment,
-            help="The segments in order: 5 to 120 s each, 30 to 120 s in total (v2.0).",
         ),
     ] = None
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import Price, Request
+from musicapi_nb.engines.request import Price, Request, range_problems
 from musicapi_nb.engines.sources import (
     CLIENTS,
     PRODUCER,
@@ -48,28 +48,25 @@ OLDER = (
 )
 _IGNORED = "has no effect: the service has ignored it since 2026-04"
 
-_Clip: TypeAlias = Annotated[str | None, Field(kind="clip", required=True, help="The clip.")]
+_Clip: TypeAlias = Annotated[str | None, Field("The clip.", "clip", required=True)]
 _Model: TypeAlias = Annotated[
     str | None,
     Field(
-        kind="choice",
+        f"The model; default {MODEL}.",
+        "choice",
         choices=(MODEL, *OLDER),
         allow_other=True,
         renderers=dict.fromkeys(("", *OLDER), MODEL),
-        help=f"The model; default {MODEL}.",
     ),
 ]
-_Title: TypeAlias = Annotated[str | None, Field(limit=80, source=PRODUCER_2025, help="The title.")]
+_Title: TypeAlias = Annotated[str | None, Field("The title.", limit=80, source=PRODUCER_2025)]
 
 
 def _ignored(text: str, minimum: float | None = None) -> Field:
-    return Field(
-        kind="fraction", minimum=minimum, advice_if_set=_IGNORED, help=f"{text} (ignored)."
-    )
+    return Field(f"{text} (ignored).", "fraction", minimum=minimum, advice_if_set=_IGNORED)
 
 
 class _Producer(Request, frozen=True, kw_only=True):
-    engine: ClassVar[str] = "producer"
     songs: ClassVar[int | None] = 1
     webhook: ClassVar[bool] = True
     fields_source: ClassVar[Source | None] = PRODUCER
@@ -82,21 +79,19 @@ class _Music(_Producer, frozen=True, kw_only=True):
     cost: ClassVar[Price | None] = Price(12, *CLIENTS)
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "sound")
 
-    sound: Annotated[
-        str | None, Field(kind="long text", help="The sound: styles, instruments.")
-    ] = None
-    lyrics: Annotated[str | None, Field(kind="long text", limit=5000, help="The lyrics.")] = None
+    sound: Annotated[str | None, Field("The sound: styles, instruments.", "long text")] = None
+    lyrics: Annotated[str | None, Field("The lyrics.", "long text", limit=5000)] = None
     title: _Title = None
     mv: _Model = None
     make_instrumental: Annotated[
         bool | None,
         Field(
-            kind="switch",
+            "No vocals (ignored).",
+            "switch",
             advice_if_set=f'{_IGNORED}; leave out lyrics and write "no vocals" in the sound',
-            help="No vocals (ignored).",
         ),
     ] = None
-    seed: Annotated[str | int | None, Field(kind="text or integer", help="Random seed.")] = None
+    seed: Annotated[str | int | None, Field("Random seed.", "text or integer")] = None
     sound_strength: Annotated[
         float | None, _ignored("How closely to follow the sound, 0.2 to 1", minimum=0.2)
     ] = None
@@ -104,14 +99,14 @@ class _Music(_Producer, frozen=True, kw_only=True):
         float | None, _ignored("How closely to follow the lyrics, 0 to 1")
     ] = None
     weirdness: Annotated[float | None, _ignored("How unusual the result may be, 0 to 1")] = None
-    bpm: Annotated[float | None, Field(kind="number", source=SDK, help="Beats per minute.")] = None
+    bpm: Annotated[float | None, Field("Beats per minute.", "number", source=SDK)] = None
     length: Annotated[
         int | None,
         Field(
-            kind="integer",
+            "Length in whole seconds, of the new part if there is one (then default 60).",
+            "integer",
             minimum=1,
             maximum=240,
-            help="Length in whole seconds, of the new part if there is one (then default 60).",
         ),
     ] = None
 
@@ -119,20 +114,18 @@ class _Music(_Producer, frozen=True, kw_only=True):
 class Create(_Music, frozen=True, kw_only=True):
     """Make one song from a sound, lyrics or both."""
 
-    operation: ClassVar[str] = "create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
 
     cover_url: Annotated[
-        str | None,
-        Field(kind="url", source=PRODUCER_2025, help="Public URL of audio to start from."),
+        str | None, Field("Public URL of audio to start from.", "url", source=PRODUCER_2025)
     ] = None
     cover_strength: Annotated[
         float | None,
         Field(
-            kind="fraction",
+            "How closely to follow that audio (0.2 to 1).",
+            "fraction",
             minimum=0.2,
             source=PRODUCER_2025,
-            help="How closely to follow that audio (0.2 to 1).",
         ),
     ] = None
 
@@ -151,13 +144,9 @@ class _FromClip(_Music, frozen=True, kw_only=True):
     clip_id: _Clip = None
     starts_at: Annotated[
         float | None,
-        Field(
-            kind="seconds", required=True, help="Second of the clip where the new section starts."
-        ),
+        Field("Second of the clip where the new section starts.", "seconds", required=True),
     ] = None
-    instruction: Annotated[
-        str | None, Field(kind="long text", help="What to play there, in words.")
-    ] = None
+    instruction: Annotated[str | None, Field("What to play there, in words.", "long text")] = None
 
     def rules(self) -> Iterator[Problem]:
         if all(is_missing(text) for text in (self.instruction, self.sound, self.lyrics)):
@@ -167,50 +156,41 @@ class _FromClip(_Music, frozen=True, kw_only=True):
 class Extend(_FromClip, frozen=True, kw_only=True):
     """Continue a song from a given second."""
 
-    operation: ClassVar[str] = "extend"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_music"}
 
-    extend_s: Annotated[float | None, Field(kind="seconds", source=SDK, help="Seconds to add.")] = (
-        None
-    )
+    extend_s: Annotated[float | None, Field("Seconds to add.", "seconds", source=SDK)] = None
 
 
 class ExtendUpload(Extend, frozen=True, kw_only=True):
     """Continue a clip registered with `Upload`."""
 
-    operation: ClassVar[str] = "extend_upload"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_upload_music"}
 
 
 class Replace(_FromClip, frozen=True, kw_only=True):
     """Regenerate one section of a song."""
 
-    operation: ClassVar[str] = "replace"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "replace_music"}
 
     ends_at: Annotated[
         float | None,
-        Field(kind="seconds", required=True, help="Second of the clip where the new section ends."),
+        Field("Second of the clip where the new section ends.", "seconds", required=True),
     ] = None
 
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()
-        start, end = self.starts_at, self.ends_at
-        if isinstance(start, int | float) and isinstance(end, int | float) and not end > start:
-            yield Problem("ends_at", "should be later than starts_at")
+        yield from range_problems(self, "starts_at", "ends_at")
 
 
 class ReplaceUpload(Replace, frozen=True, kw_only=True):
     """Regenerate one section of a clip registered with `Upload`."""
 
-    operation: ClassVar[str] = "replace_upload"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "replace_upload_music"}
 
 
 class Cover(_Producer, frozen=True, kw_only=True):
     """Sing a song in another style."""
 
-    operation: ClassVar[str] = "cover"
     path: ClassVar[str] = "/api/v1/producer/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_music"}
     cost: ClassVar[Price | None] = Price(12, *CLIENTS)
@@ -219,11 +199,10 @@ class Cover(_Producer, frozen=True, kw_only=True):
 
     clip_id: _Clip = None
     instruction: Annotated[
-        str | None, Field(kind="long text", required=True, help="The new style, in words.")
+        str | None, Field("The new style, in words.", "long text", required=True)
     ] = None
     strength: Annotated[
-        float | None,
-        Field(kind="fraction", help="How far to depart from the clip (0 to 1); default 0.5."),
+        float | None, Field("How far to depart from the clip (0 to 1); default 0.5.", "fraction")
     ] = None
     title: _Title = None
     mv: _Model = None
@@ -232,7 +211,6 @@ class Cover(_Producer, frozen=True, kw_only=True):
 class CoverUpload(Cover, frozen=True, kw_only=True):
     """Sing a clip registered with `Upload` in another style."""
 
-    operation: ClassVar[str] = "cover_upload"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_upload_music"}
 
 
@@ -245,21 +223,15 @@ class _File(_Producer, frozen=True, kw_only=True):
 class Upload(_File, frozen=True, kw_only=True):
     """Register audio at a public URL as a clip, which is the result of its task."""
 
-    operation: ClassVar[str] = "upload"
     path: ClassVar[str] = "/api/v1/producer/upload"
 
-    audio_url: Annotated[
-        str | None, Field(kind="url", required=True, help="Public URL of the audio.")
-    ] = None
+    audio_url: Annotated[str | None, Field("Public URL of the audio.", "url", required=True)] = None
 
 
 class Download(_File, frozen=True, kw_only=True):
     """Get a link to a clip as MP3 or WAV, which is the result of its task."""
 
-    operation: ClassVar[str] = "download"
     path: ClassVar[str] = "/api/v1/producer/download"
 
     clip_id: _Clip = None
-    format: Annotated[
-        str | None, Field(kind="choice", choices=("mp3", "wav"), help="The format.")
-    ] = None
+    format: Annotated[str | None, Field("The format.", "choice", choices=("mp3", "wav"))] = None

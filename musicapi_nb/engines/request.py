@@ -60,6 +60,21 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
         return f"nuro.Segment(name={self.name!r}, duration={self.duration!r})"
 
 
+def range_problems(
+    request: Any, start: str, end: str, longest: float | None = None
+) -> Iterator[Problem]:
+    """Yield a problem if a range ends before it starts, or is longer than `longest` seconds."""
+    first, last = getattr(request, start), getattr(request, end)
+    if not (isinstance(first, int | float) and isinstance(last, int | float)):
+        return
+    if not last > first:
+        yield Problem(end, f"should be later than {start}")
+    elif longest is not None and last - first > longest:
+        yield Problem(
+            end, f"is {last - first:g} s after {start}; at most {longest:g} s are allowed"
+        )
+
+
 def model_of(request: Request) -> str | None:
     """Return the model of a request, from whichever field holds it; None if not set."""
     model = getattr(request, "mv", None) or getattr(request, "model_type", None)
@@ -80,13 +95,13 @@ class _Meta(msgspec.StructMeta):
     ) -> _Meta:
         create = functools.partial(super().__new__, mcls, name, bases)
         options = {"frozen": True, "kw_only": True, **options}
-        if not custom.is_custom(body):
-            return create(body, **options)
         try:
             cls = create(dict(body), **options)
         except TypeError as error:
             raise custom.invalid(name, str(error)) from None
-        custom.register(cls, Request, body)
+        custom.complete(cls, body)
+        if custom.is_custom(body):
+            custom.register(cls, Request, body)
         return cls
 
     def __call__(cls, /, *args: Any, **fields: Any) -> Any:

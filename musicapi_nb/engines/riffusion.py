@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import ActiveWhen, Availability, Price, ReplyKind, Request
+from musicapi_nb.engines.request import (
+    ActiveWhen,
+    Availability,
+    Price,
+    ReplyKind,
+    Request,
+    range_problems,
+)
 from musicapi_nb.engines.sources import CREDITS, RIFFUSION, SDK, Source
 from musicapi_nb.errors import Problem
 
@@ -39,8 +46,6 @@ _REPLACED_BY = Availability(
 class Create(Request, frozen=True, kw_only=True):
     """Make two songs, new or from an earlier clip (see `task_type`)."""
 
-    engine: ClassVar[str] = "riffusion"
-    operation: ClassVar[str] = "create"
     path: ClassVar[str] = "/api/v1/riffusion/create"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = Price(12, *CREDITS)
@@ -56,56 +61,43 @@ class Create(Request, frozen=True, kw_only=True):
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
 
     task_type: Annotated[
-        str | None, Field(kind="choice", required=True, choices=TASKS, help="What to make.")
+        str | None, Field("What to make.", "choice", required=True, choices=TASKS)
     ] = "create_music"
     custom_mode: Annotated[
         bool | None,
         Field(
-            kind="switch",
+            "True: you give lyrics, sound and title. False: you describe the song.",
+            "switch",
             required=True,
-            help="True: you give lyrics, sound and title. False: you describe the song.",
         ),
     ] = None
-    mv: Annotated[
-        str | None, Field(kind="choice", choices=MODELS, allow_other=True, help="The model.")
-    ] = None
-    lyrics: Annotated[
-        str | None,
-        Field(kind="long text", limit=3000, source=SDK, help="The lyrics (custom mode)."),
-    ] = None
-    sound: Annotated[
-        str | None,
-        Field(kind="tags", limit=200, source=SDK, help="Styles, comma-separated (custom mode)."),
-    ] = None
-    title: Annotated[str | None, Field(help="The title (custom mode).")] = None
-    prompt: Annotated[
-        str | None,
-        Field(
-            kind="long text",
-            limit=200,
-            source=SDK,
-            help="Description of the song (description mode).",
-        ),
-    ] = None
-    make_instrumental: Annotated[bool | None, Field(kind="switch", help="No vocals.")] = None
-    vocal_variation: Annotated[
-        float | None,
-        Field(kind="fraction", source=SDK, help="How much the voice may vary (0 to 1)."),
-    ] = None
-    continue_clip_id: Annotated[str | None, Field(kind="clip", help="The clip to start from.")] = (
+    mv: Annotated[str | None, Field("The model.", "choice", choices=MODELS, allow_other=True)] = (
         None
     )
+    lyrics: Annotated[
+        str | None, Field("The lyrics (custom mode).", "long text", limit=3000, source=SDK)
+    ] = None
+    sound: Annotated[
+        str | None, Field("Styles, comma-separated (custom mode).", "tags", limit=200, source=SDK)
+    ] = None
+    title: Annotated[str | None, Field("The title (custom mode).")] = None
+    prompt: Annotated[
+        str | None,
+        Field("Description of the song (description mode).", "long text", limit=200, source=SDK),
+    ] = None
+    make_instrumental: Annotated[bool | None, Field("No vocals.", "switch")] = None
+    vocal_variation: Annotated[
+        float | None, Field("How much the voice may vary (0 to 1).", "fraction", source=SDK)
+    ] = None
+    continue_clip_id: Annotated[str | None, Field("The clip to start from.", "clip")] = None
     continue_at: Annotated[
-        int | None,
-        Field(kind="integer", minimum=0, help="Whole second of the clip to continue from."),
+        int | None, Field("Whole second of the clip to continue from.", "integer", minimum=0)
     ] = None
     replace_start_time: Annotated[
-        float | None,
-        Field(kind="seconds", source=SDK, help="Second where the section to replace starts."),
+        float | None, Field("Second where the section to replace starts.", "seconds", source=SDK)
     ] = None
     replace_end_time: Annotated[
-        float | None,
-        Field(kind="seconds", source=SDK, help="Second where the section to replace ends."),
+        float | None, Field("Second where the section to replace ends.", "seconds", source=SDK)
     ] = None
 
     def rules(self) -> Iterator[Problem]:
@@ -114,29 +106,19 @@ class Create(Request, frozen=True, kw_only=True):
         texts = (self.lyrics, self.sound)
         if self.custom_mode is True and all(is_missing(text) for text in texts):
             yield Problem("lyrics", "or sound normally describes the song", hard=False)
-        yield from self._from_clip()
-
-    def _from_clip(self) -> Iterator[Problem]:
         if self.task_type in _FROM_CLIP and is_missing(self.continue_clip_id):
-            yield Problem(
-                "continue_clip_id", f"is normally required for {self.task_type}", hard=False
-            )
-        start, end = self.replace_start_time, self.replace_end_time
-        if isinstance(start, int | float) and isinstance(end, int | float) and not end > start:
-            yield Problem("replace_end_time", "should be later than replace_start_time")
+            message = f"is normally required for {self.task_type}"
+            yield Problem("continue_clip_id", message, hard=False)
+        yield from range_problems(self, "replace_start_time", "replace_end_time")
 
 
 class Upload(Request, frozen=True, kw_only=True):
     """Register audio at a public URL as a clip; the reply has its `clip_id`."""
 
-    engine: ClassVar[str] = "riffusion"
-    operation: ClassVar[str] = "upload"
     path: ClassVar[str] = "/api/v1/riffusion/upload"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
     fields_source: ClassVar[Source | None] = SDK
     availability: ClassVar[Availability | None] = _REPLACED_BY
 
-    url: Annotated[
-        str | None, Field(kind="url", required=True, help="Public URL of the audio.")
-    ] = None
+    url: Annotated[str | None, Field("Public URL of the audio.", "url", required=True)] = None

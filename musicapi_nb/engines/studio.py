@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import ActiveWhen, Availability, Price, Request
+from musicapi_nb.engines.request import ActiveWhen, Availability, Price, Request, range_problems
 from musicapi_nb.engines.sources import STUDIO, Source
 from musicapi_nb.errors import Problem
 
@@ -19,7 +19,6 @@ MODELS = ("studio130-v1.5", "studio32-v1.5")
 class _Studio(Request, frozen=True, kw_only=True):
     """Fields that all four modes share; the four default strengths are from the docs' example."""
 
-    engine: ClassVar[str] = "studio"
     path: ClassVar[str] = "/api/v1/studio/create"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = Price(15, dt.date(2025, 2, 18), "docs doc-5540371")
@@ -32,62 +31,56 @@ class _Studio(Request, frozen=True, kw_only=True):
     )
 
     prompt: Annotated[
-        str | None,
-        Field(kind="long text", required=True, help="Description of the song, including tags."),
+        str | None, Field("Description of the song, including tags.", "long text", required=True)
     ] = None
     model_type: Annotated[
         str | None,
         Field(
-            kind="choice",
+            "The model: songs of 130 or 32 seconds.",
+            "choice",
             required=True,
             choices=MODELS,
             allow_other=True,
-            help="The model: songs of 130 or 32 seconds.",
         ),
     ] = None
-    negative_prompt: Annotated[str | None, Field(kind="long text", help="What to avoid.")] = None
-    seed: Annotated[
-        int | None, Field(kind="integer", minimum=-1, help="Random seed; -1 picks one.")
-    ] = None
+    negative_prompt: Annotated[str | None, Field("What to avoid.", "long text")] = None
+    seed: Annotated[int | None, Field("Random seed; -1 picks one.", "integer", minimum=-1)] = None
     bypass_prompt_optimization: Annotated[
-        bool | None, Field(kind="switch", help="Use the prompt as it is, without rewriting it.")
+        bool | None, Field("Use the prompt as it is, without rewriting it.", "switch")
     ] = None
     prompt_strength: Annotated[
-        float | None, Field(kind="fraction", help="How closely to follow the prompt (0 to 1).")
+        float | None, Field("How closely to follow the prompt (0 to 1).", "fraction")
     ] = 0.5
-    clarity_strength: Annotated[
-        float | None, Field(kind="fraction", help="Clarity of sound (0 to 1).")
-    ] = 0.25
+    clarity_strength: Annotated[float | None, Field("Clarity of sound (0 to 1).", "fraction")] = (
+        0.25
+    )
     lyrics_strength: Annotated[
-        float | None, Field(kind="fraction", help="How closely to follow the lyrics (0 to 1).")
+        float | None, Field("How closely to follow the lyrics (0 to 1).", "fraction")
     ] = 0.5
     generation_quality: Annotated[
-        float | None, Field(kind="fraction", help="Higher quality, lower speed (0 to 1).")
+        float | None, Field("Higher quality, lower speed (0 to 1).", "fraction")
     ] = 0.75
     song_section_start: Annotated[
-        float | None, Field(kind="fraction", help="Its start within a full song (0 to 1).")
+        float | None, Field("Its start within a full song (0 to 1).", "fraction")
     ] = None
     song_section_end: Annotated[
-        float | None, Field(kind="fraction", help="Its end within a full song (0 to 1).")
+        float | None, Field("Its end within a full song (0 to 1).", "fraction")
     ] = None
     lyrics_placement_start: Annotated[
-        float | None, Field(kind="fraction", help="Where the lyrics start in the song (0 to 1).")
+        float | None, Field("Where the lyrics start in the song (0 to 1).", "fraction")
     ] = None
     lyrics_placement_end: Annotated[
-        float | None, Field(kind="fraction", help="Where the lyrics end in the song (0 to 1).")
+        float | None, Field("Where the lyrics end in the song (0 to 1).", "fraction")
     ] = None
 
     def rules(self) -> Iterator[Problem]:
         for name in ("song_section", "lyrics_placement"):
-            start, end = getattr(self, f"{name}_start"), getattr(self, f"{name}_end")
-            if isinstance(start, int | float) and isinstance(end, int | float) and start >= end:
-                yield Problem(f"{name}_end", f"should be later than {name}_start")
+            yield from range_problems(self, f"{name}_start", f"{name}_end")
 
 
 class Description(_Studio, frozen=True, kw_only=True):
     """Make two songs from a description; the service writes the lyrics."""
 
-    operation: ClassVar[str] = "description"
     constants: ClassVar[Mapping[str, Any]] = {
         "lyrics_type": "generate",
         "config": {"mode": "regular"},
@@ -97,17 +90,15 @@ class Description(_Studio, frozen=True, kw_only=True):
 class Custom(_Studio, frozen=True, kw_only=True):
     """Make two songs with your lyrics."""
 
-    operation: ClassVar[str] = "custom"
     constants: ClassVar[Mapping[str, Any]] = {"lyrics_type": "user", "config": {"mode": "regular"}}
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
 
-    lyrics: Annotated[str | None, Field(kind="long text", required=True, help="The lyrics.")] = None
+    lyrics: Annotated[str | None, Field("The lyrics.", "long text", required=True)] = None
 
 
 class Instrumental(_Studio, frozen=True, kw_only=True):
     """Make two songs without vocals."""
 
-    operation: ClassVar[str] = "instrumental"
     constants: ClassVar[Mapping[str, Any]] = {
         "lyrics_type": "instrumental",
         "config": {"mode": "regular"},
@@ -117,7 +108,6 @@ class Instrumental(_Studio, frozen=True, kw_only=True):
 class Extend(_Studio, frozen=True, kw_only=True):
     """Add music after (continuation) or before (precede) an earlier song."""
 
-    operation: ClassVar[str] = "extend"
     constants: ClassVar[Mapping[str, Any]] = {"config": {}}  # `body` fills it
     active_when: ClassVar[ActiveWhen] = {"lyrics": {"lyrics_type": ("user",)}}
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
@@ -125,30 +115,26 @@ class Extend(_Studio, frozen=True, kw_only=True):
     mode: Annotated[
         str | None,
         Field(
-            kind="choice",
+            "Where the new section goes.",
+            "choice",
             required=True,
             choices=("continuation", "precede"),
-            help="Where the new section goes.",
         ),
     ] = "continuation"
-    song_id: Annotated[
-        str | None, Field(kind="clip", required=True, help="The song to extend.")
-    ] = None
+    song_id: Annotated[str | None, Field("The song to extend.", "clip", required=True)] = None
     context_length: Annotated[
-        float | None, Field(kind="seconds", help="Seconds of the song to use as context.")
+        float | None, Field("Seconds of the song to use as context.", "seconds")
     ] = None
     lyrics_type: Annotated[
         str | None,
         Field(
-            kind="choice",
+            "Who writes the lyrics.",
+            "choice",
             required=True,
             choices=("generate", "user", "instrumental"),
-            help="Who writes the lyrics.",
         ),
     ] = "generate"
-    lyrics: Annotated[
-        str | None, Field(kind="long text", help="The lyrics, if lyrics_type is user.")
-    ] = None
+    lyrics: Annotated[str | None, Field("The lyrics, if lyrics_type is user.", "long text")] = None
 
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()

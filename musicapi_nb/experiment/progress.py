@@ -50,24 +50,12 @@ _NOT_REFUNDED = (
 class CellState:
     """The state of one plan cell.
 
-    Attributes
-    ----------
-    state
-        The ledger's state; "planned" until the service has accepted the request.
-    reason
-        Why it has no songs, or not all of them.
-    advice
-        What to do, if the error gave more specific advice than the state.
-    price, held
-        Price in credits (None: unknown), and credits reserved in the experiment's budget.
-    entry, task_id
-        Ids in the library and at the service.
-    refunded
-        Whether a failed task was refunded; None if the service did not report it.
-    maybe_charged
-        Whether it may have cost credits although its state does not show that.
-    bought_before
-        Whether it was bought before this run.
+    `state` is the ledger's: "planned" until the service has accepted the request. `reason` says
+    why it has no songs, or not all of them, and `advice` what to do, if the error gave more
+    specific advice than the state. `price` and `held` are credits: of the purchase (None: unknown),
+    and reserved in the experiment's budget. `refunded` is None if the service did not report it.
+    `maybe_charged` tells that it may have cost credits although its state does not show that, and
+    `bought_before` that it was bought before this run.
     """
 
     state: EntryState = "planned"

@@ -101,29 +101,19 @@ class GroupCommit:
                     step.error = error
             _set_futures(batch)
 
-    def _write(self, batch: list[_Step]) -> None:
+    def _write(self, batch: Iterable[_Step]) -> None:
         durable = any(step.durable for step in batch)
-        try:
-            with self._database.write(durable=durable) as connection:
-                for step in batch:
-                    changes = connection.total_changes
-                    try:
-                        step.result = step.call()
-                    except Exception as error:
-                        if connection.total_changes != changes or not connection.in_transaction:
-                            raise _PartlyWritten from error
-                        step.error = error
-        except _PartlyWritten:
-            for step in batch:  # one by one, so that the others are written
-                self._write_alone(step)
-
-    def _write_alone(self, step: _Step) -> None:
-        step.error = None
-        try:
-            with self._database.write(durable=step.durable):
-                step.result = step.call()
-        except BaseException as error:  # noqa: BLE001 - the waiting caller receives it
-            step.error = error
+        with self._database.write(durable=durable) as connection:
+            for step in batch:
+                connection.execute("SAVEPOINT step")
+                try:
+                    step.result = step.call()
+                except Exception as error:
+                    if not connection.in_transaction:  # SQLite has undone it: the disk is full
+                        raise
+                    connection.execute("ROLLBACK TO step")
+                    step.error = error
+                connection.execute("RELEASE step")
 
     async def run(
         self,
@@ -136,7 +126,7 @@ class GroupCommit:
         results: list[_Result] = []
 
         def run() -> _Result:
-            results[:] = [step()]  # a step whose commit failed is run again
+            results.append(step())
             return results[0]
 
         def undo_all() -> None:
@@ -162,10 +152,6 @@ class GroupCommit:
             self._closed = True
         self._submit()
         self._writer.shutdown()  # waits for it
-
-
-class _PartlyWritten(Exception):
-    """A step failed after it had written something."""
 
 
 def _log_failure(step: asyncio.Future[object]) -> None:

@@ -20,18 +20,10 @@ _SELECT = "SELECT song_id, task_id, position, stars, note, at, simulated FROM ra
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Rating:
-    """The rating of a song.
+    """The rating of a song: the service's clip id, its task, and its position there from 0.
 
-    Attributes
-    ----------
-    song_id, task_id, position
-        The song: the service's clip id, its task, and its position in the task from 0.
-    stars
-        1 to 5; None: only a note.
-    note
-        "" without one.
-    at
-        When it was rated, with time zone.
+    `stars` are 1 to 5, or None if there is only a note; `note` is "" without one. `at` is when it
+    was rated, with time zone.
     """
 
     song_id: str | None

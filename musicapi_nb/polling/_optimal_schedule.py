@@ -36,16 +36,9 @@ def optimal_schedule(
 ) -> Schedule:
     """Return the schedule that minimises poll_cost x polls + lag.
 
-    Parameters
-    ----------
-    times
-        Possible times of a poll in seconds, ascending. The first one is never polled.
-    survival
-        Probability that the task is unfinished at each time, never increasing.
-    poll_cost
-        Cost of a poll, in seconds of lag.
-    min_interval
-        Minimum seconds between two polls.
+    `times` are those of possible polls in seconds, ascending; the first one is never polled.
+    `survival` is the probability that the task is unfinished at each, never increasing. `poll_cost`
+    is in seconds of lag, and two polls are at least `min_interval` seconds apart.
 
     Notes
     -----

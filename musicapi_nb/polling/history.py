@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import operator
 from bisect import bisect_left
@@ -69,16 +70,15 @@ class Eta(NamedTuple):
         return f"{low} to {high} more" if round(self.low) else f"up to {high} more"
 
 
+@dataclasses.dataclass(slots=True, eq=False)
 class _Observations:
     """Log likelihoods of the tasks of one kind observed so far."""
 
-    __slots__ = ("finished", "logs", "longest", "pending", "weight")
-
-    def __init__(self) -> None:
-        self.logs = [0.0] * posterior.SIZE
-        self.pending: Counter[tuple[int, int, bool]] = Counter()
-        self.finished = 0
-        self.weight = self.longest = 0.0
+    logs: list[float] = dataclasses.field(default_factory=lambda: [0.0] * posterior.SIZE)
+    pending: Counter[tuple[int, int, bool]] = dataclasses.field(default_factory=Counter)
+    finished: int = 0
+    weight: float = 0.0
+    longest: float = 0.0
 
     def log_likelihoods(self) -> list[float]:
         """Fold in pending observations and return the sums; old ones fade beyond `_MEMORY`."""
@@ -118,19 +118,11 @@ class History:
         self._counts: dict[tuple[str | None, ...], list[int]] = {}
 
     def learn(self, kind: TaskKind, after: float, by: float | None, *, since: float = 0.0) -> None:
-        """Add an observation of one task.
+        """Add an observation of one task, in seconds since its submit.
 
-        Parameters
-        ----------
-        kind
-            The kind of task.
-        after
-            Seconds after its submit at which it was last observed unfinished (0: never polled).
-        by
-            Seconds after its submit at which it was first observed finished; equal to
-            `after` if the exact time is known. None if it is still unfinished.
-        since
-            Age in seconds up to which it was already reported as unfinished.
+        It was last observed unfinished at `after` (0: never polled), and first observed finished at
+        `by`: equal to `after` if the exact time is known, None if it is still unfinished. Up to
+        `since` it was already reported as unfinished.
         """
         for seconds in (after, since, 0.0 if by is None else by):
             if not 0 <= seconds < math.inf:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
 import math
 from collections.abc import Hashable
@@ -16,18 +17,17 @@ MIN_INTERVAL = 2.0
 """Minimum seconds between two polls of one task."""
 
 
+@dataclasses.dataclass(slots=True, eq=False)
 class _Flight(Generic[T]):
     """One task in flight. Ages are in seconds; `due` is infinite while a poll is under way."""
 
-    __slots__ = ("due", "kind", "last_attempt", "last_poll", "order", "submitted", "task")
-
-    def __init__(self, task: T, kind: TaskKind, submitted: float, order: int) -> None:
-        self.task = task
-        self.kind = kind
-        self.submitted = submitted
-        self.order = order
-        self.last_poll = self.last_attempt = 0.0
-        self.due = math.inf
+    task: T
+    kind: TaskKind
+    submitted: float
+    order: int
+    last_poll: float = 0.0
+    last_attempt: float = 0.0
+    due: float = math.inf
 
 
 class Scheduler(Generic[T]):

@@ -26,11 +26,8 @@ class NoResponse(web.Response):
 
 
 def close_connection(request: web.Request, *, reset: bool) -> NoResponse:
-    if request.transport is not None:
-        if reset:
-            request.transport.abort()
-        else:
-            request.transport.close()
+    if transport := request.transport:
+        (transport.abort if reset else transport.close)()
     return NoResponse()
 
 
@@ -41,8 +38,8 @@ async def send_truncated(request: web.Request, file: File) -> web.StreamResponse
     response.content_type = file.content_type
     await response.prepare(request)
     await response.write(file.content[: len(file.content) // 2])
-    if request.transport is not None:
-        request.transport.close()
+    if transport := request.transport:
+        transport.close()
     return response
 
 

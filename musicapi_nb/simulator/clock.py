@@ -17,7 +17,7 @@ class SimulatedClock:
     """
 
     def __init__(self, speed: float = 60.0, epoch: float | None = None) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._base = time.time() if epoch is None else epoch
         self._since = time.monotonic()
         self._speed = _check_speed(speed)
@@ -25,7 +25,7 @@ class SimulatedClock:
 
     def now(self) -> float:
         with self._lock:
-            return self._now()
+            return self._base + (time.monotonic() - self._since) * self._speed
 
     @property
     def speed(self) -> float:
@@ -35,7 +35,7 @@ class SimulatedClock:
     @speed.setter
     def speed(self, speed: float) -> None:
         with self._lock:
-            self._base, self._since = self._now(), time.monotonic()
+            self._base, self._since = self.now(), time.monotonic()
             self._speed = _check_speed(speed)
         self._wake()
 
@@ -62,9 +62,6 @@ class SimulatedClock:
         finally:
             with self._lock:
                 del self._sleepers[moved]
-
-    def _now(self) -> float:
-        return self._base + (time.monotonic() - self._since) * self._speed
 
     def _wake(self) -> None:
         with self._lock:

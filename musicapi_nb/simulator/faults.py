@@ -125,10 +125,6 @@ class ArmedFault:
     after: int
     hits: int = 0
 
-    @property
-    def spent(self) -> bool:
-        return self.times is not None and self.hits >= self.times
-
 
 class Faults:
     """The faults armed on one simulator; may be changed from any thread while it runs.
@@ -202,7 +198,8 @@ class Faults:
                 if self._random.random() >= fault.probability:
                     continue
                 fault.hits += 1
-                self._armed = [armed for armed in self._armed if not armed.spent]
+                if fault.hits == fault.times:
+                    self._armed.remove(fault)
                 return fault
         return None
 

@@ -13,7 +13,6 @@ from musicapi_nb.simulator.music.composition import mood_of
 from musicapi_nb.simulator.tasks import Song
 
 CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "*"}
-_CACHE_BYTES = 96 * 2**20
 
 
 class File(NamedTuple):
@@ -24,13 +23,11 @@ class File(NamedTuple):
 
 
 class Files:
-    """Renders each file once, in a thread, and caches the latest up to ``max_bytes``."""
+    """Renders each file once, in a thread, and keeps the latest ``most``."""
 
-    def __init__(self, max_bytes: int = _CACHE_BYTES) -> None:
-        self._max_bytes = max_bytes
-        self._cache: OrderedDict[str, File] = OrderedDict()
-        self._size = 0
-        self._rendering: dict[str, asyncio.Future[File]] = {}
+    def __init__(self, most: int = 32) -> None:
+        self._most = most
+        self._files: OrderedDict[str, asyncio.Future[File]] = OrderedDict()
 
     async def file(self, kind: str, song: Song, file_format: str) -> File | None:
         """Return a song's file; None if there is none of this kind and format."""
@@ -43,28 +40,14 @@ class Files:
             make = partial(audio_file, song, file_format)
         else:
             return None
-        return await self._rendered(f"{kind}/{song.song_id}.{file_format}", make)
-
-    async def _rendered(self, name: str, make: Callable[[], File]) -> File:
-        if name in self._cache:
-            self._cache.move_to_end(name)
-            return self._cache[name]
-        if name not in self._rendering:
-            loop = asyncio.get_running_loop()
-            self._rendering[name] = loop.run_in_executor(None, make)
-            self._rendering[name].add_done_callback(lambda future: self._store(name, future))
+        name = f"{kind}/{song.song_id}.{file_format}"
+        if name not in self._files:
+            self._files[name] = asyncio.get_running_loop().run_in_executor(None, make)
+        self._files.move_to_end(name)
+        while len(self._files) > self._most:
+            self._files.popitem(last=False)
         # Another request may wait for the same file: a client that leaves must not cancel it.
-        return await asyncio.shield(self._rendering[name])
-
-    def _store(self, name: str, future: asyncio.Future[File]) -> None:
-        del self._rendering[name]
-        if future.cancelled() or future.exception() is not None:
-            return
-        self._cache[name] = future.result()
-        self._size += len(future.result().content)
-        while self._size > self._max_bytes and len(self._cache) > 1:
-            _, dropped = self._cache.popitem(last=False)
-            self._size -= len(dropped.content)
+        return await asyncio.shield(self._files[name])
 
 
 def audio_file(song: Song, audio_format: recording.AudioFormat) -> File:

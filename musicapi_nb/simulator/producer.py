@@ -16,8 +16,9 @@ from musicapi_nb.simulator.songs import make_id, source_of, uploaded_song
 from musicapi_nb.simulator.tasks import Phase, Song, Task
 
 RIFFUSION_MODELS = ("FUZZ-1.1 Pro", "FUZZ-1.0 Pro", "FUZZ-1.1", "FUZZ-1.0")
+_RENDERER = "Lyria 3 Pro"
 PRODUCER_MODELS = (
-    *("Lyria 3 Pro", "Lyria 3 preview", "FUZZ-3-Demo", "FUZZ-2.0", "FUZZ-2.0 Pro", "FUZZ-2.0 Raw"),
+    *(_RENDERER, "Lyria 3 preview", "FUZZ-3-Demo", "FUZZ-2.0", "FUZZ-2.0 Pro", "FUZZ-2.0 Raw"),
     *RIFFUSION_MODELS,
     "FUZZ-0.8",
 )
@@ -121,7 +122,7 @@ def _producer_songs(call: Call) -> tuple[Song, ...]:
     body, source = call.body, call.song("clip_id")
     cover = str(body.get("task_type")).startswith("cover")
     sound = str(body.get("sound") or (body["instruction"] if cover else ""))
-    song = _song(call, source, 0, sound, "Lyria 3 Pro")
+    song = _song(call, source, 0, sound, _RENDERER)
     wordless = not body.get("lyrics") and {"instrumental", "no vocals"} & set(song.tags)
     obeyed = call.options.producer_instrumental == "obeyed" and body.get("make_instrumental")
     seconds = float(body.get("length") or song.duration)
@@ -245,6 +246,8 @@ def _producer_song(task: Task, song: Song, options: ReplyOptions, links: Links) 
         "seed": song.details["seed"],
         "state": "failed" if song.song_id in task.failed_songs else "succeeded",
     }
+    if options.mv_spelling == "renderer":
+        row["mv"] = _RENDERER
     return row | {"wav_url": links.file(song, "wav")} if options.producer_form == "2026" else row
 
 

@@ -150,15 +150,14 @@ def lyrics_task(task: Task, now: float, options: ReplyOptions, _links: Links) ->
 
 def batch_tasks(answers: Sequence[Answer], options: ReplyOptions) -> list[Any]:
     """Return ``tasks`` of a batch; a refused item has no task id."""
-    task_ids = [answer.body.get("task_id") for answer in answers]
     if options.batch_tasks == "ids":
-        return task_ids
+        return [answer.body.get("task_id") for answer in answers]
+    failed = {"task_id": None, "status": "failed"}
     return [
-        {"index": index, "task_id": task_id, "status": "submitted"}
-        if task_id
-        else {"index": index, "task_id": None, "status": "failed", "code": answer.status}
-        | answer.body
-        for index, (task_id, answer) in enumerate(zip(task_ids, answers, strict=True))
+        {"index": index, "task_id": answer.body["task_id"], "status": "submitted"}
+        if "task_id" in answer.body
+        else {"index": index, **failed, "code": answer.status, **answer.body}
+        for index, answer in enumerate(answers)
     ]
 
 

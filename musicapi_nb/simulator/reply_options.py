@@ -37,8 +37,8 @@ class ReplyOptions:
     refund_key: Literal["already_refunded", "refund_processed"] = "already_refunded"
     """The key with which ``api_error`` reports a refund."""
     mv_spelling: Literal["requested", "chirp", "renderer"] = "requested"
-    """``mv`` of a sonic clip: the model as requested, with the prefix ``chirp-``, or the renderer:
-    sonic-v6 for all older ids (since 2026-09-09)."""
+    """``mv`` of a song: the model as requested, with sonic's prefix ``chirp-``, or the renderer:
+    sonic-v6 for all older ids, Lyria 3 Pro for all of producer."""
     studio_unfinished: Literal["null", "empty", "songs"] = "null"
     """``data.data`` of an unfinished studio task: null, {}, or songs with an empty path."""
     studio_failure: Literal["status", "code"] = "status"

@@ -8,7 +8,7 @@ from typing import Any
 from musicapi_nb.simulator import rules, tag_rewriting
 from musicapi_nb.simulator.catalog import Call, Operation
 from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_lyrics, make_title
-from musicapi_nb.simulator.music.recording import RATE, Recording, frames
+from musicapi_nb.simulator.music.recording import Recording
 from musicapi_nb.simulator.replies import Answer, Json, Links, duration_of
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.rules import Body, invalid
@@ -85,7 +85,7 @@ def _songs(call: Call) -> tuple[Song, ...]:
             steps = tag_rewriting.differing_steps(steps, songs[0].tags, rng)
         tags = steps[-1].tags
         lyrics = fixed_lyrics.get(kind) or make_lyrics(prompt, rng)
-        seconds = round(frames(rng.uniform(*call.catalog.seconds)) / RATE, 12)
+        seconds = round(rng.uniform(*call.catalog.seconds), 9)
         song = Song(
             song_id=make_id(seed),
             title=title if mode == "regular" else f"{title} ext v1.2.{index + 1}",

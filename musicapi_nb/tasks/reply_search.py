@@ -58,15 +58,15 @@ class Part(NamedTuple):
     word: str | None
 
 
-def iter_parts(reply: Any) -> Iterator[Part]:
-    """Yield a reply and the values inside it, outermost first; but nothing inside a song."""
+def iter_parts(reply: Any, *, inside_songs: bool = False) -> Iterator[Part]:
+    """Yield a reply and the values inside it, outermost first."""
     queue = deque([(Part("", (), reply, None), 0)])
     for _ in range(_MAX_PARTS):
         if not queue:
             return
         part, depth = queue.popleft()
         yield part
-        if depth < _MAX_DEPTH and not is_song(part.value):
+        if depth < _MAX_DEPTH and (inside_songs or not is_song(part.value)):
             queue.extend((child, depth + 1) for child in _children(part))
 
 
@@ -124,10 +124,10 @@ def task_ids_in(reply: Any, *, any_name: bool = False) -> list[Part]:
 
     `any_name`: values that look like an id also count if they have another usual name.
     """
-    parts = [part for part in iter_parts(reply) if part.names]
+    parts = [part for part in iter_parts(reply, inside_songs=True) if part.names]
     ids = [part for part in parts if part.names[-1] in _TASK_ID_NAMES and _is_id(part.value)]
     if not ids and any_name:
-        ids = [part for part in parts if _may_be_task_id(part)]
+        ids = [part for part in iter_parts(reply) if part.names and _may_be_task_id(part)]
     ids = [part for part in ids if part.names == ids[0].names]
     return list({part.value: part for part in ids}.values())
 

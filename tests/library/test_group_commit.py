@@ -161,14 +161,15 @@ async def test_error_of_the_commit_itself_reaches_every_caller(library: Library)
     assert (await claim(library, "a")).kind == "buy"
 
 
-async def test_steps_written_one_by_one_keep_their_durability(library: Library) -> None:
+async def test_failed_step_does_not_change_the_durability_of_its_batch(library: Library) -> None:
     def fail() -> None:
         library.claim(song("half"))
         raise RuntimeError("half-way")
 
     statements = record_statements(library)
     await asyncio.gather(claim(library, "a"), add(library, fail), return_exceptions=True)
-    assert statements == ["PRAGMA synchronous=FULL", *["BEGIN IMMEDIATE"] * 3]
+    assert statements == ["PRAGMA synchronous=FULL", "BEGIN IMMEDIATE"]
+    assert [entry.state for entry in library.entries()] == ["sending"]
 
 
 async def test_cancelled_caller_does_not_undo_a_step(library: Library) -> None:

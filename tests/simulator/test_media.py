@@ -152,7 +152,7 @@ async def test_file_is_rendered_once_while_cached(
     await asyncio.gather(*(fetch(first) for _ in range(5)))
     assert len(painted) == 1
     assert isinstance(sim._files, Files)
-    sim._files._max_bytes = 1
+    sim._files._most = 1
     await fetch(second)
     await fetch(first)
     assert len(painted) == 3

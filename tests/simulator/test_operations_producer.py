@@ -119,6 +119,9 @@ async def test_producer_renders_all_models_as_lyria(caller: Caller) -> None:
     assert (await produce(caller, SOUND))["data"][0]["mv"] == "Lyria 3 Pro"
     for model in ("Lyria 3 Pro", "FUZZ-2.0", "FUZZ-0.8"):
         assert (await produce(caller, {**SOUND, "mv": model}))["data"][0]["mv"] == model
+    caller.sim.reply_options.mv_spelling = "renderer"
+    renamed = await produce(caller, {**SOUND, "mv": "FUZZ-1.0"})
+    assert renamed["data"][0]["mv"] == "Lyria 3 Pro"
 
 
 async def test_producer_covers(sim: Simulator, caller: Caller) -> None:

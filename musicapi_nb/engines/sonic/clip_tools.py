@@ -1,20 +1,29 @@
-"""Tempo, notes, files, stems and aligned lyrics of a clip."""
+"""Tempo, notes, files, stems, aligned lyrics and voices of clips."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import Annotated, ClassVar, TypeAlias
 
-from musicapi_nb.engines.fields import Field
-from musicapi_nb.engines.request import Price, ReplyKind, Request
+from musicapi_nb.engines.fields import Field, is_missing
+from musicapi_nb.engines.request import Availability, Price, ReplyKind, Request, range_problems
 from musicapi_nb.engines.sonic.generation import Clip
-from musicapi_nb.engines.sources import CLIENTS, CLIP_TOOLS, SDK, SIBLING, Source
+from musicapi_nb.engines.sources import (
+    CLIENTS,
+    CLIP_TOOLS,
+    PERSONA,
+    SDK,
+    SIBLING,
+    SIBLING_CLIENTS,
+    VOICE,
+    Source,
+)
+from musicapi_nb.errors import Problem
 
 
 class _OfClip(Request, frozen=True, kw_only=True):
     """Fields of operations on one clip with an immediate reply."""
 
-    engine: ClassVar[str] = "sonic"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = Price(1, *CLIENTS)
@@ -26,7 +35,6 @@ class _OfClip(Request, frozen=True, kw_only=True):
 class Bpm(_OfClip, frozen=True, kw_only=True):
     """Measure the tempo (mean, maximum, minimum) of a clip, preferably less than a day old."""
 
-    operation: ClassVar[str] = "bpm"
     path: ClassVar[str] = "/api/v1/sonic/bpm"
     fields_source: ClassVar[Source | None] = SDK
 
@@ -34,7 +42,6 @@ class Bpm(_OfClip, frozen=True, kw_only=True):
 class AlignedLyrics(_OfClip, frozen=True, kw_only=True):
     """Find the time of each word of a clip's lyrics; repeating it is free."""
 
-    operation: ClassVar[str] = "aligned_lyrics"
     path: ClassVar[str] = "/api/v1/sonic/aligned-lyrics"
     fields_source: ClassVar[Source | None] = SDK
 
@@ -42,7 +49,6 @@ class AlignedLyrics(_OfClip, frozen=True, kw_only=True):
 class Midi(_OfClip, frozen=True, kw_only=True):
     """Transcribe a clip's notes; the reply has them and a link to a MIDI file."""
 
-    operation: ClassVar[str] = "midi"
     path: ClassVar[str] = "/api/v1/sonic/midi"
     poll_by_repost: ClassVar[bool] = True
 
@@ -50,7 +56,6 @@ class Midi(_OfClip, frozen=True, kw_only=True):
 class Wav(_OfClip, frozen=True, kw_only=True):
     """Get a link to a clip as WAV."""
 
-    operation: ClassVar[str] = "wav"
     path: ClassVar[str] = "/api/v1/sonic/wav"
     cost: ClassVar[Price | None] = Price(2, *CLIENTS)
     poll_by_repost: ClassVar[bool] = True
@@ -59,7 +64,6 @@ class Wav(_OfClip, frozen=True, kw_only=True):
 class Download(_OfClip, frozen=True, kw_only=True):
     """Get links to a clip in several formats at one price, while its source still exists."""
 
-    operation: ClassVar[str] = "download"
     path: ClassVar[str] = "/api/v1/sonic/download"
     cost: ClassVar[Price | None] = Price(2, *SIBLING, is_assumption=True)
     fields_source: ClassVar[Source | None] = CLIENTS
@@ -67,21 +71,13 @@ class Download(_OfClip, frozen=True, kw_only=True):
 
     formats: Annotated[
         Sequence[str] | None,
-        Field(
-            kind="choices",
-            required=True,
-            choices=("mp3", "m4a", "wav"),
-            min_items=1,
-            help="The formats.",
-        ),
+        Field("The formats.", "choices", required=True, choices=("mp3", "m4a", "wav"), min_items=1),
     ] = None
 
 
 class StemsBasic(Request, frozen=True, kw_only=True):
     """Separate a clip into a few tracks: 2 (docs of 2025) or 4 (docs of 2026)."""
 
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "stems_basic"
     path: ClassVar[str] = "/api/v1/sonic/stems/basic"
     cost: ClassVar[Price | None] = Price(30, *CLIENTS)
     fields_source: ClassVar[Source | None] = CLIP_TOOLS
@@ -92,7 +88,6 @@ class StemsBasic(Request, frozen=True, kw_only=True):
 class StemsFull(StemsBasic, frozen=True, kw_only=True):
     """Separate a clip into many tracks: 12 (docs of 2025) or 24 (docs of 2026)."""
 
-    operation: ClassVar[str] = "stems_full"
     path: ClassVar[str] = "/api/v1/sonic/stems/full"
     cost: ClassVar[Price | None] = Price(75, *CLIENTS)
 
@@ -100,14 +95,98 @@ class StemsFull(StemsBasic, frozen=True, kw_only=True):
 class UpsampleTags(Request, frozen=True, kw_only=True):
     """Expand a few tags into a fuller description of a style."""
 
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "upsample_tags"
     path: ClassVar[str] = "/api/v1/sonic/upsample-tags"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = Price(1, *CLIENTS)
     fields_source: ClassVar[Source | None] = SDK
 
-    tags: Annotated[
-        str | None, Field(kind="tags", required=True, help="The tags, comma-separated.")
+    tags: Annotated[str | None, Field("The tags, comma-separated.", "tags", required=True)] = None
+
+
+_LONGEST_VOCALS = 30
+
+_Start: TypeAlias = Annotated[
+    float | None, Field("Second of the clip where the vocals start.", "seconds")
+]
+_End: TypeAlias = Annotated[
+    float | None, Field("Second of the clip where the vocals end.", "seconds")
+]
+
+
+class CreatePersona(Request, frozen=True, kw_only=True):
+    """Create a persona from a clip; the reply has its `persona_id`.
+
+    The newer docs name the fields `clip_id` and `describe`, the older ones `continue_clip_id` and
+    `description`. The clip should be less than a day old.
+    """
+
+    path: ClassVar[str] = "/api/v1/sonic/persona"
+    reply: ClassVar[ReplyKind] = "immediate"
+    songs: ClassVar[int | None] = 0
+    cost: ClassVar[Price | None] = Price(1, *CLIENTS)
+    fields_source: ClassVar[Source | None] = SDK
+    availability: ClassVar[Availability | None] = Availability(
+        "retired elsewhere",
+        "the sibling host lists it as unavailable, as these docs did in 2025; CreateVoice makes "
+        "personas too",
+        "docs of the sibling host, 2026",
+    )
+
+    name: Annotated[
+        str | None, Field("The persona's name.", required=True, limit=80, source=PERSONA)
     ] = None
+    clip_id: Annotated[str | None, Field("The clip to take the voice from.", "clip")] = None
+    describe: Annotated[str | None, Field("A description of it.", "long text")] = None
+    continue_clip_id: Annotated[
+        str | None, Field("Older name of clip_id.", "clip", source=PERSONA)
+    ] = None
+    description: Annotated[
+        str | None, Field("Older name of describe.", "long text", limit=200, source=PERSONA)
+    ] = None
+    styles: Annotated[str | None, Field("Its styles, comma-separated.", "tags", limit=2000)] = None
+    vox_audio_id: Annotated[str | None, Field("The vocals to use, from `Vox`.")] = None
+    vocal_start_s: _Start = None
+    vocal_end_s: _End = None
+
+    def rules(self) -> Iterator[Problem]:
+        if is_missing(self.clip_id) and is_missing(self.continue_clip_id):
+            yield Problem("clip_id", "is required: the clip to take the voice from")
+        if self.clip_id is not None and self.continue_clip_id is not None:
+            yield Problem("continue_clip_id", "is the older name of clip_id; give only one of them")
+        yield from range_problems(self, "vocal_start_s", "vocal_end_s")
+
+
+class CreateVoice(Request, frozen=True, kw_only=True):
+    """Create a persona from a recording; the result of its task is the `persona_id`.
+
+    MP3 or WAV, longer than 10 s, one clear speaker.
+    """
+
+    path: ClassVar[str] = "/api/v1/sonic/create-voice"
+    songs: ClassVar[int | None] = 0
+    cost: ClassVar[Price | None] = Price(4, *VOICE)
+    fields_source: ClassVar[Source | None] = VOICE
+    webhook: ClassVar[bool] = True
+
+    audio_url: Annotated[
+        str | None,
+        Field("Public URL of the recording.", "url", required=True, source=SIBLING_CLIENTS),
+    ] = None
+
+
+class Vox(Request, frozen=True, kw_only=True):
+    """Extract the vocals of a section of at most 30 s; the clip should be less than a day old."""
+
+    path: ClassVar[str] = "/api/v1/sonic/vox"
+    reply: ClassVar[ReplyKind] = "immediate"
+    songs: ClassVar[int | None] = 0
+    cost: ClassVar[Price | None] = Price(1, *CLIENTS)
+    fields_source: ClassVar[Source | None] = SDK
+
+    clip_id: Clip = None
+    vocal_start_s: _Start = None
+    vocal_end_s: _End = None
+
+    def rules(self) -> Iterator[Problem]:
+        yield from range_problems(self, "vocal_start_s", "vocal_end_s", _LONGEST_VOCALS)

@@ -1,36 +1,37 @@
-"""Songs from text and from earlier clips: the task types of /sonic/create."""
+"""Songs from text and from earlier clips: the task types of /sonic/create, and batches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import ActiveWhen, Price, Request
+from musicapi_nb.engines.request import ActiveWhen, Price, Request, range_problems
 from musicapi_nb.engines.sonic.generation import (
     CUSTOM_MODE,
     AudioWeight,
     Length,
     Model,
-    Music,
+    MusicFields,
     SunoCdn,
     model_advice,
-    range_problems,
 )
-from musicapi_nb.engines.sources import CLIENTS, CREATE, CREATE_2025, GUIDES, Source
+from musicapi_nb.engines.sources import BATCH, CLIENTS, CREATE, CREATE_2025, GUIDES, Source
 from musicapi_nb.errors import Problem
 
 REMASTERED = ("sonic-v5", "sonic-v4-5-plus", "sonic-v4")
 _NOT_IN_GUIDES = "is required by the docs, but the service's own guide leaves it out"
 
 
-class Create(Music, frozen=True, kw_only=True):
+class Create(MusicFields, frozen=True, kw_only=True):
     """Make two songs, from a description or from lyrics, tags and a title."""
 
-    operation: ClassVar[str] = "create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
     cost: ClassVar[Price | None] = Price(20, *CLIENTS)
-    active_when: ClassVar[ActiveWhen] = {**Music.active_when, "prompt": {"custom_mode": (True,)}}
+    active_when: ClassVar[ActiveWhen] = {
+        **MusicFields.active_when,
+        "prompt": {"custom_mode": (True,)},
+    }
 
     duration: Length = None
 
@@ -55,11 +56,11 @@ class Create(Music, frozen=True, kw_only=True):
         )
 
 
-class _FromClip(Music, frozen=True, kw_only=True):
+class _FromClip(MusicFields, frozen=True, kw_only=True):
     """Fields of operations on an earlier clip."""
 
     continue_clip_id: Annotated[
-        str | None, Field(kind="clip", required=True, help="The clip to start from.")
+        str | None, Field("The clip to start from.", "clip", required=True)
     ] = None
     audio_weight: AudioWeight = None
 
@@ -68,8 +69,7 @@ class _Rework(_FromClip, frozen=True, kw_only=True):
     """Fields of extends and covers."""
 
     custom_mode: Annotated[
-        bool | None,
-        Field(kind="switch", advice_if_missing=_NOT_IN_GUIDES, source=GUIDES, help=CUSTOM_MODE),
+        bool | None, Field(CUSTOM_MODE, "switch", advice_if_missing=_NOT_IN_GUIDES, source=GUIDES)
     ] = None
     duration: Length = None
 
@@ -77,16 +77,15 @@ class _Rework(_FromClip, frozen=True, kw_only=True):
 class Extend(_Rework, frozen=True, kw_only=True):
     """Continue a clip from a given second."""
 
-    operation: ClassVar[str] = "extend"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_music"}
 
     continue_at: Annotated[
         float | None,
         Field(
-            kind="seconds",
+            "Second of the clip to continue from.",
+            "seconds",
             advice_if_missing=_NOT_IN_GUIDES,
             source=GUIDES,
-            help="Second of the clip to continue from.",
         ),
     ] = None
 
@@ -94,32 +93,28 @@ class Extend(_Rework, frozen=True, kw_only=True):
 class ExtendUpload(Extend, frozen=True, kw_only=True):
     """Continue a clip registered with `Upload`."""
 
-    operation: ClassVar[str] = "extend_upload"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_upload_music"}
 
 
 class Cover(_Rework, frozen=True, kw_only=True):
     """Re-sing a clip in another style."""
 
-    operation: ClassVar[str] = "cover"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_music"}
 
 
 class CoverUpload(Cover, frozen=True, kw_only=True):
     """Cover a clip registered with `Upload`."""
 
-    operation: ClassVar[str] = "cover_upload"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_upload_music"}
 
 
-class PersonaMusic(Music, frozen=True, kw_only=True):
+class PersonaMusic(MusicFields, frozen=True, kw_only=True):
     """Make songs with a persona's voice."""
 
-    operation: ClassVar[str] = "persona_music"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "persona_music"}
 
     persona_id: Annotated[
-        str | None, Field(required=True, help="A persona id from `CreatePersona` or `CreateVoice`.")
+        str | None, Field("A persona id from `CreatePersona` or `CreateVoice`.", required=True)
     ] = None
     duration: Length = None
 
@@ -130,10 +125,10 @@ class _Painted(_FromClip, frozen=True, kw_only=True):
     songs: ClassVar[int | None] = None  # not documented
 
     overpainting_start_s: Annotated[
-        float | None, Field(kind="seconds", help="Second where it starts (uploaded clips).")
+        float | None, Field("Second where it starts (uploaded clips).", "seconds")
     ] = None
     overpainting_end_s: Annotated[
-        float | None, Field(kind="seconds", help="Second where it ends (uploaded clips).")
+        float | None, Field("Second where it ends (uploaded clips).", "seconds")
     ] = None
 
     def rules(self) -> Iterator[Problem]:
@@ -144,22 +139,18 @@ class _Painted(_FromClip, frozen=True, kw_only=True):
 class AddVocals(_Painted, frozen=True, kw_only=True):
     """Add vocals to a clip, preferably less than a day old; the song count is undocumented."""
 
-    operation: ClassVar[str] = "add_vocals"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "add_vocals"}
 
 
 class AddInstrumental(_Painted, frozen=True, kw_only=True):
     """Add instruments to a clip, preferably less than a day old; the song count is undocumented."""
 
-    operation: ClassVar[str] = "add_instrumental"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "add_instrumental"}
 
 
 class Remaster(Request, frozen=True, kw_only=True):
     """Render a clip again, preferably less than a day old; the song count is undocumented."""
 
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "remaster"
     path: ClassVar[str] = "/api/v1/sonic/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "remaster"}
     cost: ClassVar[Price | None] = Price(15, *CLIENTS)
@@ -167,12 +158,11 @@ class Remaster(Request, frozen=True, kw_only=True):
     webhook: ClassVar[bool] = True
 
     continue_clip_id: Annotated[
-        str | None, Field(kind="clip", required=True, help="The clip to render again.")
+        str | None, Field("The clip to render again.", "clip", required=True)
     ] = None
     mv: Model = None
     variation_category: Annotated[
-        str | None,
-        Field(kind="choice", choices=("subtle", "normal", "high"), help="How much may change."),
+        str | None, Field("How much may change.", "choice", choices=("subtle", "normal", "high"))
     ] = None
     use_suno_cdn: SunoCdn = None
 
@@ -183,15 +173,47 @@ class Remaster(Request, frozen=True, kw_only=True):
 class Concat(Request, frozen=True, kw_only=True):
     """Join an extension with the song it extends; the song count is undocumented."""
 
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "concat"
     path: ClassVar[str] = "/api/v1/sonic/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "concat_music"}
     cost: ClassVar[Price | None] = Price(2, *CLIENTS)
     fields_source: ClassVar[Source | None] = CREATE_2025
     webhook: ClassVar[bool] = True
 
-    continue_clip_id: Annotated[
-        str | None, Field(kind="clip", required=True, help="The extension.")
-    ] = None
+    continue_clip_id: Annotated[str | None, Field("The extension.", "clip", required=True)] = None
     use_suno_cdn: SunoCdn = None
+
+
+class Batch(Request, frozen=True, kw_only=True):
+    """Submit up to ten creates at once; each has its own task and can fail separately.
+
+    The reply has a `batch_id` and the tasks. Price and number of songs are the sum of its items.
+    An item can name its own webhook: `Create(..., extra={"webhook_url": "https://..."})`.
+    """
+
+    path: ClassVar[str] = "/api/v1/sonic/batch"
+    cost: ClassVar[Price | None] = Create.cost
+    fields_source: ClassVar[Source | None] = BATCH
+
+    items: Annotated[
+        Sequence[Create] | None,
+        Field("The creates.", "requests", required=True, item=Create, min_items=1, max_items=10),
+    ] = None
+
+    def rules(self) -> Iterator[Problem]:
+        for index, item in enumerate(self._creates()):
+            for problem in item.problems():
+                yield Problem("items", f"[{index}] {problem}", problem.hard)
+
+    def price(self) -> int | None:
+        """Return the credits for all items; None if there are none."""
+        prices = [item.price() for item in self._creates()]
+        if not prices or None in prices:
+            return None
+        return sum(price for price in prices if price is not None)
+
+    def body(self) -> dict[str, Any]:
+        return {**super().body(), "items": [item.body() for item in self._creates()]}
+
+    def _creates(self) -> list[Create]:
+        items = self.items if isinstance(self.items, list | tuple) else ()
+        return [item for item in items if isinstance(item, Create)]

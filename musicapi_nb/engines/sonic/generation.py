@@ -26,58 +26,52 @@ _TAGS = LimitByModel(1000, {"sonic-v3-5": 200, "sonic-v4": 200})
 def choice_of(models: Sequence[str]) -> Field:
     """Return the declaration of a model field with these models."""
     return Field(
-        kind="choice",
+        "The model.",
+        "choice",
         required=True,
         choices=tuple(models),
         allow_other=True,
         renderers=dict.fromkeys((*OLDER, MIXING_MODEL), NEWEST[0]),
         source=CLIENTS,
-        help="The model.",
     )
 
 
 Model: TypeAlias = Annotated[str | None, choice_of(MODELS)]
-Title: TypeAlias = Annotated[str | None, Field(limit=80, source=REFUSALS, help="The title.")]
+Title: TypeAlias = Annotated[str | None, Field("The title.", limit=80, source=REFUSALS)]
 Tags: TypeAlias = Annotated[
-    str | None, Field(kind="tags", limit=_TAGS, source=REFUSALS, help="Styles, comma-separated.")
+    str | None, Field("Styles, comma-separated.", "tags", limit=_TAGS, source=REFUSALS)
 ]
-NegativeTags: TypeAlias = Annotated[
-    str | None, Field(kind="tags", help="Styles to avoid, comma-separated.")
-]
+NegativeTags: TypeAlias = Annotated[str | None, Field("Styles to avoid, comma-separated.", "tags")]
 Gender: TypeAlias = Annotated[
-    str | None, Field(kind="choice", choices=("f", "m"), help="Gender of the singer: f or m.")
+    str | None, Field("Gender of the singer: f or m.", "choice", choices=("f", "m"))
 ]
 StyleWeight: TypeAlias = Annotated[
-    float | None, Field(kind="fraction", help="How closely to follow the tags (0 to 1).")
+    float | None, Field("How closely to follow the tags (0 to 1).", "fraction")
 ]
 Weirdness: TypeAlias = Annotated[
-    float | None, Field(kind="fraction", help="How unusual the result may be (0 to 1).")
+    float | None, Field("How unusual the result may be (0 to 1).", "fraction")
 ]
 AudioWeight: TypeAlias = Annotated[
-    float | None, Field(kind="fraction", help="How closely to follow the source's sound (0 to 1).")
+    float | None, Field("How closely to follow the source's sound (0 to 1).", "fraction")
 ]
 Length: TypeAlias = Annotated[
-    int | None,
-    Field(kind="integer", minimum=10, maximum=360, help="Target length in whole seconds."),
+    int | None, Field("Target length in whole seconds.", "integer", minimum=10, maximum=360)
 ]
 AutoConcat: TypeAlias = Annotated[
-    bool | None, Field(kind="switch", help="Also join the new section with its source.")
+    bool | None, Field("Also join the new section with its source.", "switch")
 ]
 SunoCdn: TypeAlias = Annotated[
     bool | None,
     Field(
-        kind="switch",
-        default=False,
-        help="Links on Suno's CDN. The docs require it, so it is always sent.",
+        "Links on Suno's CDN. The docs require it, so it is always sent.", "switch", default=False
     ),
 ]
-Clip: TypeAlias = Annotated[str | None, Field(kind="clip", required=True, help="The clip.")]
+Clip: TypeAlias = Annotated[str | None, Field("The clip.", "clip", required=True)]
 
 
-class Music(Request, frozen=True, kw_only=True):
+class MusicFields(Request, frozen=True, kw_only=True):
     """Fields that the operations which render music share."""
 
-    engine: ClassVar[str] = "sonic"
     path: ClassVar[str] = "/api/v1/sonic/create"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = Price(15, *CLIENTS)
@@ -89,34 +83,29 @@ class Music(Request, frozen=True, kw_only=True):
     }
     text_fields: ClassVar[tuple[str, ...]] = ("prompt", "gpt_description_prompt")
 
-    custom_mode: Annotated[bool | None, Field(kind="switch", required=True, help=CUSTOM_MODE)] = (
-        None
-    )
+    custom_mode: Annotated[bool | None, Field(CUSTOM_MODE, "switch", required=True)] = None
     mv: Model = None
     prompt: Annotated[
         str | None,
         Field(
-            kind="long text",
+            "The lyrics (custom mode); with auto_lyrics, their subject.",
+            "long text",
             limit=_PROMPT,
             source=REFUSALS,
-            help="The lyrics (custom mode); with auto_lyrics, their subject.",
         ),
     ] = None
     title: Title = None
     tags: Tags = None
     negative_tags: NegativeTags = None
-    make_instrumental: Annotated[bool | None, Field(kind="switch", help="No vocals.")] = None
+    make_instrumental: Annotated[bool | None, Field("No vocals.", "switch")] = None
     gpt_description_prompt: Annotated[
         str | None,
         Field(
-            kind="long text",
-            limit=400,
-            source=REFUSALS,
-            help="Description of the song (description mode).",
+            "Description of the song (description mode).", "long text", limit=400, source=REFUSALS
         ),
     ] = None
     auto_lyrics: Annotated[
-        bool | None, Field(kind="switch", help="Write the lyrics from the prompt (custom mode).")
+        bool | None, Field("Write the lyrics from the prompt (custom mode).", "switch")
     ] = None
     vocal_gender: Gender = None
     style_weight: StyleWeight = None
@@ -141,18 +130,3 @@ def model_advice(request: Any, models: Sequence[str]) -> Iterator[Problem]:
     if model in OLDER and model not in models:
         listed = ", ".join(reversed(models))
         yield Problem("mv", f"the docs list {listed} and v6 here", hard=False)
-
-
-def range_problems(
-    request: Any, start: str, end: str, longest: float | None = None
-) -> Iterator[Problem]:
-    """Yield a problem if a range ends before it starts, or is longer than `longest` seconds."""
-    first, last = getattr(request, start), getattr(request, end)
-    if not (isinstance(first, int | float) and isinstance(last, int | float)):
-        return
-    if not last > first:
-        yield Problem(end, f"should be later than {start}")
-    elif longest is not None and last - first > longest:
-        yield Problem(
-            end, f"is {last - first:g} s after {start}; at most {longest:g} s are allowed"
-        )

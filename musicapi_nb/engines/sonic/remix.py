@@ -1,4 +1,4 @@
-"""Songs from parts of others: sample, mashup, replaced section."""
+"""Songs from parts of others, and from audio at a public URL."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar
 
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import Price, Request
+from musicapi_nb.engines.request import Price, ReplyKind, Request, range_problems
 from musicapi_nb.engines.sonic.generation import (
     MIXING_MODEL,
     MODELS,
@@ -14,8 +14,9 @@ from musicapi_nb.engines.sonic.generation import (
     AutoConcat,
     Clip,
     Gender,
+    Length,
     Model,
-    Music,
+    MusicFields,
     NegativeTags,
     StyleWeight,
     Tags,
@@ -23,15 +24,23 @@ from musicapi_nb.engines.sonic.generation import (
     Weirdness,
     choice_of,
     model_advice,
-    range_problems,
 )
-from musicapi_nb.engines.sources import MIXING, SDK, SECTION, SIBLING, Source
+from musicapi_nb.engines.sources import (
+    CLIENTS,
+    MIXING,
+    SDK,
+    SECTION,
+    SIBLING,
+    UPLOAD,
+    UPLOAD_MUSIC,
+    Source,
+)
 from musicapi_nb.errors import Problem
 
 _REPLACED = ("sonic-v5-5", "sonic-v5", "sonic-v4-5-plus", "sonic-v4-5", "sonic-v4")
 
 
-class _Mixed(Music, frozen=True, kw_only=True):
+class _Mixed(MusicFields, frozen=True, kw_only=True):
     cost: ClassVar[Price | None] = Price(14, *SIBLING, is_assumption=True)
     fields_source: ClassVar[Source | None] = MIXING
 
@@ -42,19 +51,16 @@ class _Mixed(Music, frozen=True, kw_only=True):
 class Sample(_Mixed, frozen=True, kw_only=True):
     """Make songs that sample a section of a clip, or of audio at a public URL."""
 
-    operation: ClassVar[str] = "sample"
     path: ClassVar[str] = "/api/v1/sonic/sample"
 
-    make_instrumental: Annotated[
-        bool | None, Field(kind="switch", required=True, help="No vocals.")
-    ] = None
-    sample_clip_id: Annotated[str | None, Field(kind="clip", help="The clip to sample.")] = None
-    url: Annotated[str | None, Field(kind="url", help="Or the public URL of the audio.")] = None
+    make_instrumental: Annotated[bool | None, Field("No vocals.", "switch", required=True)] = None
+    sample_clip_id: Annotated[str | None, Field("The clip to sample.", "clip")] = None
+    url: Annotated[str | None, Field("Or the public URL of the audio.", "url")] = None
     chop_sample_start_s: Annotated[
-        float | None, Field(kind="seconds", required=True, help="Second where the sample starts.")
+        float | None, Field("Second where the sample starts.", "seconds", required=True)
     ] = None
     chop_sample_end_s: Annotated[
-        float | None, Field(kind="seconds", required=True, help="Second where the sample ends.")
+        float | None, Field("Second where the sample ends.", "seconds", required=True)
     ] = None
 
     def rules(self) -> Iterator[Problem]:
@@ -69,14 +75,11 @@ class Sample(_Mixed, frozen=True, kw_only=True):
 class Mashup(_Mixed, frozen=True, kw_only=True):
     """Combine two clips into new songs."""
 
-    operation: ClassVar[str] = "mashup"
     path: ClassVar[str] = "/api/v1/sonic/mashup"
 
     mashup_clip_ids: Annotated[
         Sequence[str] | None,
-        Field(
-            kind="clips", required=True, min_items=2, max_items=2, source=SDK, help="The two clips."
-        ),
+        Field("The two clips.", "clips", required=True, min_items=2, max_items=2, source=SDK),
     ] = None
 
     def rules(self) -> Iterator[Problem]:
@@ -89,8 +92,6 @@ class Mashup(_Mixed, frozen=True, kw_only=True):
 class ReplaceSection(Request, frozen=True, kw_only=True):
     """Re-sing one section of a clip."""
 
-    engine: ClassVar[str] = "sonic"
-    operation: ClassVar[str] = "replace_section"
     path: ClassVar[str] = "/api/v1/sonic/replace-section"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = Price(10, *SIBLING, is_assumption=True)
@@ -101,17 +102,13 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
     clip_id: Clip = None
     mv: Model = None
     infill_start_s: Annotated[
-        float | None, Field(kind="seconds", required=True, help="Second where the section starts.")
+        float | None, Field("Second where the section starts.", "seconds", required=True)
     ] = None
     infill_end_s: Annotated[
-        float | None, Field(kind="seconds", required=True, help="Second where the section ends.")
+        float | None, Field("Second where the section ends.", "seconds", required=True)
     ] = None
-    infill_lyrics: Annotated[
-        str | None, Field(kind="long text", help="The lyrics of the section.")
-    ] = None
-    prompt: Annotated[str | None, Field(kind="long text", help="The lyrics of the whole song.")] = (
-        None
-    )
+    infill_lyrics: Annotated[str | None, Field("The lyrics of the section.", "long text")] = None
+    prompt: Annotated[str | None, Field("The lyrics of the whole song.", "long text")] = None
     title: Title = None
     tags: Tags = None
     negative_tags: NegativeTags = None
@@ -126,3 +123,54 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
         for name in ("infill_lyrics", "prompt", "title", "tags"):
             if getattr(self, name) is None:
                 yield Problem(name, "seems to be required, judging by the docs", hard=False)
+
+
+class Upload(Request, frozen=True, kw_only=True):
+    """Register audio at a public URL as a clip; the reply has its `clip_id`.
+
+    MP3 or WAV, up to 8 minutes. The service downloads it, which takes about 20 s.
+    """
+
+    path: ClassVar[str] = "/api/v1/sonic/upload"
+    reply: ClassVar[ReplyKind] = "immediate"
+    songs: ClassVar[int | None] = 0
+    cost: ClassVar[Price | None] = Price(2, *CLIENTS)
+    fields_source: ClassVar[Source | None] = UPLOAD
+
+    url: Annotated[str | None, Field("Public URL of the audio.", "url", required=True)] = None
+
+
+class _Uploaded(MusicFields, frozen=True, kw_only=True):
+    fields_source: ClassVar[Source | None] = UPLOAD_MUSIC
+
+    url: Annotated[str | None, Field("Public URL of the audio.", "url", required=True)] = None
+    audio_weight: AudioWeight = None
+    duration: Length = None
+
+
+class UploadExtend(_Uploaded, frozen=True, kw_only=True):
+    """Register audio at a public URL and continue it from a given second."""
+
+    path: ClassVar[str] = "/api/v1/sonic/upload-extend"
+    cost: ClassVar[Price | None] = Price(10, *SIBLING, is_assumption=True)
+
+    continue_at: Annotated[
+        float | None,
+        Field(
+            "Second of the audio to continue from.",
+            "seconds",
+            advice_if_missing="is required by the docs, but not by the vendor's SDK",
+        ),
+    ] = None
+    auto_concat: AutoConcat = None
+
+
+class UploadCover(_Uploaded, frozen=True, kw_only=True):
+    """Register audio at a public URL and re-sing it in another style."""
+
+    path: ClassVar[str] = "/api/v1/sonic/upload-cover"
+    cost: ClassVar[Price | None] = Price(14, *SIBLING, is_assumption=True)
+
+    auto_concat: Annotated[
+        bool | None, Field("Also join the cover with its source.", "switch", source=SDK)
+    ] = None
