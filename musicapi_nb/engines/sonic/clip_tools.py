@@ -21,14 +21,14 @@ from musicapi_nb.engines.sources import (
 from musicapi_nb.errors import Problem
 
 
-class _OfClip(Request, frozen=True, kw_only=True):
-    """Fields of operations on one clip with an immediate reply."""
-
+class _Immediate(Request, frozen=True, kw_only=True):
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = Price(1, *CLIENTS)
-    fields_source: ClassVar[Source | None] = CLIP_TOOLS
+    fields_source: ClassVar[Source | None] = SDK
 
+
+class _OfClip(_Immediate, frozen=True, kw_only=True):
     clip_id: Clip = None
 
 
@@ -36,20 +36,19 @@ class Bpm(_OfClip, frozen=True, kw_only=True):
     """Measure the tempo (mean, maximum, minimum) of a clip, preferably less than a day old."""
 
     path: ClassVar[str] = "/api/v1/sonic/bpm"
-    fields_source: ClassVar[Source | None] = SDK
 
 
 class AlignedLyrics(_OfClip, frozen=True, kw_only=True):
     """Find the time of each word of a clip's lyrics; repeating it is free."""
 
     path: ClassVar[str] = "/api/v1/sonic/aligned-lyrics"
-    fields_source: ClassVar[Source | None] = SDK
 
 
 class Midi(_OfClip, frozen=True, kw_only=True):
     """Transcribe a clip's notes; the reply has them and a link to a MIDI file."""
 
     path: ClassVar[str] = "/api/v1/sonic/midi"
+    fields_source: ClassVar[Source | None] = CLIP_TOOLS
     poll_by_repost: ClassVar[bool] = True
 
 
@@ -57,6 +56,7 @@ class Wav(_OfClip, frozen=True, kw_only=True):
     """Get a link to a clip as WAV."""
 
     path: ClassVar[str] = "/api/v1/sonic/wav"
+    fields_source: ClassVar[Source | None] = CLIP_TOOLS
     cost: ClassVar[Price | None] = Price(2, *CLIENTS)
     poll_by_repost: ClassVar[bool] = True
 
@@ -92,19 +92,13 @@ class StemsFull(StemsBasic, frozen=True, kw_only=True):
     cost: ClassVar[Price | None] = Price(75, *CLIENTS)
 
 
-class UpsampleTags(Request, frozen=True, kw_only=True):
+class UpsampleTags(_Immediate, frozen=True, kw_only=True):
     """Expand a few tags into a fuller description of a style."""
 
     path: ClassVar[str] = "/api/v1/sonic/upsample-tags"
-    reply: ClassVar[ReplyKind] = "immediate"
-    songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = Price(1, *CLIENTS)
-    fields_source: ClassVar[Source | None] = SDK
 
     tags: Annotated[str | None, Field("The tags, comma-separated.", "tags", required=True)] = None
 
-
-_LONGEST_VOCALS = 30
 
 _Start: TypeAlias = Annotated[
     float | None, Field("Second of the clip where the vocals start.", "seconds")
@@ -114,7 +108,7 @@ _End: TypeAlias = Annotated[
 ]
 
 
-class CreatePersona(Request, frozen=True, kw_only=True):
+class CreatePersona(_Immediate, frozen=True, kw_only=True):
     """Create a persona from a clip; the reply has its `persona_id`.
 
     The newer docs name the fields `clip_id` and `describe`, the older ones `continue_clip_id` and
@@ -122,10 +116,6 @@ class CreatePersona(Request, frozen=True, kw_only=True):
     """
 
     path: ClassVar[str] = "/api/v1/sonic/persona"
-    reply: ClassVar[ReplyKind] = "immediate"
-    songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = Price(1, *CLIENTS)
-    fields_source: ClassVar[Source | None] = SDK
     availability: ClassVar[Availability | None] = Availability(
         "retired elsewhere",
         "the sibling host lists it as unavailable, as these docs did in 2025; CreateVoice makes "
@@ -175,18 +165,13 @@ class CreateVoice(Request, frozen=True, kw_only=True):
     ] = None
 
 
-class Vox(Request, frozen=True, kw_only=True):
+class Vox(_OfClip, frozen=True, kw_only=True):
     """Extract the vocals of a section of at most 30 s; the clip should be less than a day old."""
 
     path: ClassVar[str] = "/api/v1/sonic/vox"
-    reply: ClassVar[ReplyKind] = "immediate"
-    songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = Price(1, *CLIENTS)
-    fields_source: ClassVar[Source | None] = SDK
 
-    clip_id: Clip = None
     vocal_start_s: _Start = None
     vocal_end_s: _End = None
 
     def rules(self) -> Iterator[Problem]:
-        yield from range_problems(self, "vocal_start_s", "vocal_end_s", _LONGEST_VOCALS)
+        yield from range_problems(self, "vocal_start_s", "vocal_end_s", longest=30)
