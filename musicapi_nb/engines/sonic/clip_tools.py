@@ -5,27 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar, TypeAlias
 
+from musicapi_nb.engines import sources
 from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import Availability, Price, ReplyKind, Request, range_problems
 from musicapi_nb.engines.sonic.generation import Clip
-from musicapi_nb.engines.sources import (
-    CLIENTS,
-    CLIP_TOOLS,
-    PERSONA,
-    SDK,
-    SIBLING,
-    SIBLING_CLIENTS,
-    VOICE,
-    Source,
-)
 from musicapi_nb.errors import Problem
 
 
 class _Immediate(Request, frozen=True, kw_only=True):
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = Price(1, *CLIENTS)
-    fields_source: ClassVar[Source | None] = SDK
+    cost: ClassVar[Price | None] = Price(1, *sources.CLIENTS)
+    fields_source: ClassVar[sources.Source | None] = sources.SDK
 
 
 class _OfClip(_Immediate, frozen=True, kw_only=True):
@@ -48,7 +39,7 @@ class Midi(_OfClip, frozen=True, kw_only=True):
     """Transcribe a clip's notes; the reply has them and a link to a MIDI file."""
 
     path: ClassVar[str] = "/api/v1/sonic/midi"
-    fields_source: ClassVar[Source | None] = CLIP_TOOLS
+    fields_source: ClassVar[sources.Source | None] = sources.CLIP_TOOLS
     poll_by_repost: ClassVar[bool] = True
 
 
@@ -56,8 +47,8 @@ class Wav(_OfClip, frozen=True, kw_only=True):
     """Get a link to a clip as WAV."""
 
     path: ClassVar[str] = "/api/v1/sonic/wav"
-    fields_source: ClassVar[Source | None] = CLIP_TOOLS
-    cost: ClassVar[Price | None] = Price(2, *CLIENTS)
+    fields_source: ClassVar[sources.Source | None] = sources.CLIP_TOOLS
+    cost: ClassVar[Price | None] = Price(2, *sources.CLIENTS)
     poll_by_repost: ClassVar[bool] = True
 
 
@@ -65,8 +56,8 @@ class Download(_OfClip, frozen=True, kw_only=True):
     """Get links to a clip in several formats at one price, while its source still exists."""
 
     path: ClassVar[str] = "/api/v1/sonic/download"
-    cost: ClassVar[Price | None] = Price(2, *SIBLING, is_assumption=True)
-    fields_source: ClassVar[Source | None] = CLIENTS
+    cost: ClassVar[Price | None] = Price(2, *sources.SIBLING, is_assumption=True)
+    fields_source: ClassVar[sources.Source | None] = sources.CLIENTS
     poll_by_repost: ClassVar[bool] = True
 
     formats: Annotated[
@@ -79,8 +70,8 @@ class StemsBasic(Request, frozen=True, kw_only=True):
     """Separate a clip into a few tracks: 2 (docs of 2025) or 4 (docs of 2026)."""
 
     path: ClassVar[str] = "/api/v1/sonic/stems/basic"
-    cost: ClassVar[Price | None] = Price(30, *CLIENTS)
-    fields_source: ClassVar[Source | None] = CLIP_TOOLS
+    cost: ClassVar[Price | None] = Price(30, *sources.CLIENTS)
+    fields_source: ClassVar[sources.Source | None] = sources.CLIP_TOOLS
 
     clip_id: Clip = None
 
@@ -89,7 +80,7 @@ class StemsFull(StemsBasic, frozen=True, kw_only=True):
     """Separate a clip into many tracks: 12 (docs of 2025) or 24 (docs of 2026)."""
 
     path: ClassVar[str] = "/api/v1/sonic/stems/full"
-    cost: ClassVar[Price | None] = Price(75, *CLIENTS)
+    cost: ClassVar[Price | None] = Price(75, *sources.CLIENTS)
 
 
 class UpsampleTags(_Immediate, frozen=True, kw_only=True):
@@ -124,15 +115,15 @@ class CreatePersona(_Immediate, frozen=True, kw_only=True):
     )
 
     name: Annotated[
-        str | None, Field("The persona's name.", required=True, limit=80, source=PERSONA)
+        str | None, Field("The persona's name.", required=True, limit=80, source=sources.PERSONA)
     ] = None
     clip_id: Annotated[str | None, Field("The clip to take the voice from.", "clip")] = None
     describe: Annotated[str | None, Field("A description of it.", "long text")] = None
     continue_clip_id: Annotated[
-        str | None, Field("Older name of clip_id.", "clip", source=PERSONA)
+        str | None, Field("Older name of clip_id.", "clip", source=sources.PERSONA)
     ] = None
     description: Annotated[
-        str | None, Field("Older name of describe.", "long text", limit=200, source=PERSONA)
+        str | None, Field("Older name of describe.", "long text", limit=200, source=sources.PERSONA)
     ] = None
     styles: Annotated[str | None, Field("Its styles, comma-separated.", "tags", limit=2000)] = None
     vox_audio_id: Annotated[str | None, Field("The vocals to use, from `Vox`.")] = None
@@ -155,13 +146,13 @@ class CreateVoice(Request, frozen=True, kw_only=True):
 
     path: ClassVar[str] = "/api/v1/sonic/create-voice"
     songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = Price(4, *VOICE)
-    fields_source: ClassVar[Source | None] = VOICE
+    cost: ClassVar[Price | None] = Price(4, *sources.VOICE)
+    fields_source: ClassVar[sources.Source | None] = sources.VOICE
     webhook: ClassVar[bool] = True
 
     audio_url: Annotated[
         str | None,
-        Field("Public URL of the recording.", "url", required=True, source=SIBLING_CLIENTS),
+        Field("Public URL of the recording.", "url", required=True, source=sources.SIBLING_CLIENTS),
     ] = None
 
 
