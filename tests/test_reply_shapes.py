@@ -193,14 +193,16 @@ def test_downloaded_files_have_players() -> None:
 @pytest.mark.parametrize(
     ("files", "state", "issues"),
     [
-        ([{"format": "wav", "url": ""}], "pending", 0),
+        ([{"format": "wav", "url": ""}], "succeeded", 1),
+        ([{"format": "wav", "url": "https://x/a.wav"}, {"url": None}], "succeeded", 1),
         ([{"format": "wav", "url": "processing"}], "pending", 0),
         ([{"format": "wav", "url": "conversion failed"}], "failed", 0),
         ([{"format": "wav", "url": "https://x/a.wav"}], "succeeded", 0),
-        ([], "succeeded", 1),  # not an explicit "not ready": asking again could be charged
+        ([], "succeeded", 1),
     ],
 )
 def test_files_are_ready_with_their_links(files: Any, state: str, issues: int) -> None:
+    """Only an explicit "not ready" is pending: asking again could be charged."""
     task = parse_submit_reply({"data": {"files": files}}, sonic.Download(clip_id="c"))
     assert (task.state, len(task.issues)) == (state, issues)
 

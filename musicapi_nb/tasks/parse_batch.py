@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from musicapi_nb import wire
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks.json_reader import JsonReader, clean, describe
@@ -73,8 +74,7 @@ def _parse_part(
     try:
         part = parse_task(reply, task=task)
     except UnexpectedReply as error:
-        texts = (fields.get(name) for name in ("error", "message"))
-        reason = next((text for text in texts if isinstance(text, str)), error.message)
+        reason = wire.find_message(fields) or error.message
         part = task if task_id and not fields.get("error") else mark_failed(task, clean(reason))
     if part.id is None and not part.finished:
         batch.issue(where, "has no task id to wait for")
