@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from musicapi_nb.client import MusicAPI
-from musicapi_nb.client.download import suffix_of
+from musicapi_nb.client.file_type import suffix_of
 from musicapi_nb.errors import DownloadFailed, MusicAPIError, ServerError, Unreachable
 from musicapi_nb.ledger_types import Media
 from musicapi_nb.simulator import Simulator

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 
 from musicapi_nb import markup
-from musicapi_nb.client.download import suffix_of
+from musicapi_nb.client.file_type import read_head, suffix_of
 from musicapi_nb.errors import InvalidArgument, MissingExtra, PublishFailed
 
 _HEAD = 4096  # bytes to compare
@@ -87,9 +87,8 @@ def _read_source(path: str | os.PathLike[str]) -> tuple[Path, bytes, str]:
     """Return the path of an audio file, its first bytes, and the name to store it under."""
     source = Path(path).expanduser()
     try:
+        head = read_head(source)
         with source.open("rb") as file:
-            head = file.read(_HEAD)
-            file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise PublishFailed(f"{source} cannot be read ({error.strerror or error})") from None
@@ -97,7 +96,7 @@ def _read_source(path: str | os.PathLike[str]) -> tuple[Path, bytes, str]:
     if suffix is None:
         raise PublishFailed(f"{source} is not audio (it starts {head[:8]!r})")
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", source.stem).strip("_")[:60] or "audio"
-    return source, head, f"{stem}-{digest[:12]}{suffix}"
+    return source, head[:_HEAD], f"{stem}-{digest[:12]}{suffix}"
 
 
 def _upload(

@@ -17,44 +17,15 @@ from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
+from musicapi_nb.client.file_type import read_head, suffix_of
 from musicapi_nb.client.transport import Transport
 from musicapi_nb.errors import DownloadFailed, ServerError, Unreachable
 from musicapi_nb.ledger_types import Media
 
 _CHUNK = 256 * 1024
-_HEAD = 16
 _LONGEST_STEM = 50  # characters, of up to four bytes each; a name has at most 255 bytes
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}  # the length is then that of the file
 _Result = TypeVar("_Result")
-_MAGIC: dict[Media, tuple[tuple[int, bytes, str], ...]] = {
-    "audio": (
-        (0, b"ID3", ".mp3"),
-        (0, b"\xff\xfb", ".mp3"),
-        (0, b"\xff\xf3", ".mp3"),
-        (0, b"\xff\xf2", ".mp3"),
-        (0, b"\xff\xfa", ".mp3"),
-        (8, b"WAVE", ".wav"),
-        (4, b"ftyp", ".m4a"),
-        (0, b"fLaC", ".flac"),
-        (0, b"OggS", ".ogg"),
-    ),
-    "image": (
-        (0, b"\x89PNG\r\n\x1a\n", ".png"),
-        (0, b"\xff\xd8\xff", ".jpg"),
-        (0, b"GIF8", ".gif"),
-        (8, b"WEBP", ".webp"),
-        (4, b"ftypavif", ".avif"),
-    ),
-    "video": ((4, b"ftyp", ".mp4"), (0, b"\x1aE\xdf\xa3", ".webm")),
-}
-
-
-def suffix_of(head: bytes, media: Media) -> str | None:
-    """Return the file suffix for the first bytes of a file; None if it is not such media."""
-    for offset, magic, suffix in _MAGIC[media]:
-        if head[offset : offset + len(magic)] == magic:
-            return suffix
-    return None
 
 
 async def fetch(
@@ -71,7 +42,8 @@ async def fetch(
         raise DownloadFailed(f"not an http(s) address: {url[:80]!r}")
     temporary = await _on_disk(lambda: _temporary(target))
     try:
-        head = await transport.retry.call(lambda: _stream(transport, url, temporary, max_bytes))
+        await transport.retry.call(lambda: _stream(transport, url, temporary, max_bytes))
+        head = await _on_disk(lambda: read_head(temporary))
         suffix = suffix_of(head, media)
         if suffix is None:
             raise DownloadFailed(f"{_short_url(url)} is not {media} (it starts {head[:8]!r})")
@@ -132,8 +104,7 @@ def _path_in(folder: Path, url: str, suffix: str, source: Path) -> Path:
     return folder / f"{stem}-{digest[:12]}{suffix}"
 
 
-async def _stream(transport: Transport, url: str, target: Path, max_bytes: int) -> bytes:
-    """Stream to a file; return its first bytes."""
+async def _stream(transport: Transport, url: str, target: Path, max_bytes: int) -> None:
     try:
         session = await transport.session()
         times = transport.timeouts  # the time without data is limited, not that of the whole file
@@ -142,7 +113,7 @@ async def _stream(transport: Transport, url: str, target: Path, max_bytes: int) 
             _check_status(reply, url)
             if (reply.content_length or 0) > max_bytes:
                 raise _too_large_error(url, max_bytes)
-            return await _write(reply, target, max_bytes, url)
+            await _write(reply, target, max_bytes, url)
     except aiohttp.TooManyRedirects:
         raise DownloadFailed(f"{_short_url(url)} redirects too often") from None
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
@@ -161,8 +132,8 @@ def _check_status(reply: aiohttp.ClientResponse, url: str) -> None:
         )
 
 
-async def _write(reply: aiohttp.ClientResponse, path: Path, max_bytes: int, url: str) -> bytes:
-    written, head = 0, b""
+async def _write(reply: aiohttp.ClientResponse, path: Path, max_bytes: int, url: str) -> None:
+    written = 0
     with _disk_errors():
         file = path.open("wb")  # not in a thread, which might create it after a cancellation
     try:
@@ -170,13 +141,11 @@ async def _write(reply: aiohttp.ClientResponse, path: Path, max_bytes: int, url:
             written += len(chunk)
             if written > max_bytes:
                 raise _too_large_error(url, max_bytes)
-            head += chunk[: _HEAD - len(head)]
             await _on_disk(functools.partial(file.write, chunk))
         await _on_disk(lambda: _sync(file))
     finally:
         with contextlib.suppress(OSError):  # the write has already reported a full disk
             file.close()
-    return head
 
 
 def _sync(file: IO[bytes]) -> None:
