@@ -78,7 +78,9 @@ def effects(  # noqa: PLR0913 - all but two are keywords
     - `p_adjusted` is corrected for all rows of the table.
 
     Other factors are not adjusted for: in a balanced plan they only widen the intervals. To
-    estimate the effect at one level of another factor, select its rows beforehand.
+    estimate the effect at one level of another factor, select its rows beforehand. BadFrame is
+    raised if columns are missing or not numeric, a task has songs of two levels, a song has several
+    rows, or the baseline does not occur.
 
     Parameters
     ----------
@@ -110,15 +112,16 @@ def effects(  # noqa: PLR0913 - all but two are keywords
         measure` (str; `outcome` is a column, or "tag: ..."), `estimate, low, high, p, p_adjusted,
         mean, baseline_mean` (float64; in units of the outcome, shares 0 to 1), `songs, tasks,
         baseline_songs, baseline_tasks, missing_songs` (int64; the last of both levels).
-
-    Raises
-    ------
-    BadFrame
-        Columns are missing or not numeric, a task has songs of two levels, a song has several
-        rows, or the baseline does not occur.
     """
     outcomes, presence = names_of(outcomes, "outcomes"), names_of(presence, "presence")
-    _check(measure, correction, draws, tags, presence)
+    if measure not in get_args(Measure):
+        raise InvalidArgument(f'measure must be "difference" or "ratio", not {measure!r}')
+    if correction is not None and correction not in get_args(Correction):
+        raise InvalidArgument(f'correction must be "holm", "bh" or None, not {correction!r}')
+    if not isinstance(draws, int) or draws < 1:
+        raise InvalidArgument(f"draws must be a whole number >= 1, such as 2000, not {draws!r}")
+    if bool(presence) != (tags is not None):
+        raise InvalidArgument("presence=[...] and tags=run.tags() must be given together")
     check_level(level)
     if not isinstance(factor, str):
         raise InvalidArgument(f"factor must be the name of one column, not {factor!r}")
@@ -143,23 +146,6 @@ class _Settings(NamedTuple):
     level: float
     draws: int
     seed: int
-
-
-def _check(
-    measure: str,
-    correction: str | None,
-    draws: object,
-    tags: pd.DataFrame | None,
-    presence: Sequence[str],
-) -> None:
-    if measure not in get_args(Measure):
-        raise InvalidArgument(f'measure must be "difference" or "ratio", not {measure!r}')
-    if correction is not None and correction not in get_args(Correction):
-        raise InvalidArgument(f'correction must be "holm", "bh" or None, not {correction!r}')
-    if not isinstance(draws, int) or draws < 1:
-        raise InvalidArgument(f"draws must be a whole number >= 1, such as 2000, not {draws!r}")
-    if bool(presence) != (tags is not None):
-        raise InvalidArgument("presence=[...] and tags=run.tags() must be given together")
 
 
 class _Tasks(NamedTuple):

@@ -62,8 +62,9 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
     the source already had is indistinguishable from a dropped one.
 
     Intervals are as for `adherence`, over tasks, widened where attribution is uncertain (by the
-    missing information about a share, Louis, J. R. Stat. Soc. B 44, 1982, for one share at a
-    time). Dask tables are counted by partition; one row travels for each distinct rewriting.
+    missing information about a share, Louis, J. R. Stat. Soc. B 44, 1982, for one share at a time).
+    Dask tables are counted by partition; one row travels for each distinct rewriting. BadFrame is
+    raised if a column is missing or of a wrong kind, or a task is missing.
 
     Parameters
     ----------
@@ -87,11 +88,6 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
         step; for "rewritten" and "added", of these the songs whose source text does not have the
         target), `share, low, high` (float64: count / cases, with its interval; missing for a
         single task), `tasks` (int64: those among `cases`).
-
-    Raises
-    ------
-    BadFrame
-        A column is missing or of a wrong kind, or a task is missing.
     """
     level = check_level(level)
     if (songs is None) != (requested is None):

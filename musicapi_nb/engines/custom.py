@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import types
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
@@ -41,7 +40,7 @@ def is_custom(namespace: Mapping[str, Any]) -> bool:
 def complete(cls: _Class, body: Mapping[str, Any]) -> None:
     """Name the operation after the class, and the engine as in the path, unless they have names."""
     cls.custom = is_custom(body) or cls.custom
-    if "operation" not in body:
+    if hasattr(cls, "path") and "operation" not in body:
         cls.operation = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
     if not hasattr(cls, "engine") and (engine := _engine_of_path(cls)):
         cls.engine = engine
@@ -185,12 +184,10 @@ def find(base: _Class, engine: str, operation: str, stored: Mapping[str, Any]) -
             sent: dict[str, Any] = {**base.body(request), **changes}
             return {name: sent[name] for name in sent if changes.get(name, "") is not None}
 
-        namespace = {name: stored[name] for name in _STORED}
-        namespace |= {"__module__": __name__, "custom": True, "body": body}
-        namespace |= {"engine": engine, "operation": operation}
-        _PLACEHOLDERS[key] = types.new_class(
-            stored["name"], (base,), {}, lambda new: new.update(namespace)
-        )
+        values = {name: stored[name] for name in _STORED}
+        values |= {"engine": engine, "operation": operation, "custom": True, "body": body}
+        metaclass: Any = type(base)
+        _PLACEHOLDERS[key] = metaclass(stored["name"], (base,), values | {"__module__": __name__})
     return _PLACEHOLDERS[key]
 
 

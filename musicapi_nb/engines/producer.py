@@ -8,16 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
+from musicapi_nb.engines import sources
 from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import Price, Request, range_problems
-from musicapi_nb.engines.sources import (
-    CLIENTS,
-    PRODUCER,
-    PRODUCER_2025,
-    PRODUCER_COVER,
-    SDK,
-    Source,
-)
 from musicapi_nb.errors import Problem
 
 __all__ = [
@@ -59,7 +52,9 @@ _Model: TypeAlias = Annotated[
         renderers=dict.fromkeys(("", *OLDER), MODEL),
     ),
 ]
-_Title: TypeAlias = Annotated[str | None, Field("The title.", limit=80, source=PRODUCER_2025)]
+_Title: TypeAlias = Annotated[
+    str | None, Field("The title.", limit=80, source=sources.PRODUCER_2025)
+]
 
 
 def _ignored(text: str, minimum: float | None = None) -> Field:
@@ -69,14 +64,14 @@ def _ignored(text: str, minimum: float | None = None) -> Field:
 class _Producer(Request, frozen=True, kw_only=True):
     songs: ClassVar[int | None] = 1
     webhook: ClassVar[bool] = True
-    fields_source: ClassVar[Source | None] = PRODUCER
+    fields_source: ClassVar[sources.Source | None] = sources.PRODUCER
 
 
 class _Music(_Producer, frozen=True, kw_only=True):
     """Fields that the task types of the endpoint share."""
 
     path: ClassVar[str] = "/api/v1/producer/create"
-    cost: ClassVar[Price | None] = Price(12, *CLIENTS)
+    cost: ClassVar[Price | None] = Price(12, *sources.CLIENTS)
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "sound")
 
     sound: Annotated[str | None, Field("The sound: styles, instruments.", "long text")] = None
@@ -99,7 +94,7 @@ class _Music(_Producer, frozen=True, kw_only=True):
         float | None, _ignored("How closely to follow the lyrics, 0 to 1")
     ] = None
     weirdness: Annotated[float | None, _ignored("How unusual the result may be, 0 to 1")] = None
-    bpm: Annotated[float | None, Field("Beats per minute.", "number", source=SDK)] = None
+    bpm: Annotated[float | None, Field("Beats per minute.", "number", source=sources.SDK)] = None
     length: Annotated[
         int | None,
         Field(
@@ -117,7 +112,7 @@ class Create(_Music, frozen=True, kw_only=True):
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
 
     cover_url: Annotated[
-        str | None, Field("Public URL of audio to start from.", "url", source=PRODUCER_2025)
+        str | None, Field("Public URL of audio to start from.", "url", source=sources.PRODUCER_2025)
     ] = None
     cover_strength: Annotated[
         float | None,
@@ -125,7 +120,7 @@ class Create(_Music, frozen=True, kw_only=True):
             "How closely to follow that audio (0.2 to 1).",
             "fraction",
             minimum=0.2,
-            source=PRODUCER_2025,
+            source=sources.PRODUCER_2025,
         ),
     ] = None
 
@@ -158,7 +153,9 @@ class Extend(_FromClip, frozen=True, kw_only=True):
 
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_music"}
 
-    extend_s: Annotated[float | None, Field("Seconds to add.", "seconds", source=SDK)] = None
+    extend_s: Annotated[float | None, Field("Seconds to add.", "seconds", source=sources.SDK)] = (
+        None
+    )
 
 
 class ExtendUpload(Extend, frozen=True, kw_only=True):
@@ -193,9 +190,9 @@ class Cover(_Producer, frozen=True, kw_only=True):
 
     path: ClassVar[str] = "/api/v1/producer/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_music"}
-    cost: ClassVar[Price | None] = Price(12, *CLIENTS)
+    cost: ClassVar[Price | None] = Price(12, *sources.CLIENTS)
     text_fields: ClassVar[tuple[str, ...]] = ("instruction",)
-    fields_source: ClassVar[Source | None] = PRODUCER_COVER
+    fields_source: ClassVar[sources.Source | None] = sources.PRODUCER_COVER
 
     clip_id: _Clip = None
     instruction: Annotated[
@@ -216,8 +213,8 @@ class CoverUpload(Cover, frozen=True, kw_only=True):
 
 class _File(_Producer, frozen=True, kw_only=True):
     songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = Price(2, *CLIENTS)
-    fields_source: ClassVar[Source | None] = PRODUCER_2025
+    cost: ClassVar[Price | None] = Price(2, *sources.CLIENTS)
+    fields_source: ClassVar[sources.Source | None] = sources.PRODUCER_2025
 
 
 class Upload(_File, frozen=True, kw_only=True):

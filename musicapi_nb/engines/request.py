@@ -182,7 +182,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
 
     def problems(self) -> tuple[Problem, ...]:
         """Return all problems and advice about this request."""
-        return (*self._checks(), *self._extra_checks(), *self.rules(), *self._availability_advice())
+        return tuple(self._find_problems())
 
     def rules(self) -> Iterator[Problem]:
         """Yield problems that involve several fields; for subclasses to override."""
@@ -220,8 +220,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
             if value is not None:
                 yield name, value
 
-    def _checks(self) -> Iterator[Problem]:
-        model = getattr(self, "mv", None)
+    def _find_problems(self) -> Iterator[Problem]:
         for name, field in self.fields().items():
             value = getattr(self, name)
             if field.required and is_missing(value):
@@ -230,12 +229,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
             advice = field.advice_if_missing if is_missing(value) else field.advice_if_set
             if advice:
                 yield Problem(name, advice, hard=False)
-            if value is None:
-                continue
-            for message, hard in value_problems(
-                value, field, model if isinstance(model, str) else None
-            ):
-                yield Problem(name, message, hard)
+            if value is not None:
+                for message, hard in value_problems(value, field, model_of(self)):
+                    yield Problem(name, message, hard)
+
+        yield from self._extra_checks()
+        yield from self.rules()
+        if self.availability:
+            yield Problem("", f"{self.availability.status}: {self.availability.note}", hard=False)
 
     def _extra_checks(self) -> Iterator[Problem]:
         for name in self.extra:
@@ -252,10 +253,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         except (TypeError, ValueError, RecursionError) as error:
             yield Problem("extra", f"cannot be written as JSON ({error})")
 
-    def _availability_advice(self) -> Iterator[Problem]:
-        if self.availability:
-            yield Problem("", f"{self.availability.status}: {self.availability.note}", hard=False)
-
     @classmethod
     def _name(cls) -> str:
         return f"{cls.engine}.{cls.__name__}"
@@ -271,15 +268,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
             badges.append(markup.badge(self.availability.status, "bad"))
         values = (*self._set_fields(), *self.extra.items())
         rows = [row for name, value in values for row in _rows(name, value)]
+        problems = self.problems()
         notices = [
-            markup.notice(str(problem), "bad" if problem.hard else "info")
-            for problem in self.problems()
+            markup.notice(str(problem), "bad" if problem.hard else "info") for problem in problems
         ]
-        if not any(problem.hard for problem in self.problems()):
+        if not any(problem.hard for problem in problems):
             notices.append(markup.caption("Not sent yet. api.run(request) buys it."))
-        songs = None
-        if self.songs and self.reply == "task":
-            songs = f"{self.songs} song{'' if self.songs == 1 else 's'}"
+        plural = "" if self.songs == 1 else "s"
+        songs = f"{self.songs} song{plural}" if self.songs and self.reply == "task" else None
         return markup.card(
             self._name(),
             markup.table(("field", "value"), rows),

@@ -12,7 +12,7 @@ from typing import Self
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import ClientClosed, InvalidArgument
+from musicapi_nb.errors import ClientClosed, InvalidArgument, LibraryError
 from musicapi_nb.ledger_types import (
     Entry,
     EntryState,
@@ -386,6 +386,15 @@ class Library(Ledger):
 
     # --- display ---------------------------------------------------------------------------
 
+    @property
+    def notice(self) -> str:
+        """Why purchases cannot be recorded now; "" if they can."""
+        try:
+            self._database.check_in_place()
+        except LibraryError as error:
+            return error.message
+        return ""
+
     def _overview(self) -> html.Overview:
         return html.Overview(
             self._display_path,
@@ -394,6 +403,7 @@ class Library(Ledger):
             self.account(simulated=True),
             self.disk_used(),
             self._entries(["uncertain"]),
+            self.notice,
         )
 
     def __repr__(self) -> str:

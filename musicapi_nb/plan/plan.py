@@ -69,6 +69,9 @@ class Plan:
     ) -> Self:
         """Make every combination of levels.
 
+        InvalidPlan lists every problem of the factors, the base and its templates. Problems of the
+        requests are listed by `check`.
+
         Parameters
         ----------
         request
@@ -81,12 +84,6 @@ class Plan:
             How often each combination is bought.
         seed
             Determines every random choice.
-
-        Raises
-        ------
-        InvalidPlan
-            With every problem of the factors, the base and its templates. Problems of the
-            requests are listed by `check`.
         """
         return cls._from_design(designs.grid, request, base, factors, repeats, seed)
 

@@ -60,14 +60,11 @@ def normalize_base(kind: type[Request], base: Mapping[str, Any] | None) -> dict[
 
 def _check_kind(kind: Any) -> None:
     if isinstance(kind, Request):
-        name = f"{kind.engine}.{type(kind).__name__}"
-        raise InvalidArgument(
-            f"a plan takes the class {name} and its fields as base={{...}}, not a request"
-        )
+        name = f"the class {kind.engine}.{type(kind).__name__}"
+        raise InvalidArgument(f"a plan takes {name} and its fields as base={{...}}, not a request")
     if not (isinstance(kind, type) and issubclass(kind, Request) and hasattr(kind, "operation")):
-        raise InvalidArgument(
-            f"a plan takes a request class such as sonic.Create, not {kind!r:.60}"
-        )
+        message = "a plan takes a request class such as sonic.Create, not"
+        raise InvalidArgument(f"{message} {kind!r:.60}")
 
 
 def check_mapping(argument: str, value: Any, example: str) -> None:

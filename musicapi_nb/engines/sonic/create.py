@@ -7,15 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import ActiveWhen, Price, Request, range_problems
-from musicapi_nb.engines.sonic.generation import (
-    CUSTOM_MODE,
-    AudioWeight,
-    Length,
-    Model,
-    MusicFields,
-    SunoCdn,
-    model_advice,
-)
+from musicapi_nb.engines.sonic import generation
 from musicapi_nb.engines.sources import BATCH, CLIENTS, CREATE, CREATE_2025, GUIDES, Source
 from musicapi_nb.errors import Problem
 
@@ -23,26 +15,24 @@ REMASTERED = ("sonic-v5", "sonic-v4-5-plus", "sonic-v4")
 _NOT_IN_GUIDES = "is required by the docs, but the service's own guide leaves it out"
 
 
-class Create(MusicFields, frozen=True, kw_only=True):
+class Create(generation.MusicFields, frozen=True, kw_only=True):
     """Make two songs, from a description or from lyrics, tags and a title."""
 
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
     cost: ClassVar[Price | None] = Price(20, *CLIENTS)
     active_when: ClassVar[ActiveWhen] = {
-        **MusicFields.active_when,
+        **generation.MusicFields.active_when,
         "prompt": {"custom_mode": (True,)},
     }
 
-    duration: Length = None
+    duration: generation.Length = None
 
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()
         if self.custom_mode is False:
             if is_missing(self.gpt_description_prompt):
-                yield Problem(
-                    "gpt_description_prompt",
-                    "is required when custom_mode is False: describe the song",
-                )
+                message = "is required when custom_mode is False: describe the song"
+                yield Problem("gpt_description_prompt", message)
             if self.prompt is not None:
                 message = "belongs to custom_mode=True; a description may override it"
                 yield Problem("prompt", message, hard=False)
@@ -50,28 +40,27 @@ class Create(MusicFields, frozen=True, kw_only=True):
     def _missing_lyrics(self) -> Problem:
         if self.auto_lyrics is True:
             return Problem("prompt", "is required with auto_lyrics: the subject of the lyrics")
-        return Problem(
-            "prompt",
-            "is required when custom_mode is True: give lyrics, or set make_instrumental=True",
-        )
+        condition = "when custom_mode is True: give lyrics, or set make_instrumental=True"
+        return Problem("prompt", f"is required {condition}")
 
 
-class _FromClip(MusicFields, frozen=True, kw_only=True):
+class _FromClip(generation.MusicFields, frozen=True, kw_only=True):
     """Fields of operations on an earlier clip."""
 
     continue_clip_id: Annotated[
         str | None, Field("The clip to start from.", "clip", required=True)
     ] = None
-    audio_weight: AudioWeight = None
+    audio_weight: generation.AudioWeight = None
 
 
 class _Rework(_FromClip, frozen=True, kw_only=True):
     """Fields of extends and covers."""
 
     custom_mode: Annotated[
-        bool | None, Field(CUSTOM_MODE, "switch", advice_if_missing=_NOT_IN_GUIDES, source=GUIDES)
+        bool | None,
+        Field(generation.CUSTOM_MODE, "switch", advice_if_missing=_NOT_IN_GUIDES, source=GUIDES),
     ] = None
-    duration: Length = None
+    duration: generation.Length = None
 
 
 class Extend(_Rework, frozen=True, kw_only=True):
@@ -108,7 +97,7 @@ class CoverUpload(Cover, frozen=True, kw_only=True):
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_upload_music"}
 
 
-class PersonaMusic(MusicFields, frozen=True, kw_only=True):
+class PersonaMusic(generation.MusicFields, frozen=True, kw_only=True):
     """Make songs with a persona's voice."""
 
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "persona_music"}
@@ -116,7 +105,7 @@ class PersonaMusic(MusicFields, frozen=True, kw_only=True):
     persona_id: Annotated[
         str | None, Field("A persona id from `CreatePersona` or `CreateVoice`.", required=True)
     ] = None
-    duration: Length = None
+    duration: generation.Length = None
 
 
 class _Painted(_FromClip, frozen=True, kw_only=True):
@@ -160,14 +149,14 @@ class Remaster(Request, frozen=True, kw_only=True):
     continue_clip_id: Annotated[
         str | None, Field("The clip to render again.", "clip", required=True)
     ] = None
-    mv: Model = None
+    mv: generation.Model = None
     variation_category: Annotated[
         str | None, Field("How much may change.", "choice", choices=("subtle", "normal", "high"))
     ] = None
-    use_suno_cdn: SunoCdn = None
+    use_suno_cdn: generation.SunoCdn = None
 
     def rules(self) -> Iterator[Problem]:
-        yield from model_advice(self, REMASTERED)
+        yield from generation.model_advice(self, REMASTERED)
 
 
 class Concat(Request, frozen=True, kw_only=True):
@@ -180,7 +169,7 @@ class Concat(Request, frozen=True, kw_only=True):
     webhook: ClassVar[bool] = True
 
     continue_clip_id: Annotated[str | None, Field("The extension.", "clip", required=True)] = None
-    use_suno_cdn: SunoCdn = None
+    use_suno_cdn: generation.SunoCdn = None
 
 
 class Batch(Request, frozen=True, kw_only=True):

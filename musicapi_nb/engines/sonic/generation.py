@@ -23,20 +23,20 @@ _PROMPT = LimitByModel(5000, {"sonic-v3-5": 3000, "sonic-v4": 3000})
 _TAGS = LimitByModel(1000, {"sonic-v3-5": 200, "sonic-v4": 200})
 
 
-def choice_of(models: Sequence[str]) -> Field:
-    """Return the declaration of a model field with these models."""
+def _choice_of(*models: str) -> Field:
     return Field(
         "The model.",
         "choice",
         required=True,
-        choices=tuple(models),
+        choices=models,
         allow_other=True,
         renderers=dict.fromkeys((*OLDER, MIXING_MODEL), NEWEST[0]),
         source=CLIENTS,
     )
 
 
-Model: TypeAlias = Annotated[str | None, choice_of(MODELS)]
+Model: TypeAlias = Annotated[str | None, _choice_of(*MODELS)]
+MixingModel: TypeAlias = Annotated[str | None, _choice_of(*MODELS, MIXING_MODEL)]
 Title: TypeAlias = Annotated[str | None, Field("The title.", limit=80, source=REFUSALS)]
 Tags: TypeAlias = Annotated[
     str | None, Field("Styles, comma-separated.", "tags", limit=_TAGS, source=REFUSALS)
