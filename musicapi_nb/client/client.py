@@ -140,6 +140,8 @@ class MusicAPI:
         """
         try:
             await self._in_flight.close()
+            if self._coordinator is not None:
+                await self._coordinator.close()
         finally:
             await self._transport.close()
 
