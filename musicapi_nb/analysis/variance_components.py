@@ -155,9 +155,8 @@ class NestedSums(NamedTuple):
 
     def _rounding(self) -> float:
         """Return the bound below which sums of squares are rounding errors of 0."""
-        return _RELATIVE_PRECISION * float(
-            self._squares_between().sum() + self.squares_within.sum()
-        )
+        total = self._squares_between().sum() + self.squares_within.sum()
+        return _RELATIVE_PRECISION * float(total)
 
     def _jackknife_replicates(self) -> Floats:
         """Return log(MSB / MSW) without each task that contributes to either."""
