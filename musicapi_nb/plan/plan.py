@@ -8,6 +8,7 @@ from typing import Any, Self, TypeAlias
 import pandas as pd
 
 from musicapi_nb.engines import Request
+from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import InvalidPlan, Problem
 from musicapi_nb.plan import designs, validation
 from musicapi_nb.plan.cells import (
@@ -138,6 +139,7 @@ class Plan:
         `grid`.
         """
         fields = validation.normalize_base(request, base)
+        repeats, seed = plain_value((repeats, seed))
         rows, problems = read_rows(request, frame, fields)
         problems += validation.argument_problems(request, fields, repeats, seed)
         validation.refuse(problems or validation.size_problems(len(rows), repeats))
@@ -149,6 +151,7 @@ class Plan:
         cls, choose: Design, request: Kind, base: Base, factors: Levels, repeats: int, seed: int
     ) -> Self:
         fields = validation.normalize_base(request, base)
+        repeats, seed = plain_value((repeats, seed))
         validation.check_mapping("factors", factors, _FACTORS_EXAMPLE)
         levels, problems = validation.read_factors(request, factors, fields)
         problems += validation.argument_problems(request, fields, repeats, seed)

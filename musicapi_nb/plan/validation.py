@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias
 
 from musicapi_nb.engines import Request
+from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import InvalidArgument, InvalidPlan, InvalidRequest, Problem
 
 Factors: TypeAlias = Mapping[str, tuple[Any, ...]]
@@ -18,8 +19,7 @@ _MISSING_TYPES = frozenset({"NAType", "NaTType"})
 
 def to_python(value: Any) -> Any:
     """Convert a numpy or pandas value to a Python value; missing values become None."""
-    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
-        value = value.tolist()
+    value = plain_value(value)
     if type(value).__name__ in _MISSING_TYPES or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN
         return None
     if isinstance(value, list | tuple):
