@@ -167,7 +167,7 @@ def _facts(run: DryRun) -> Iterator[tuple[str, str]]:
         yield "balance", _balance_text(run)
     duration = markup.format_duration(run.seconds)
     yield "time", f"{duration} to submit all, one per {run.pace:g} s; rendering is not included"
-    yield "refused", f"{run.refused_cells:,} cells would be refused" if run.refused else "none"
+    yield "refused", f"{run.refused_cells:,} of {run.cells:,} cells" if run.refused else "none"
 
 
 def _cost_text(run: DryRun) -> str:

@@ -34,7 +34,10 @@ def _short_text(value: Any) -> str:
 
 def answer_blocks(answer: Mapping[str, Any]) -> Iterator[markup.Html]:
     """Yield the blocks of an answer: players, a table of short values, long ones collapsed."""
-    for url, name in itertools.islice(_audio_files(answer), _MAX_PLAYERS):
+    files = list(itertools.islice(_audio_files(answer), _MAX_PLAYERS))
+    for url, name in files:
+        if len(files) > 1:
+            yield markup.caption(name)
         yield markup.player(url, name)
     short = [(name, _cell(value)) for name, value in answer.items() if not _is_long(value)]
     if short:
@@ -50,9 +53,9 @@ def answer_blocks(answer: Mapping[str, Any]) -> Iterator[markup.Html]:
 
 def _audio_files(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the links to audio in an answer, each with a name; also those of `files` in a list."""
-    for value in answer.values():
+    for name, value in answer.items():
         if _is_audio_url(value):
-            yield value, "this file"
+            yield value, _file_label(name)
         for item in value if isinstance(value, list) else ():
             if isinstance(item, dict):
                 yield from _audio_of_item(item)
@@ -64,7 +67,14 @@ def _audio_of_item(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in item.items():
         is_file = name == "url" and suffix in _AUDIO_SUFFIXES and isinstance(value, str)
         if _is_audio_url(value) or (is_file and markup.web_url(value)):
-            yield value, f"the {suffix[1:]} file" if suffix in _AUDIO_SUFFIXES else "this file"
+            yield (
+                value,
+                f"the {suffix[1:]} file" if suffix in _AUDIO_SUFFIXES else _file_label(name),
+            )
+
+
+def _file_label(name: str) -> str:
+    return f"the {name.removesuffix('_url').replace('_', ' ')} file"
 
 
 def _is_audio_url(value: Any) -> bool:
