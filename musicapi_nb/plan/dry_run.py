@@ -10,9 +10,9 @@ from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Price
-from musicapi_nb.errors import InvalidArgument, Problem
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.plan.aliasing import Aliasing, aliasing
-from musicapi_nb.plan.cells import Cell
+from musicapi_nb.plan.cells import Cell, GroupedProblems
 from musicapi_nb.plan.html import problem_notices, problem_texts
 from musicapi_nb.plan.validation import to_python
 
@@ -55,8 +55,8 @@ class DryRun:
     blocks_covered: int | None
     pace: float
     seconds: float
-    refused: Mapping[Problem, tuple[int, ...]]
-    advice: Mapping[Problem, tuple[int, ...]]
+    refused: GroupedProblems
+    advice: GroupedProblems
     aliasing: Aliasing
 
     @property
@@ -99,7 +99,7 @@ def dry_run(  # noqa: PLR0913, PLR0917 - the values of a plan
     title: str,
     cells: Sequence[Cell],
     factors: Mapping[str, Any],
-    problems: Mapping[Problem, tuple[int, ...]],
+    problems: GroupedProblems,
     balance: float | None,
     pace: float,
 ) -> DryRun:

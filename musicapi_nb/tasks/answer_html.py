@@ -28,7 +28,7 @@ def _short_text(value: Any) -> str:
         return f"[{len(value):,}]"
     if isinstance(value, dict):
         return f"{{{len(value):,}}}"
-    text = value if isinstance(value, str) else json.dumps(_to_printable(value))
+    text = value if isinstance(value, str) else json.dumps(_printable(value))
     return f"{text[:_MAX_TEXT]}..." if len(text) > _MAX_TEXT else text
 
 
@@ -92,9 +92,7 @@ def _is_long(value: Any) -> bool:
 def _cell(value: Any) -> markup.Cell:
     if isinstance(value, str):
         return markup.link(_short_url(value), value) if markup.web_url(value) else value
-    return (
-        _to_printable(value) if isinstance(value, bool | int | float | None) else json.dumps(value)
-    )
+    return _printable(value) if isinstance(value, bool | int | float | None) else json.dumps(value)
 
 
 def _short_url(url: str) -> str:
@@ -103,7 +101,7 @@ def _short_url(url: str) -> str:
     return url if len(url) <= _MAX_URL else f"{host}/…{url[-_MAX_URL // 2 :]}"
 
 
-def _to_printable(value: Any) -> Any:
+def _printable(value: Any) -> Any:
     """Replace integers of thousands of digits, which Python refuses to convert to text."""
     huge = isinstance(value, int) and not -_LARGEST < value < _LARGEST
     return "a very large number" if huge else value
