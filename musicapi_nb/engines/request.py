@@ -9,6 +9,7 @@ import functools
 import json
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
@@ -73,19 +74,15 @@ def _make_plain(struct: msgspec.Struct, names: Iterable[str]) -> None:
             msgspec.structs.force_setattr(struct, name, plain)
 
 
-def range_problems(
-    request: Any, start: str, end: str, longest: float | None = None
-) -> Iterator[Problem]:
-    """Yield a problem if a range ends before it starts, or is longer than `longest` seconds."""
+def range_problems(request: Any, start: str, end: str, limit: float = inf) -> Iterator[Problem]:
+    """Yield a problem if a range ends before it starts, or is longer than `limit` seconds."""
     first, last = getattr(request, start), getattr(request, end)
     if not (isinstance(first, int | float) and isinstance(last, int | float)):
         return
     if not last > first:
         yield Problem(end, f"should be later than {start}")
-    elif longest is not None and last - first > longest:
-        yield Problem(
-            end, f"is {last - first:g} s after {start}; at most {longest:g} s are allowed"
-        )
+    elif last - first > limit:
+        yield Problem(end, f"is {last - first:g} s after {start}; at most {limit:g} s are allowed")
 
 
 def model_of(request: Request) -> str | None:

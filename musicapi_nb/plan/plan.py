@@ -13,6 +13,7 @@ from musicapi_nb.errors import InvalidPlan, Problem
 from musicapi_nb.plan import designs, validation
 from musicapi_nb.plan.cells import (
     Cell,
+    GroupedProblems,
     PlanProblem,
     append_cells,
     find_problems,
@@ -177,9 +178,7 @@ class Plan:
     ) -> Self:
         noun = "row" if design == _FROM_FRAME else ""
         requests, used = make_requests(request, base, rows, noun)
-        advice = [
-            validation.unused_factor_advice(request, name) for name in factors if name not in used
-        ]
+        advice = [validation.unused_advice(request, name) for name in factors if name not in used]
         cells, repeated = make_cells(requests, rows, repeats, seed)
         if repeated:
             advice.append(validation.repeated_request_advice(repeated, len(requests)))
@@ -228,7 +227,7 @@ class Plan:
         advice = (*self.advice, *same_renderer_advice(self.cells))
         return find_problems(self.cells, advice)
 
-    def grouped_problems(self) -> dict[Problem, tuple[int, ...]]:
+    def grouped_problems(self) -> GroupedProblems:
         """Return each problem once, with the `order` of the cells that have it."""
         return group_problems(self._problems())
 

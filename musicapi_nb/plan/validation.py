@@ -83,9 +83,7 @@ def argument_problems(
     try:
         kind(**named)
     except InvalidRequest as error:
-        problems += [
-            Problem(f"base, {problem.field}", problem.message) for problem in error.problems
-        ]
+        problems += [Problem(f"base, {fault.field}", fault.message) for fault in error.problems]
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
         problems.append(Problem("repeats", f"should be a whole number from 1, not {repeats!r:.40}"))
     if isinstance(seed, bool) or not isinstance(seed, int):
@@ -162,7 +160,7 @@ def refuse(problems: Iterable[Problem]) -> None:
         raise InvalidPlan(unique)
 
 
-def unused_factor_advice(kind: type[Request], name: str) -> Problem:
+def unused_advice(kind: type[Request], name: str) -> Problem:
     similar = difflib.get_close_matches(name, kind.fields(), n=1)
     hint = f" (did you mean {similar[0]}?)" if similar else ""
     return Problem(
