@@ -204,8 +204,8 @@ class Ledger:
         """Record the task that the service created; also for an uncertain purchase. Durable."""
         with self._database.write(durable=True) as connection:
             before = require_entry(connection, entry)
-            if before.task_id is not None and before.task_id == task.id:
-                return before  # its webhook came first
+            if before.task_id is not None and before.task_id == task.id:  # its webhook came first
+                return self._record_poll(connection, before, task) if task.finished else before
             if not is_allowed(before, "accepted"):
                 raise InvalidTransition(
                     f"entry {entry} is {before.state}, but its task {task.id} was accepted; keep "

@@ -265,9 +265,7 @@ class Library(Ledger):
         assume
             Credits that a request of unknown price counts; None: such requests are refused.
         """
-        if not name or credits_ < 0 or (assume is not None and assume < 0):
-            raise InvalidArgument("a budget needs a name and a number of credits, 0 or more")
-        data = {"name": name, "credits": credits_, "assume": assume}
+        data = budgets.budget_event(name, credits_, assume)
         with self._database.write(durable=True) as connection:
             events.append_unbound(connection, "budget", data, owner=self._process_lock.id)
         return self.budgets()[name]
