@@ -29,6 +29,7 @@ from musicapi_nb.client.transport import (
 )
 from musicapi_nb.client.webhook_fields import webhook_fields, webhook_target
 from musicapi_nb.engines import Request, account
+from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import DownloadFailed, TaskFailed, TaskNotFound
 from musicapi_nb.ledger_types import Entry, Ledger, Media, PurchaseTerms
 from musicapi_nb.tasks import Song, Task
@@ -184,7 +185,7 @@ class MusicAPI:
         MusicAPIError
             The service refused it; `may_have_cost` says whether that is certain.
         """
-        call = wire.submit_call(request)
+        call, take = wire.submit_call(request), plain_value(take)
         terms = PurchaseTerms(
             take=take,
             budgets=(*self.budgets, *budgets),

@@ -19,6 +19,7 @@ from musicapi_nb.client import BASE_URL, MusicAPI
 from musicapi_nb.client.transport import parse_base_url
 from musicapi_nb.client.webhook_fields import webhook_target
 from musicapi_nb.engines import Request
+from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidRequest, Problem, UnexpectedReply, Unreachable
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.session import KEY_VARIABLE, Session, open_sessions
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from musicapi_nb.widgets.form import Form
 
 SIMULATOR_VARIABLE = "MUSICAPI_SIMULATOR"
-LIBRARY = "musicapi-library"
 _SIMULATOR_KEY = "simulated-account"
 
 
@@ -80,9 +80,9 @@ def connect(  # noqa: PLR0913 - independent settings
         MUSICAPI_SIMULATOR, which takes precedence over MUSICAPI_KEY.
     library
         Folder that records purchases before they are sent, so that each take is bought once, also
-        in later kernels. Default: `musicapi-library` in the working directory for the real
-        service, a folder per host for another `base_url` or a standalone simulator, and none for
-        an embedded simulator, whose songs end with it.
+        in later kernels. Default: `musicapi-library` in the working directory or above it, if
+        there is one, else in the home folder; with the host in its name for another `base_url` or
+        a standalone simulator; none for an embedded simulator, whose songs end with it.
     spend_limit
         Maximum credits that this session may spend; requires a library.
     webhook
@@ -138,11 +138,14 @@ def _resolve_options(
         library = _default_library(target.base_url)
     if spend_limit is not None and library is None:
         raise _invalid("spend_limit", "requires a library; give library='a-folder'")
+    limit = None if spend_limit is None else whole_number(spend_limit)
+    if spend_limit is not None and limit is None:
+        raise _invalid("spend_limit", f"must be a number of credits, not {spend_limit!r:.40}")
     if webhook is not None and webhook_secret is None:
         webhook_secret = os.environ.get(SECRET_VARIABLE) or None
     webhook_target(webhook, webhook_secret, local=True)  # raises before anything is opened
     folder = None if library is None else Path(library).expanduser().absolute()
-    return _Options(folder, spend_limit, webhook, webhook_secret)
+    return _Options(folder, limit, webhook, webhook_secret)
 
 
 def _invalid(argument: str, message: str) -> InvalidRequest:
@@ -156,12 +159,14 @@ def _digest(target: _Target, options: _Options) -> str:
     return hashlib.sha256(repr(arguments).encode()).hexdigest()
 
 
-def _default_library(base_url: str) -> str:
-    """Return a folder name per host: purchases on another host are not the service's."""
+def _default_library(base_url: str) -> Path:
+    """Return a folder per host: purchases on another host are not the service's."""
+    from musicapi_nb.library import LIBRARY, default_folder  # noqa: PLC0415 - loads SQLite
+
     if base_url == BASE_URL:
-        return LIBRARY
+        return default_folder()
     host = re.sub(r"[^A-Za-z0-9.]+", "-", base_url.partition("://")[2]).strip("-")
-    return f"{LIBRARY}-{host}"
+    return default_folder(f"{LIBRARY}-{host}")
 
 
 def _open(target: _Target, options: _Options) -> Session:
