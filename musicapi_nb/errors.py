@@ -210,7 +210,19 @@ class UnexpectedReply(MusicAPIError):
 class Unreachable(MusicAPIError, ConnectionError):
     """The service could not be reached."""
 
-    advice = "Check the network and the base URL."
+    advice = (
+        "Check the network and the base URL. If only a proxy leads out, set HTTPS_PROXY or pass "
+        "connect(proxy=...)."
+    )
+
+
+class CertificateRefused(Unreachable):
+    """The certificate of the service, or of a proxy that replaces it, is not trusted here."""
+
+    advice = (
+        "Nothing was sent. If your organization has its own certificate authority, set "
+        "SSL_CERT_FILE to its PEM file, or pass connect(ssl=...)."
+    )
 
 
 class LostReply(MusicAPIError, ConnectionError):

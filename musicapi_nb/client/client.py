@@ -14,6 +14,7 @@ from musicapi_nb.client.balance import Balance, parse_balance
 from musicapi_nb.client.callbacks import ProgressCallback, log_abandoned_task, notify
 from musicapi_nb.client.download import fetch
 from musicapi_nb.client.in_flight import InFlight
+from musicapi_nb.client.network import Certificates, parse_network
 from musicapi_nb.client.poller import Poller
 from musicapi_nb.client.purchasing import Order, PurchaseCoordinator, Purchaser
 from musicapi_nb.client.rate_limit import LocalRateLimiter, SharedRateLimiter
@@ -31,6 +32,7 @@ from musicapi_nb.client.webhook_fields import webhook_fields, webhook_target
 from musicapi_nb.engines import Request, account
 from musicapi_nb.errors import DownloadFailed, TaskFailed, TaskNotFound
 from musicapi_nb.ledger_types import Entry, Ledger, Media, PurchaseTerms
+from musicapi_nb.secret import Secret, as_secret
 from musicapi_nb.tasks import Song, Task
 
 
@@ -64,11 +66,17 @@ class MusicAPI:
     webhook_secret
         What webhooks are signed with, 16 characters or more. It is sent to the service with each
         request, stored nowhere and shown nowhere.
+    proxy
+        http://host:port of the proxy to use. Default: the environment variable HTTPS_PROXY, except
+        for hosts in NO_PROXY.
+    ssl
+        Certificate authorities to trust: a PEM file, or an `ssl.SSLContext`. Default: those of the
+        environment variable SSL_CERT_FILE, else those of the system.
     """
 
     def __init__(  # noqa: PLR0913 - independent settings
         self,
-        key: str,
+        key: str | Secret,
         *,
         base_url: str = BASE_URL,
         connect_timeout: float = 10.0,
@@ -80,7 +88,10 @@ class MusicAPI:
         budgets: Sequence[str] = (),
         webhook: str | None = None,
         webhook_secret: str | None = None,
+        proxy: str | None = None,
+        ssl: Certificates | None = None,
     ) -> None:
+        key = as_secret(key)
         timeouts = Timeouts(
             parse_number("connect_timeout", connect_timeout),
             parse_number("reply_timeout", reply_timeout),
@@ -89,7 +100,10 @@ class MusicAPI:
         url = parse_base_url(base_url)
         self._webhook = webhook_target(webhook, webhook_secret, local=url.startswith("http:"))
         secret = parse_key(key, self._webhook.secret if self._webhook else None)
-        self._transport = Transport(url, secret, timeouts, retry)
+        self.network = parse_network(proxy, ssl)
+        self._transport = Transport(
+            url, secret, timeouts, retry, self.network, local_links=simulated
+        )
         self._interval = parse_number("pace", pace, zero=True) / speed
         self._in_flight = InFlight()
         self._ledger = ledger
@@ -124,7 +138,8 @@ class MusicAPI:
         return self._interval * self.speed
 
     def __repr__(self) -> str:
-        return f"MusicAPI(base_url={self.base_url!r})"
+        transport = getattr(self, "_transport", None)  # missing if __init__ failed
+        return f"MusicAPI(base_url={transport and transport.base_url!r})"
 
     async def __aenter__(self) -> Self:
         return self

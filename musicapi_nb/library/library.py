@@ -78,6 +78,7 @@ class Library(Ledger):
         self, path: str | os.PathLike[str] = "musicapi-library", *, lock_timeout: float = 10.0
     ) -> None:
         self._display_path = str(path)
+        self._closed = True  # until it is open
         self.path = Path(path).expanduser().absolute()  # the working directory may change
         with contextlib.ExitStack() as undo, disk_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
