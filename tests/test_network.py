@@ -298,11 +298,10 @@ def test_key_is_in_no_local_variable(
     monkeypatch.chdir(tmp_path)
     if source == "environment":
         monkeypatch.setenv("MUSICAPI_KEY", key)
-        key_argument = {}
     else:
-        key_argument = {"key": key}
+        arguments = {"key": key, **arguments}
     with pytest.raises(MusicAPIError) as caught:
-        mnb.connect(**key_argument, **arguments)
+        mnb.connect(**arguments)
     assert key not in locals_of(caught.value)
 
 
@@ -310,5 +309,5 @@ def test_refused_key_is_in_no_local_variable() -> None:
     for key in ("a key-with-a-space-0001", "kéy-with-an-accent-0001"):
         for call in (mnb.connect, MusicAPI):
             with pytest.raises(Unauthorized) as caught:
-                call(key)  # type: ignore[operator]
+                call(key)
             assert key not in locals_of(caught.value)

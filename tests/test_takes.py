@@ -518,14 +518,15 @@ async def test_unwritten_outcome_is_kept_in_memory(sim: Simulator, tmp_path: Pat
 
 
 class Interrupted(Forgetful):
-    """A full library; the loop ends as soon as it refuses to record an outcome."""
+    """A full library; the loop ends as soon as it first refuses to record an outcome."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.end_loop: Callable[[], object] = lambda: None
 
     def record_accepted(self, entry: int, task: Task) -> Entry:
-        self.end_loop()
+        end_loop, self.end_loop = self.end_loop, lambda: None
+        end_loop()
         return super().record_accepted(entry, task)
 
 

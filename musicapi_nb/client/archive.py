@@ -49,7 +49,8 @@ class MediaArchiver:
                 try:
                     await self._archive_file(task, song, media)
                 except (MusicAPIError, OSError) as error:
-                    _log.warning("%s of %s is not in the library: %s", media, song.id, error)
+                    reason = getattr(error, "message", error)  # its advice may be about requests
+                    _log.warning("%s of %s is not in the library: %s", media, song.id, reason)
 
     async def _archive_file(self, task: Task, song: Song, media: Media) -> None:
         if await asyncio.to_thread(self.store.file_of, song, media) is not None:

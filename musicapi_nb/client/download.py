@@ -14,6 +14,7 @@ from musicapi_nb.client.file_type import read_head, suffix_of
 from musicapi_nb.client.transport import Transport
 from musicapi_nb.errors import DownloadFailed
 from musicapi_nb.ledger_types import Media
+from musicapi_nb.tasks import Song
 
 _LONGEST_STEM = 50  # characters, of up to four bytes each; a name has at most 255 bytes
 
@@ -78,3 +79,15 @@ def _path_in(folder: Path, url: str, suffix: str, source: Path) -> Path:
     with source.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return folder / f"{stem}-{digest[:12]}{suffix}"
+
+
+def link_of(source: Song | str, media: Media) -> str:
+    """Return the link to a file of a finished song, or the source itself if it is one."""
+    if isinstance(source, str):
+        return source
+    if media == "audio" and not source.finished:
+        raise DownloadFailed("the song is not finished; wait for its task first")
+    url: str | None = getattr(source, f"{media}_url")
+    if not url:
+        raise DownloadFailed(f"the song has no {media} link")
+    return url

@@ -27,8 +27,8 @@ from musicapi_nb.errors import (
     RetiredOperation,
     Unauthorized,
     Unreachable,
-    replacement_for,
 )
+from musicapi_nb.refusals import replacement_for
 from musicapi_nb.secret import Secret
 
 BASE_URL = "https://api.musicapi.ai"
@@ -110,11 +110,11 @@ class Transport:
         retry: RetryPolicy,
         network: Network,
         *,
-        local_links: bool,
+        simulated: bool,
     ) -> None:
         self.base_url = base_url
         self.network = network
-        self.links = LinkOpener(network, yarl.URL(base_url), local=local_links)
+        self.links = LinkOpener(network, yarl.URL(base_url), local=simulated)
         self._hosts: dict[tuple[asyncio.AbstractEventLoop, str], HostQueue] = {}
         self.secret = secret
         self.timeouts = timeouts

@@ -40,7 +40,7 @@ def is_custom(namespace: Mapping[str, Any]) -> bool:
 def complete(cls: _Class, body: Mapping[str, Any]) -> None:
     """Name the operation after the class, and the engine as in the path, unless they have names."""
     cls.custom = is_custom(body) or cls.custom
-    if "operation" not in body:
+    if hasattr(cls, "path") and "operation" not in body:
         cls.operation = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
     if not hasattr(cls, "engine") and (engine := _engine_of_path(cls)):
         cls.engine = engine

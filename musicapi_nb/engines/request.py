@@ -8,7 +8,8 @@ import difflib
 import functools
 import json
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
@@ -17,6 +18,7 @@ from musicapi_nb import markup
 from musicapi_nb.engines import custom
 from musicapi_nb.engines.fields import Field, is_missing, value_problems
 from musicapi_nb.engines.sources import Source
+from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import InvalidRequest, Problem
 
 ReplyKind: TypeAlias = Literal["task", "immediate"]
@@ -56,23 +58,31 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     duration: int
 
+    def __post_init__(self) -> None:
+        _make_plain(self, ("name", "duration"))
+
     def __repr__(self) -> str:
         return f"nuro.Segment(name={self.name!r}, duration={self.duration!r})"
 
 
-def range_problems(
-    request: Any, start: str, end: str, longest: float | None = None
-) -> Iterator[Problem]:
-    """Yield a problem if a range ends before it starts, or is longer than `longest` seconds."""
+def _make_plain(struct: msgspec.Struct, names: Iterable[str]) -> None:
+    """Replace values of numpy and similar types, which JSON does not have."""
+    for name in names:
+        value = getattr(struct, name)
+        plain = plain_value(value)
+        if plain is not value:
+            msgspec.structs.force_setattr(struct, name, plain)
+
+
+def range_problems(request: Any, start: str, end: str, limit: float = inf) -> Iterator[Problem]:
+    """Yield a problem if a range ends before it starts, or is longer than `limit` seconds."""
     first, last = getattr(request, start), getattr(request, end)
     if not (isinstance(first, int | float) and isinstance(last, int | float)):
         return
     if not last > first:
         yield Problem(end, f"should be later than {start}")
-    elif longest is not None and last - first > longest:
-        yield Problem(
-            end, f"is {last - first:g} s after {start}; at most {longest:g} s are allowed"
-        )
+    elif last - first > limit:
+        yield Problem(end, f"is {last - first:g} s after {start}; at most {limit:g} s are allowed")
 
 
 def model_of(request: Request) -> str | None:
@@ -158,6 +168,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     """True if the operation is declared outside the package; set when the class is defined."""
 
     extra: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _make_plain(self, self.__struct_fields__)
 
     @classmethod
     def fields(cls) -> Mapping[str, Field]:

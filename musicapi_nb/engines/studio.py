@@ -13,6 +13,7 @@ from musicapi_nb.errors import Problem
 
 __all__ = ["Custom", "Description", "Extend", "Instrumental"]
 
+_REGULAR = {"mode": "regular"}
 MODELS = ("studio130-v1.5", "studio32-v1.5")
 
 
@@ -81,16 +82,13 @@ class _Studio(Request, frozen=True, kw_only=True):
 class Description(_Studio, frozen=True, kw_only=True):
     """Make two songs from a description; the service writes the lyrics."""
 
-    constants: ClassVar[Mapping[str, Any]] = {
-        "lyrics_type": "generate",
-        "config": {"mode": "regular"},
-    }
+    constants: ClassVar[Mapping[str, Any]] = {"lyrics_type": "generate", "config": _REGULAR}
 
 
 class Custom(_Studio, frozen=True, kw_only=True):
     """Make two songs with your lyrics."""
 
-    constants: ClassVar[Mapping[str, Any]] = {"lyrics_type": "user", "config": {"mode": "regular"}}
+    constants: ClassVar[Mapping[str, Any]] = {"lyrics_type": "user", "config": _REGULAR}
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
 
     lyrics: Annotated[str | None, Field("The lyrics.", "long text", required=True)] = None
@@ -99,10 +97,7 @@ class Custom(_Studio, frozen=True, kw_only=True):
 class Instrumental(_Studio, frozen=True, kw_only=True):
     """Make two songs without vocals."""
 
-    constants: ClassVar[Mapping[str, Any]] = {
-        "lyrics_type": "instrumental",
-        "config": {"mode": "regular"},
-    }
+    constants: ClassVar[Mapping[str, Any]] = {"lyrics_type": "instrumental", "config": _REGULAR}
 
 
 class Extend(_Studio, frozen=True, kw_only=True):

@@ -60,7 +60,7 @@ class Account:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Overview:
-    """The content of a library's card."""
+    """The content of a library's card. `notice` says why it cannot record purchases."""
 
     path: str
     counts: Mapping[EntryState, int]
@@ -68,6 +68,7 @@ class Overview:
     simulated: Account
     disk_used: int
     uncertain: Sequence[Entry]
+    notice: str = ""
 
 
 def format_bytes(size: int) -> str:
@@ -84,7 +85,8 @@ def line(overview: Overview) -> str:
     """Describe a library in one line."""
     states = ", ".join(f"{number} {_label(state)}" for state, number in overview.counts.items())
     size = f"{format_bytes(overview.disk_used)} on disk"
-    facts = (states or "empty", *_credits(overview), size)
+    notice = [overview.notice] if overview.notice else []
+    facts = (*notice, states or "empty", *_credits(overview), size)
     return markup.one_line(f"<Library {overview.path}: {'; '.join(facts)}>")
 
 
@@ -95,6 +97,7 @@ def card(overview: Overview) -> markup.Html:
     ]
     return markup.card(
         "Library",
+        markup.notice(overview.notice, "warn") if overview.notice else markup.EMPTY,
         *_uncertain(overview),
         markup.EMPTY if overview.counts else markup.caption("No requests yet."),
         *map(markup.caption, _credits(overview)),

@@ -12,7 +12,7 @@ from typing import Self
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import ClientClosed, InvalidArgument
+from musicapi_nb.errors import ClientClosed, InvalidArgument, LibraryError
 from musicapi_nb.ledger_types import (
     Entry,
     EntryState,
@@ -276,9 +276,7 @@ class Library(Ledger):
         assume
             Credits that a request of unknown price counts; None: such requests are refused.
         """
-        if not name or credits_ < 0 or (assume is not None and assume < 0):
-            raise InvalidArgument("a budget needs a name and a number of credits, 0 or more")
-        data = {"name": name, "credits": credits_, "assume": assume}
+        data = budgets.budget_event(name, credits_, assume)
         with self._database.write(durable=True) as connection:
             events.append_unbound(connection, "budget", data, owner=self._process_lock.id)
         return self.budgets()[name]
@@ -389,6 +387,15 @@ class Library(Ledger):
 
     # --- display ---------------------------------------------------------------------------
 
+    @property
+    def notice(self) -> str:
+        """Why purchases cannot be recorded now; "" if they can."""
+        try:
+            self._database.check_in_place()
+        except LibraryError as error:
+            return error.message
+        return ""
+
     def _overview(self) -> html.Overview:
         return html.Overview(
             self._display_path,
@@ -397,6 +404,7 @@ class Library(Ledger):
             self.account(simulated=True),
             self.disk_used(),
             self._entries(["uncertain"]),
+            self.notice,
         )
 
     def __repr__(self) -> str:

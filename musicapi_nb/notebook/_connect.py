@@ -20,6 +20,7 @@ from musicapi_nb.client.network import Certificates, parse_network
 from musicapi_nb.client.transport import parse_base_url, parse_key
 from musicapi_nb.client.webhook_fields import webhook_target
 from musicapi_nb.engines import Request
+from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidRequest, Problem, UnexpectedReply, Unreachable
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.session import KEY_VARIABLE, Session, open_sessions
@@ -162,6 +163,9 @@ def _resolve_options(  # noqa: PLR0913, PLR0917 - as connect
         library = _default_library(target.base_url)
     if spend_limit is not None and library is None:
         raise _invalid("spend_limit", "requires a library; give library='a-folder'")
+    limit = None if spend_limit is None else whole_number(spend_limit)
+    if spend_limit is not None and limit is None:
+        raise _invalid("spend_limit", f"must be a number of credits, not {spend_limit!r:.40}")
     if webhook is not None and webhook_secret is None:
         webhook_secret = _variable(SECRET_VARIABLE)
     # These raise before anything is opened.
@@ -170,7 +174,7 @@ def _resolve_options(  # noqa: PLR0913, PLR0917 - as connect
     if target.key is not None:
         parse_key(target.key)
     folder = None if library is None else Path(library).expanduser().absolute()
-    return _Options(folder, spend_limit, webhook, webhook_secret, proxy, ssl)
+    return _Options(folder, limit, webhook, webhook_secret, proxy, ssl)
 
 
 def _invalid(argument: str, message: str) -> InvalidRequest:

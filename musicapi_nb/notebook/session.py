@@ -76,7 +76,14 @@ class Session:
 
     @property
     def description(self) -> str:
-        """What it is connected to, and whether songs cost credits."""
+        """What it is connected to, whether songs cost credits, and where they are recorded."""
+        if self.library is None:
+            return self._service
+        notice = f" Purchases are refused: {self.library.notice}." * bool(self.library.notice)
+        return f"{self._service} Library: {self.library.path}{notice}"
+
+    @property
+    def _service(self) -> str:
         if not self.simulated:
             return f"MusicAPI at {self.base_url}: every submit costs credits."
         if self.simulator is None:

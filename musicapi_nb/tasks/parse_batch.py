@@ -36,6 +36,8 @@ def _submitted_parts(batch: Task, count: int) -> list[Task]:
     """Return `count` tasks as they were submitted, with their requests if those match in number."""
     requests = _requests(batch.request) if batch.request else []
     expected = {request.songs for request in requests}
+    if count == 1 and not requests:
+        expected = {batch.expected}
     part = Task(
         engine=batch.engine,
         expected=expected.pop() if len(expected) == 1 else None,
@@ -74,6 +76,8 @@ def _parse_part(
     try:
         part = parse_task(reply, task=task)
     except UnexpectedReply as error:
+        if not fields.get("error"):
+            batch.issue(where, error.message)
         reason = wire.find_message(fields) or error.message
         part = task if task_id and not fields.get("error") else mark_failed(task, clean(reason))
     if part.id is None and not part.finished:

@@ -63,7 +63,7 @@ def parse_song(reader: JsonReader, position: int, task: Task, default: State | N
         default = "failed" if reason else ("succeeded" if finished else "running")
     state = parse_state(word) or default or _state_of_audio(audio_url)
     if state == "unknown":
-        message = f"the unfamiliar word {word!r:.60}" if word else "neither a state nor audio"
+        message = f"the unfamiliar word {word!r:.60}" if word else "no known state"
         reader.issue("state", message)
     other_id = task.id if task.engine == "nuro" else None
     if task.engine == "lyrics":

@@ -165,4 +165,4 @@ class Vox(_OfClip, frozen=True, kw_only=True):
     vocal_end_s: _End = None
 
     def rules(self) -> Iterator[Problem]:
-        yield from range_problems(self, "vocal_start_s", "vocal_end_s", longest=30)
+        yield from range_problems(self, "vocal_start_s", "vocal_end_s", limit=30)
