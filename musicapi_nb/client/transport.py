@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import os
 import re
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -121,6 +122,7 @@ class Transport:
         self.retry = retry
         self.speed = retry.speed
         self.closed = False
+        self._process = os.getpid()
         self._sessions: dict[_LoopKey, tuple[aiohttp.ClientSession, _Closer]] = {}
 
     async def session(self, purpose: _Purpose = "free") -> aiohttp.ClientSession:
@@ -167,6 +169,8 @@ class Transport:
         self.closed = True
         running = asyncio.get_running_loop()
         for (loop, _), (_, closer) in list(self._sessions.items()):
+            if loop is not running and self._process != os.getpid():
+                continue  # a fork: its parent runs that loop
             if loop is not running and loop.is_running():
                 closing = asyncio.run_coroutine_threadsafe(_close(closer), loop)
                 with contextlib.suppress(TimeoutError):  # something blocks that loop
