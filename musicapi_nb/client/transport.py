@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import math
+import os
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -110,6 +111,7 @@ class Transport:
         self.retry = retry
         self.speed = retry.speed
         self.closed = False
+        self._process = os.getpid()
         self._sessions: dict[_LoopKey, tuple[aiohttp.ClientSession, _Closer]] = {}
 
     async def session(self, *, paid: bool = False) -> aiohttp.ClientSession:
@@ -141,6 +143,8 @@ class Transport:
         self.closed = True
         running = asyncio.get_running_loop()
         for (loop, _), (_, closer) in list(self._sessions.items()):
+            if loop is not running and self._process != os.getpid():
+                continue  # a fork: its parent runs that loop
             if loop is not running and loop.is_running():
                 closing = asyncio.run_coroutine_threadsafe(_close(closer), loop)
                 with contextlib.suppress(TimeoutError):  # something blocks that loop

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from musicapi_nb.widgets.form import Form
 
 SIMULATOR_VARIABLE = "MUSICAPI_SIMULATOR"
-LIBRARY = "musicapi-library"
 _SIMULATOR_KEY = "simulated-account"
 
 
@@ -81,9 +80,9 @@ def connect(  # noqa: PLR0913 - independent settings
         MUSICAPI_SIMULATOR, which takes precedence over MUSICAPI_KEY.
     library
         Folder that records purchases before they are sent, so that each take is bought once, also
-        in later kernels. Default: `musicapi-library` in the working directory for the real
-        service, a folder per host for another `base_url` or a standalone simulator, and none for
-        an embedded simulator, whose songs end with it.
+        in later kernels. Default: `musicapi-library` in the working directory or above it, if
+        there is one, else in the home folder; with the host in its name for another `base_url` or
+        a standalone simulator; none for an embedded simulator, whose songs end with it.
     spend_limit
         Maximum credits that this session may spend; requires a library.
     webhook
@@ -160,12 +159,14 @@ def _digest(target: _Target, options: _Options) -> str:
     return hashlib.sha256(repr(arguments).encode()).hexdigest()
 
 
-def _default_library(base_url: str) -> str:
-    """Return a folder name per host: purchases on another host are not the service's."""
+def _default_library(base_url: str) -> Path:
+    """Return a folder per host: purchases on another host are not the service's."""
+    from musicapi_nb.library import LIBRARY, default_folder  # noqa: PLC0415 - loads SQLite
+
     if base_url == BASE_URL:
-        return LIBRARY
+        return default_folder()
     host = re.sub(r"[^A-Za-z0-9.]+", "-", base_url.partition("://")[2]).strip("-")
-    return f"{LIBRARY}-{host}"
+    return default_folder(f"{LIBRARY}-{host}")
 
 
 def _open(target: _Target, options: _Options) -> Session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "MUSICAPI_KEY"
 open_sessions: dict[str, Session] = {}
 """Open sessions by a digest of connect()'s arguments; the one connected last is the last."""
+if hasattr(os, "register_at_fork"):  # a child connects anew
+    os.register_at_fork(after_in_child=open_sessions.clear)
 
 
 class SongList(tuple[Song, ...]):
@@ -284,6 +287,7 @@ class Session:
     def _check_open(self) -> None:
         if self._closed:
             raise ClientClosed("this session is closed")
+        self._background.check_process()
 
     def close(self) -> None:
         """Wait for replies to requests already sent, then close everything it opened.
@@ -296,8 +300,9 @@ class Session:
         atexit.unregister(self.close)
         for digest in [digest for digest in open_sessions if open_sessions[digest] is self]:
             del open_sessions[digest]
-        self._background.submit(self._aclose()).result()
-        self._background.stop()
+        if not self._background.is_forked:
+            self._background.submit(self._aclose()).result()
+            self._background.stop()
         if self.library is not None:
             self.library.close()
 
