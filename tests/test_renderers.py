@@ -60,7 +60,7 @@ def test_each_further_id_is_bought_again() -> None:
     assert "sonic-v4, sonic-v4-5, sonic-v5, sonic-v6;" in message
     assert "120 credits" in message
     many = ["sonic-v3-5", "sonic-v4", "sonic-v4-5", "sonic-v4-5-plus", "sonic-v5", "sonic-v6"]
-    assert "sonic-v4-5-plus and 2 more, so" in advice(compare(many))[0]
+    assert "sonic-v4-5-plus and 2 more;" in advice(compare(many))[0]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from musicapi_nb import markup
 from musicapi_nb.ledger_types import Entry, EntryState
+from musicapi_nb.library.spending import Account
 
 _MAX_ROWS = 20
 STATE_TONES: Mapping[EntryState, markup.Tone] = {
@@ -25,37 +26,6 @@ are never sent again automatically. Resolve {which} with what you know:
 library.resolve({entry}, task_id='...') if you have the task's id;
 library.resolve({entry}, before=..., after=...) if you have both balances;
 library.resolve({entry}, charged=True), or charged=False, if you know."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Account:
-    """Credits as recorded in the ledger.
-
-    Attributes
-    ----------
-    spent
-        Charged and not refunded: done, under way, or failed without a reported refund.
-    refunded
-        Charged and refunded.
-    uncertain
-        Possibly charged.
-    unpriced
-        Number of purchases without a known price; they are in none of the sums. An operation that
-        failed in one of several steps is among them: its note lists the completed steps, and only
-        two balances (`Library.resolve`) show what was charged for those.
-    """
-
-    spent: int = 0
-    refunded: int = 0
-    uncertain: int = 0
-    unpriced: int = 0
-
-    def __str__(self) -> str:
-        parts = [f"{self.spent:,} credits spent"]
-        parts += [f"{self.refunded:,} refunded"] if self.refunded else []
-        parts += [f"{self.uncertain:,} uncertain"] if self.uncertain else []
-        parts += [f"{self.unpriced:,} without a known price"] if self.unpriced else []
-        return ", ".join(parts)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
