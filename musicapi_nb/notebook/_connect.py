@@ -23,6 +23,7 @@ from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidRequest, Problem, UnexpectedReply, Unreachable
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.session import KEY_VARIABLE, Session, open_sessions
+from musicapi_nb.paths import local_path
 from musicapi_nb.webhook_signing import SECRET_VARIABLE
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _resolve_options(
     if webhook is not None and webhook_secret is None:
         webhook_secret = os.environ.get(SECRET_VARIABLE) or None
     webhook_target(webhook, webhook_secret, local=True)  # raises before anything is opened
-    folder = None if library is None else Path(library).expanduser().absolute()
+    folder = None if library is None else local_path(library).absolute()
     return _Options(folder, limit, webhook, webhook_secret)
 
 
