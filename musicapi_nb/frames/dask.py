@@ -1,20 +1,17 @@
 """Frames of many files as Dask DataFrames, for all cores or a cluster."""
 
-from __future__ import annotations
-
 import functools
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
+
+import pandas as pd
 
 from musicapi_nb.errors import InvalidArgument, MissingExtra
 from musicapi_nb.frames.flattener import Columns, Frames
 from musicapi_nb.frames.inputs import SUFFIXES
 from musicapi_nb.paths import local_path
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Paths: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 

@@ -1,7 +1,5 @@
 """Frames, and optionally their raw replies, in a folder of Parquet files."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 import json

@@ -82,6 +82,7 @@ class Library(Ledger):
     ) -> None:
         path = default_folder() if path is None else path
         self._display_path = str(path)
+        self._closed = True  # until it is open
         self.path = local_path(path).absolute()  # the working directory may change
         with contextlib.ExitStack() as undo, disk_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
