@@ -43,6 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop(name, None)
     config.stash[_FOLDERS] = Path(tempfile.mkdtemp(prefix="musicapi-nb-tests-"))
     os.environ.update(sandbox.environment(config.stash[_FOLDERS]))
+    # Libraries that no test names are in the home folder.
+    os.environ["HOME"] = os.environ["USERPROFILE"] = str(config.stash[_FOLDERS])
     _move_notebook_kernels(config.stash[_FOLDERS])
 
 

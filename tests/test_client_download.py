@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from musicapi_nb.client import MusicAPI
-from musicapi_nb.client.download import suffix_of
+from musicapi_nb.client.file_type import suffix_of
 from musicapi_nb.errors import DownloadFailed, MusicAPIError, ServerError, Unreachable
 from musicapi_nb.ledger_types import Media
 from musicapi_nb.simulator import Simulator
@@ -64,7 +64,7 @@ async def assert_refused(
 
 @pytest.fixture
 async def offline_client() -> AsyncIterator[MusicAPI]:
-    async with client("http://127.0.0.1:1") as api:
+    async with client("http://127.0.0.1:1", simulated=True) as api:  # files of any local server
         yield api
 
 

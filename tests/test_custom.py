@@ -129,6 +129,15 @@ def test_custom_operation_can_extend_a_declared_one() -> None:
     assert Karaoke not in mnb.operations()
 
 
+def test_custom_operation_can_have_methods_and_properties() -> None:
+    methods = """
+    half = property(lambda self: self.beats / 2)
+    five = classmethod(lambda cls: cls(clip_id="c1", beats=5))
+    double = staticmethod(lambda beats: 2 * beats)"""
+    request = take_five(CELL.replace(BEATS, BEATS + methods))
+    assert (request.half, request.five(), request.double(2)) == (2.5, request, 4)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

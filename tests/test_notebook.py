@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import re
 import subprocess
 import sys
@@ -65,7 +66,7 @@ def test_without_a_key_it_connects_to_the_simulator(
 def test_with_a_key_it_connects_to_the_service(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("MUSICAPI_KEY", "sk-secret-key-0001")
     api = mnb.connect()
     try:
@@ -173,6 +174,7 @@ def test_process_without_close_records_its_purchase(tmp_path: Path) -> None:
         process = subprocess.Popen(
             [sys.executable, "-X", "dev", "-W", "error", "-c", code, simulator.url],
             cwd=tmp_path,
+            env={**os.environ, "HOME": str(tmp_path)},
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

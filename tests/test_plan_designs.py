@@ -423,7 +423,7 @@ def test_refused_cells_are_listed() -> None:
     assert {problem.field for problem in run.refused} == {"description"}
     orders = [cell.order for cell in plan if cell.levels["topic"] != "rain"]
     assert sorted(itertools.chain.from_iterable(run.refused.values())) == orders
-    assert "2 cells would be refused" in repr(run)
+    assert "refused: 2 of 3 cells" in repr(run)
     assert "400 characters" in run._repr_html_()
 
 

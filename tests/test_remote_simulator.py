@@ -20,6 +20,7 @@ _REQUEST = lyrics.Make(description="a lighthouse keeper who collects echoes")
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     monkeypatch.delenv("MUSICAPI_SIMULATOR", raising=False)
 

@@ -193,14 +193,16 @@ def test_downloaded_files_have_players() -> None:
 @pytest.mark.parametrize(
     ("files", "state", "issues"),
     [
-        ([{"format": "wav", "url": ""}], "pending", 0),
+        ([{"format": "wav", "url": ""}], "succeeded", 1),
+        ([{"format": "wav", "url": "https://x/a.wav"}, {"url": None}], "succeeded", 1),
         ([{"format": "wav", "url": "processing"}], "pending", 0),
         ([{"format": "wav", "url": "conversion failed"}], "failed", 0),
         ([{"format": "wav", "url": "https://x/a.wav"}], "succeeded", 0),
-        ([], "succeeded", 1),  # not an explicit "not ready": asking again could be charged
+        ([], "succeeded", 1),
     ],
 )
 def test_files_are_ready_with_their_links(files: Any, state: str, issues: int) -> None:
+    """Only an explicit "not ready" is pending: asking again could be charged."""
     task = parse_submit_reply({"data": {"files": files}}, sonic.Download(clip_id="c"))
     assert (task.state, len(task.issues)) == (state, issues)
 
@@ -237,7 +239,7 @@ def test_object_with_a_status(data: dict[str, Any], state: str) -> None:
         ({"status": "SUCCESS", "data": []}, ["a success without songs or an answer"]),
         ({"data": {"stems": 3}}, ["a success without songs"]),
         ({"data": [{**CLIP, "state": "cooked"}]}, ["the unfamiliar word 'cooked'"]),
-        ({"data": [{"title": "Rain"}]}, ["neither a state nor audio"]),
+        ({"data": [{"title": "Rain"}]}, ["no known state"]),
     ],
 )
 def test_incomplete_success_is_an_issue_and_not_finished(payload: Any, messages: list[str]) -> None:
@@ -559,6 +561,24 @@ async def test_acknowledgement_of_unknown_shape_is_one_purchase(ack: Any, tmp_pa
             assert [entry.state for entry in library.entries()] == ["done"]
     assert server.posts == 1
     assert [target.rpartition("/")[2] for _, target in server.requests[1:]] == [UUID, UUID]
+
+
+async def test_several_task_ids_are_all_polled_also_by_the_next_kernel(tmp_path: Path) -> None:
+    ack = reply({"data": [{"task_id": "a"}, {"task_id": "b"}]})
+    async with peer(answers(ack, reply(DONE))) as server:
+        with Library(tmp_path) as library:
+            async with client(server.url, speed=20_000, ledger=library) as api:
+                await api.submit(SONG)
+        with Library(tmp_path) as library:
+            async with client(server.url, speed=20_000, ledger=library) as api:
+                (task,) = await api.resume(deadline=AGES)
+            assert [(part.id, part.state) for part in task.parts] == [
+                ("a", "succeeded"),
+                ("b", "succeeded"),
+            ]
+            assert [entry.state for entry in library.entries()] == ["done"]
+    assert server.posts == 1
+    assert {target.rpartition("/")[2] for _, target in server.requests[1:]} == {"a", "b"}
 
 
 async def test_reply_without_a_task_id_stays_uncertain(tmp_path: Path) -> None:

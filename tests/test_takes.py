@@ -518,14 +518,15 @@ async def test_unwritten_outcome_is_kept_in_memory(sim: Simulator, tmp_path: Pat
 
 
 class Interrupted(Forgetful):
-    """A full library; the loop ends as soon as it refuses to record an outcome."""
+    """A full library; the loop ends as soon as it first refuses to record an outcome."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.end_loop: Callable[[], object] = lambda: None
 
     def record_accepted(self, entry: int, task: Task) -> Entry:
-        self.end_loop()
+        end_loop, self.end_loop = self.end_loop, lambda: None
+        end_loop()
         return super().record_accepted(entry, task)
 
 
@@ -627,10 +628,9 @@ async def test_invalid_audio_is_not_archived(
 def test_audio_is_decoded_and_its_length_compared(tmp_path: Path) -> None:
     path = tmp_path / "tone.wav"
     soundfile.write(path, [0.0] * 8000, 8000)
-    check_audio(path, 1.0)
-    check_audio(path, None)
-    with pytest.raises(errors.DownloadFailed, match=r"lasts 1\.0 s instead of 60\.0 s"):
-        check_audio(path, 60.0)
+    assert check_audio(path, 1.0) == ""
+    assert check_audio(path, None) == ""
+    assert "lasts 1.0 s instead of the stated 60.0 s" in check_audio(path, 60.0)
     path.write_bytes(b"RIFF....WAVE" + b"no audio at all" * 100)
     with pytest.raises(errors.DownloadFailed, match="cannot be decoded"):
         check_audio(path, 1.0)

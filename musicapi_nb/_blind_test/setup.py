@@ -14,7 +14,7 @@ from musicapi_nb._blind_test.candidates import Candidates, ExcludedSong
 from musicapi_nb._blind_test.design import DrawnTrial, Kind, draw_trials
 from musicapi_nb._blind_test.loudness_match import AudioFormat, Loudness
 from musicapi_nb._blind_test.store import BlindDesign, Trial, TrialSong
-from musicapi_nb.client.download import suffix_of
+from musicapi_nb.client.file_type import read_head, suffix_of
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, NothingToCompare
 from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
@@ -91,8 +91,7 @@ class ExcerptCache:
         with concurrent.futures.ThreadPoolExecutor(1) as thread:
             path = thread.submit(asyncio.run, self._fetch(song)).result()
         try:
-            with path.open("rb") as file:
-                suffix = suffix_of(file.read(16), "audio") or ".audio"
+            suffix = suffix_of(read_head(path), "audio") or ".audio"
             self._library.attach(song, "audio", self._library.add_file(path, suffix))
         finally:
             path.unlink(missing_ok=True)

@@ -38,6 +38,7 @@ def tag_fates(
 
     Songs that did not succeed are left out; `.attrs["songs_left_out"]` counts them. If songs have
     no column `state`, those without any tag are left out. Repeats within a song count once.
+    BadFrame is raised if a column is missing or of a wrong kind, or a song has several rows.
 
     Parameters
     ----------
@@ -60,11 +61,6 @@ def tag_fates(
         The columns of `songs` before `task_id` (cell, block, take, factors), then `task_id,
         song_id` (str), `tag` (str: as requested; added tags as returned), `returned` (str: as
         returned; missing for dropped tags), `fate` (str: "kept", "dropped" or "added").
-
-    Raises
-    ------
-    BadFrame
-        A column is missing or of a wrong kind, or a song has several rows.
     """
     matched = _match_songs(songs, tags, requested, match, result_columns=_FATES)
     fates = [song.fates() for song in matched.songs]
@@ -94,7 +90,8 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
     With `by`, each measure is the mean over the level's songs where it is defined. Songs of one
     task are not independent: intervals use the variance between tasks (Wilson's interval with the
     variance of a ratio over clusters, see `ratios`) and are missing for a single task. Dask tables
-    are counted by partition.
+    are counted by partition. Errors are as for `tag_fates`; BadFrame is also raised if `by` is not
+    a column or a task is missing.
 
     Parameters
     ----------
@@ -112,11 +109,6 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
         `requested, returned, kept, dropped, added` (int64), `recall, precision, jaccard`
         (float64). With `by`: its columns, levels in their order of occurrence, then `measure`
         (str), `estimate, low, high` (float64), `tasks, songs` (int64: where it is defined).
-
-    Raises
-    ------
-    BadFrame, InvalidArgument
-        As `tag_fates`; `by` is not a column; a task is missing.
     """
     if by is None:
         matched = _match_songs(songs, tags, requested, match, result_columns=(*_COUNTS, *_MEASURES))

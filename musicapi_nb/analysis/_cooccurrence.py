@@ -35,20 +35,16 @@ def tag_counts(
 ) -> pd.DataFrame:
     """Count the songs that have each tag, most frequent first.
 
-    The table has no songs without tags, so `share` is of the songs that have any. A tag counts
-    once a song, in its exact spelling. Intervals are as for `adherence`; Dask tables are counted
-    by partition.
+    The table has no songs without tags, so `share` is of the songs that have any. A tag counts once
+    a song, in its exact spelling. Intervals are as for `adherence`; Dask tables are counted by
+    partition. BadFrame is raised if a column is missing or of a wrong kind, or a task or song is
+    missing.
 
     Returns
     -------
     pd.DataFrame
         `tag` (str), `songs, tasks` (int64: those that have it), `share, low, high` (float64: the
         share of all songs, with its interval).
-
-    Raises
-    ------
-    BadFrame
-        A column is missing or of a wrong kind, or a task or song is missing.
     """
     level = check_level(level)
     count = functools.partial(_count_songs, cluster=cluster, pairs=False)
@@ -72,7 +68,7 @@ def cooccurrence(
 
     support = joint_songs / songs; conditional = joint_songs / tag_songs, the share of the songs
     with `tag` that have `other_tag` too; lift = conditional / (other_songs / songs), 1 where tags
-    are independent. Songs, spellings, intervals and Dask tables are as for `tag_counts`.
+    are independent. Songs, spellings, intervals, Dask tables and errors are as for `tag_counts`.
 
     Parameters
     ----------
@@ -88,11 +84,6 @@ def cooccurrence(
         `tag_songs, other_songs, joint_songs` (int64: with the first tag, the second, both),
         `support, lift, conditional` (float64), `low, high` (float64: interval of `conditional`,
         over tasks with `tag`; missing for a single task).
-
-    Raises
-    ------
-    BadFrame
-        As `tag_counts`.
     """
     level = check_level(level)
     check_top(top, 0)
@@ -131,7 +122,7 @@ def exclusive_sets(
     """Count the songs that have exactly each set of the chosen tags.
 
     Each song of the table is in one set; songs with none of the chosen tags are a set too. Dask
-    tables are counted by partition, in two rounds.
+    tables are counted by partition, in two rounds. Errors are as for `tag_counts`.
 
     Parameters
     ----------
@@ -145,11 +136,6 @@ def exclusive_sets(
     pd.Series
         "songs" : int64, largest set first. The index has one bool level for each chosen tag,
         named after it, as UpSet libraries expect; one unnamed level if no tag is chosen.
-
-    Raises
-    ------
-    BadFrame
-        As `tag_counts`.
     """
     check_top(top, 0)
     if isinstance(among, str):

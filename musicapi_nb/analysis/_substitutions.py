@@ -56,14 +56,15 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
 
     A step's source text is split at commas, semicolons and line ends; words are compared, and
     returned, in lower case and with white space collapsed. The service does not report which word
-    became which tag, so all kinds but "kept" are attributed by a model of the songs (see
-    `analysis.noisy_or`). A tag that two words may have added counts for each with its chance, so
-    the counts of one target may sum to more than its occurrences. A word rewritten as a tag that
-    the source already had is indistinguishable from a dropped one.
+    became which tag, so all kinds but "kept" are attributed by a model of the songs. A tag that two
+    words may have added counts for each with its chance, so the counts of one target may sum to
+    more than its occurrences. A word rewritten as a tag that the source already had is
+    indistinguishable from a dropped one.
 
-    Intervals are as for `adherence`, over tasks, widened where attribution is uncertain (by the
-    missing information about a share, Louis, J. R. Stat. Soc. B 44, 1982, for one share at a
-    time). Dask tables are counted by partition; one row travels for each distinct rewriting.
+    Intervals are as for `adherence`, over tasks, widened where attribution is uncertain. The page
+    Statistics of the docs explains the model. Dask tables are counted by partition; one row travels
+    for each distinct rewriting. BadFrame is raised if a column is missing or of a wrong kind, or a
+    task is missing.
 
     Parameters
     ----------
@@ -87,11 +88,6 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
         step; for "rewritten" and "added", of these the songs whose source text does not have the
         target), `share, low, high` (float64: count / cases, with its interval; missing for a
         single task), `tasks` (int64: those among `cases`).
-
-    Raises
-    ------
-    BadFrame
-        A column is missing or of a wrong kind, or a task is missing.
     """
     level = check_level(level)
     if (songs is None) != (requested is None):

@@ -94,8 +94,6 @@ def finite_values(column: pd.Series) -> Floats:
     return np.where(np.abs(values) < _MAX_MAGNITUDE, values, np.nan)
 
 
-def as_frame(columns: Any, dtypes: Mapping[str, str]) -> pd.DataFrame:
+def as_frame(data: Any, dtypes: Mapping[str, str]) -> pd.DataFrame:
     """Build a table with exactly these columns and dtypes from a mapping or table of columns."""
-    return pd.DataFrame(
-        {name: pd.Series(columns[name], dtype=dtype) for name, dtype in dtypes.items()}
-    )
+    return pd.DataFrame({name: pd.Series(data[name], dtype=kind) for name, kind in dtypes.items()})

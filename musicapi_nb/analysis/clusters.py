@@ -33,20 +33,15 @@ def cluster_codes(frame: pd.DataFrame, cluster: str | None = None, label: str = 
             "drop them, or pass cluster='...', another column that identifies tasks"
         )
     if cluster is None and name == "cell" and "task_id" in frame.columns:
-        _require_one_task_per_cell(frame, label)
+        require(frame, {"task_id": "key"}, label)
+        pairs = frame[["cell", "task_id"]].dropna().drop_duplicates()
+        if len(repeated := pairs["cell"][pairs["cell"].duplicated()]):
+            raise BadFrame(
+                f"cell {repeated.iloc[0]} of {label} has several tasks, which happens when tables "
+                "of several experiments are concatenated: pass cluster='task_id'"
+            )
     codes, _ = pd.factorize(column.astype(str) if column.dtype == object else column, sort=True)
     return codes.astype("int64")
-
-
-def _require_one_task_per_cell(frame: pd.DataFrame, label: str) -> None:
-    require(frame, {"task_id": "key"}, label)
-    pairs = frame[["cell", "task_id"]].dropna().drop_duplicates()
-    repeated = pairs["cell"][pairs["cell"].duplicated()]
-    if len(repeated):
-        raise BadFrame(
-            f"cell {repeated.iloc[0]} of {label} has several tasks, which happens when tables of "
-            "several experiments are concatenated: pass cluster='task_id'"
-        )
 
 
 def level_codes(frame: pd.DataFrame, factor: str) -> tuple[Ints, list[str]]:

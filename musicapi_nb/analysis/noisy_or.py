@@ -1,35 +1,13 @@
 """Noisy-or model of tag rewriting, fitted by expectation-maximisation. No I/O.
 
-The service reports the tags before and after a step, not which became which. For one step, let
+For one step, the model has the chances
 
-    r(b, t)  be the chance that tag b of the source is rewritten as t,
+    r(b, t)  that tag b of the source is rewritten as t,
     d(b)     that b is dropped (a tag is kept, rewritten or dropped),
     a(b, t)  that b also adds t, in any of these cases, and
-    n(t)     that t is added without a cause,
+    n(t)     that t is added without a cause.
 
-all independent. A tag t that is new after the step is then a noisy-or of its possible causes:
-
-    P(t is new) = 1 - off(t) * prod_b (1 - r(b, t)),  off(t) = (1 - n(t)) * prod_b (1 - a(b, t)),
-
-with b over the lost tags in the first product and over all tags of the source in the second.
-
-E step: for each song and step, the posterior chances of what happened. That a lost tag b became t
-is r(b, t) / P(t is new without b) to d(b) against that it was dropped; the fates of other lost
-tags count as independent. With e(t) = 1 - prod_b (1 - P(b became t)), t was added by b with chance
-a(b, t) * (e(t) + (1 - e(t)) / (1 - off(t))), and by nothing with n(t) * (1 - e(t)) / (1 - off(t)).
-
-M step: each chance is the sum of its posteriors divided by the number of its opportunities; for a
-and n these are the songs without t in the source, where an addition is observable. Half an
-occurrence is subtracted from each sum (a whole one for n), so that causes without evidence
-vanish; r and d of a tag are normalised to 1 (Dempster, Laird and Rubin, J. R. Stat. Soc. B 39,
-1977).
-
-The likelihood cannot separate causes that always occur together. The stages of the fit decide:
-first r alone is fitted, so that a lost tag finds what most often comes in its place, then a of
-kept tags, then all; tags that share words start with a higher chance.
-
-A new tag made of words of a lost one ("jazz" of "spy jazz"), or of its letters ("lofi" of "lo-fi"),
-counts as what that one became, without estimation; one lost tag can become several in this way.
+docs/statistics.md has its formulas, the E and M steps, the stages of the fit and the sources.
 """
 
 from collections.abc import Sequence

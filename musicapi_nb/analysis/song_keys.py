@@ -13,14 +13,14 @@ from musicapi_nb.analysis.clusters import row_codes
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.tasks.tags import match_key
 
-LabelledTable: TypeAlias = tuple[pd.DataFrame, str]
+NamedTable: TypeAlias = tuple[pd.DataFrame, str]
 
 SONGS = "songs (of songs_frame or run.songs())"
 TAGS = "tags (of tags_frame or run.tags())"
 _KEYS = ("cell", "task_id", "song_id")
 
 
-def song_codes(*tables: LabelledTable) -> list[Ints]:
+def song_codes(*tables: NamedTable) -> list[Ints]:
     """Number songs alike in all tables, from 0 in their order of occurrence: (rows,) each.
 
     Songs are identified by those of cell, task_id and song_id that every table has. Each table
@@ -38,9 +38,7 @@ def song_codes(*tables: LabelledTable) -> list[Ints]:
     return np.split(codes, np.cumsum([len(frame) for frame, _ in tables])[:-1])
 
 
-def require_distinct(
-    songs: LabelledTable, codes: Ints, selected: Flags, *others: LabelledTable
-) -> None:
+def require_distinct(songs: NamedTable, codes: Ints, selected: Flags, *others: NamedTable) -> None:
     """Raise BadFrame if a song has several selected rows; `codes` are those of `song_codes`."""
     repeated, counts = np.unique(codes[selected], return_counts=True)
     repeated, counts = repeated[counts > 1], counts[counts > 1]
@@ -67,11 +65,11 @@ def require_unique(frame: pd.DataFrame, label: str) -> None:
         require_distinct((frame, label), codes, has_id.to_numpy(dtype=bool))
 
 
-def _shared_keys(*tables: LabelledTable) -> list[str]:
+def _shared_keys(*tables: NamedTable) -> list[str]:
     return [name for name in _KEYS if all(name in frame.columns for frame, _ in tables)]
 
 
-def _require_same_kind(name: str, tables: Sequence[LabelledTable]) -> None:
+def _require_same_kind(name: str, tables: Sequence[NamedTable]) -> None:
     columns = [(frame[name], label) for frame, label in tables if frame[name].notna().any()]
     kinds = {
         isinstance(column.dropna().iloc[0], numbers.Number): (column.dtype, label)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from musicapi_nb.client.download import fetch, suffix_of
+from musicapi_nb.client.download import fetch
+from musicapi_nb.client.file_type import read_head, suffix_of
 from musicapi_nb.client.transport import Transport
 from musicapi_nb.errors import DownloadFailed, MusicAPIError
 from musicapi_nb.ledger_types import Media, MediaStore
@@ -17,9 +20,11 @@ from musicapi_nb.tasks import Song, Task
 MAX_FILE_BYTES = 500_000_000
 _MEDIA: tuple[Media, ...] = ("audio", "image")
 # libsndfile reads no AAC: such a file is only checked by its first bytes.
-_UNDECODABLE = frozenset({".m4a"})
+_UNDECODABLE = frozenset({".m4a", ".aac"})
 # A file may be a little shorter or longer than the stated duration: by seconds or by a share.
 _TOLERANCE_SECONDS, _TOLERANCE_SHARE = 2.0, 0.05
+_BLOCK_SAMPLES = 1 << 20
+_MAX_SAMPLES = 1_500_000_000  # four hours of stereo: a small file can hold days of silence
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +49,8 @@ class MediaArchiver:
                 try:
                     await self._archive_file(task, song, media)
                 except (MusicAPIError, OSError) as error:
-                    _log.warning("%s of %s is not in the library: %s", media, song.id, error)
+                    reason = getattr(error, "message", error)  # its advice may be about requests
+                    _log.warning("%s of %s is not in the library: %s", media, song.id, reason)
 
     async def _archive_file(self, task: Task, song: Song, media: Media) -> None:
         if await asyncio.to_thread(self.store.file_of, song, media) is not None:
@@ -76,28 +82,48 @@ class MediaArchiver:
 
 
 def _store_file(store: MediaStore, song: Song, media: Media, path: Path) -> None:
-    with path.open("rb") as file:
-        suffix = suffix_of(file.read(16), media) or ""
-    if media == "audio" and suffix not in _UNDECODABLE:
-        check_audio(path, song.duration)
-    store.attach(song, media, store.add_file(path, suffix))
+    suffix = suffix_of(read_head(path), media) or ""
+    # libsndfile skips bytes before the first MPEG frame only in a file of this name.
+    named = path.rename(path.with_suffix(suffix))
+    try:
+        if media == "audio" and suffix not in _UNDECODABLE:
+            note = check_audio(named, song.duration)
+            if note:
+                _log.warning("%s of %s is in the library, but %s", media, song.id, note)
+        store.attach(song, media, store.add_file(named, suffix))
+    finally:
+        named.unlink(missing_ok=True)
 
 
-def check_audio(path: Path, duration: float | None) -> None:
-    """Decode a file to its end, and compare its length with the stated duration in seconds.
+def check_audio(path: Path, duration: float | None) -> str:
+    """Decode a file; return a note if its length differs from the stated seconds, else "".
 
-    Raise `DownloadFailed` if it cannot be decoded, or is much shorter or longer than stated.
+    The file is not refused for that: the statement may be wrong. Raise `DownloadFailed` if it
+    cannot be decoded.
+    """
+    seconds, _ = decode(path)
+    if duration is None or math.isclose(
+        seconds, duration, rel_tol=_TOLERANCE_SHARE, abs_tol=_TOLERANCE_SECONDS
+    ):
+        return ""
+    return f"the audio lasts {seconds:.1f} s instead of the stated {duration:.1f} s"
+
+
+def decode(path: Path) -> tuple[float, str]:
+    """Decode a sound file, up to `_MAX_SAMPLES`; return its seconds and a hash of its samples.
+
+    Raise `DownloadFailed` if it cannot be decoded.
     """
     import soundfile  # noqa: PLC0415 - needed only to archive files
 
+    digest, frames = hashlib.sha256(), 0
     try:
         with soundfile.SoundFile(path) as audio:
-            rate, frames = audio.samplerate, 0
-            for block in audio.blocks(blocksize=1 << 20, dtype="int16"):
+            size = max(1, _BLOCK_SAMPLES // audio.channels)
+            most = _MAX_SAMPLES // audio.channels
+            for block in audio.blocks(blocksize=size, frames=most, dtype="int16"):
                 frames += len(block)
-    except (soundfile.SoundFileError, RuntimeError) as error:
+                digest.update(block)
+            return frames / audio.samplerate, digest.hexdigest()
+    except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
         raise DownloadFailed(f"the audio cannot be decoded ({error})") from None
-    seconds = frames / rate
-    tolerance = max(_TOLERANCE_SECONDS, _TOLERANCE_SHARE * (duration or 0.0))
-    if duration is not None and abs(seconds - duration) > tolerance:
-        raise DownloadFailed(f"the audio lasts {seconds:.1f} s instead of {duration:.1f} s")

@@ -8,7 +8,7 @@ import functools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,7 +17,14 @@ from musicapi_nb.client.in_flight import InFlight
 from musicapi_nb.client.rate_limit import LocalRateLimiter, SharedRateLimiter
 from musicapi_nb.client.retry import RetryPolicy
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import MusicAPIError, RateLimited, UncertainPurchase, Unreachable
+from musicapi_nb.errors import (
+    InvalidTransition,
+    LibraryError,
+    MusicAPIError,
+    RateLimited,
+    UncertainPurchase,
+    Unreachable,
+)
 from musicapi_nb.ledger_types import Claim, Entry, Ledger, PurchaseTerms, RenderTime
 from musicapi_nb.tasks import Task
 
@@ -25,6 +32,7 @@ _RECHECK_SECONDS = 0.2  # how often to check whether another process has the rep
 _BOUGHT = frozenset({"accepted", "done", "failed"})
 _log = logging.getLogger(__name__)
 _Outcome = TypeVar("_Outcome", Task, MusicAPIError)
+_Result = TypeVar("_Result")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,6 +50,19 @@ class Order:
     @property
     def name(self) -> str:
         return f"{self.request.engine}.{self.request.operation}"
+
+
+class _Unwritten(NamedTuple):
+    """A step that the ledger could not store, to be called with the entry and the outcome."""
+
+    step: Callable[[int, Any], Entry]
+    outcome: Any  # a task or an error
+
+    def __str__(self) -> str:
+        if isinstance(self.outcome, Task):
+            return f"{task_name(self.outcome)} was accepted, keep its id"
+        message = self.outcome.message if isinstance(self.outcome, MusicAPIError) else None
+        return message or repr(self.outcome)
 
 
 class Purchaser:
@@ -130,8 +151,9 @@ class PurchaseCoordinator(Purchaser):
         self._throttle = limiter.throttle
         self._simulated = simulated
         self._entries: dict[str, int] = {}  # by task id
-        # Outcomes the ledger failed to store; it still shows these entries as "sending".
-        self._unwritten: dict[int, Task | None] = {}
+        # By entry: the step that the ledger failed to store, and its outcome as last known.
+        self._unwritten: dict[int, _Unwritten] = {}
+        self._rewriting = False
 
     # --- buying ----------------------------------------------------------------------------
 
@@ -164,11 +186,11 @@ class PurchaseCoordinator(Purchaser):
             retry_failed = terms.retry_failed and joined is None
             current = dataclasses.replace(terms, retry_failed=retry_failed)
             find = functools.partial(self._ledger.find, order.request, current)
-            claim = await self._ledger.commit(find, durable=False)
+            claim = await self._commit(find, durable=False)
             if claim is None or (terms.retry_failed and _cost_nothing(claim.entry, joined)):
                 return None
             entry = claim.entry
-            task = claim.task or self._unwritten.get(entry.id)
+            task = self._unwritten_task(entry.id) or claim.task
             if task is not None:
                 # The ledger cannot decode the request of an operation that it does not know.
                 task = self._remember(entry, msgspec.structs.replace(task, request=order.request))
@@ -182,7 +204,7 @@ class PurchaseCoordinator(Purchaser):
     async def _claim_and_send(self, order: Order) -> Claim:
         """Claim an order and, if it is to be bought, send it; the claim then has the task."""
         ledger = self._ledger
-        claim = await ledger.commit(
+        claim = await self._commit(
             lambda: ledger.claim(order.request, order.terms), undo=ledger.undo_claim
         )
         if claim.kind != "buy":
@@ -225,12 +247,12 @@ class PurchaseCoordinator(Purchaser):
         terms = PurchaseTerms(take=task.take, simulated=self._simulated)
         ledger = self._ledger
         claim_repost = functools.partial(ledger.claim_repost, task.request, terms)
-        claim = await ledger.commit(claim_repost, undo=ledger.undo_claim)
+        claim = await self._commit(claim_repost, undo=ledger.undo_claim)
         entry = claim.entry.id
         if claim.kind == "uncertain":
             raise _uncertain_error(claim.entry)
         if claim.kind != "repost":
-            return self._unwritten.get(entry) or claim.task or task
+            return self._unwritten_task(entry) or claim.task or task
         try:
             latest = await post()
         except MusicAPIError as error:
@@ -247,45 +269,90 @@ class PurchaseCoordinator(Purchaser):
 
     # --- the ledger ------------------------------------------------------------------------
 
+    async def _commit(
+        self,
+        step: Callable[[], _Result],
+        *,
+        durable: bool = True,
+        undo: Callable[[_Result], object] | None = None,
+    ) -> _Result:
+        """Run a step of the ledger, after another attempt at the outcomes that it lacks."""
+        await self._write_unwritten()
+        return await self._ledger.commit(step, durable=durable, undo=undo)
+
     async def _record(
         self, step: Callable[[int, _Outcome], Entry], entry: int, outcome: _Outcome
     ) -> Entry | None:
-        """Record an outcome. If the ledger cannot, keep it in memory and log it."""
+        """Record an outcome. If the ledger cannot, keep it until it can, and log it."""
         try:
-            return await self._ledger.commit(lambda: step(entry, outcome))
+            return await self._commit(lambda: step(entry, outcome))
         except MusicAPIError as error:
-            self._keep_unwritten(entry, outcome, error.message)
+            self._keep_unwritten(step, entry, outcome, error.message)
             return None
         except asyncio.CancelledError:  # the step is written all the same, unless it fails
-            self._keep_unwritten(entry, outcome, "perhaps: the loop ended before it was written")
+            reason = "perhaps: the loop ended before it was written"
+            self._keep_unwritten(step, entry, outcome, reason)
             raise
 
     def _record_interrupted(self, entry: int, error: BaseException) -> None:
         try:
             self._ledger.record_uncertain(entry, error)
         except MusicAPIError as failure:
-            self._keep_unwritten(entry, error, failure.message)
+            self._keep_unwritten(self._ledger.record_uncertain, entry, error, failure.message)
 
-    def _keep_unwritten(self, entry: int, outcome: Task | BaseException, reason: str) -> None:
-        if isinstance(outcome, Task):
-            self._unwritten[entry] = outcome
-            message = f"{task_name(outcome)} was accepted, keep its id"
-        else:
-            self._unwritten[entry] = None
-            message = str(outcome) or repr(outcome)
-        _log.error("The ledger could not record entry %s (%s): %s", entry, reason, message)
+    def _keep_unwritten(
+        self, step: Callable[[int, Any], Entry], entry: int, outcome: Any, reason: str
+    ) -> None:
+        self._unwritten[entry] = unwritten = _Unwritten(step, outcome)
+        message = "The library could not record entry %s (%s) and tries again later: %s"
+        _log.error(message, entry, reason, unwritten)
+
+    def _unwritten_task(self, entry: int) -> Task | None:
+        outcome = self._unwritten[entry].outcome if entry in self._unwritten else None
+        return outcome if isinstance(outcome, Task) else None
+
+    async def _write_unwritten(self) -> None:
+        """Try again to record the outcomes that the ledger could not store."""
+        if not self._unwritten or self._rewriting:
+            return
+        self._rewriting = True
+        try:
+            for entry, unwritten in list(self._unwritten.items()):
+                try:
+                    await self._ledger.commit(
+                        functools.partial(unwritten.step, entry, unwritten.outcome)
+                    )
+                except InvalidTransition as error:  # settled by another process in the meantime
+                    _log.warning("%s; not recorded: %s", error.message, unwritten)
+                if self._unwritten.get(entry) is unwritten:  # else it has changed meanwhile
+                    del self._unwritten[entry]
+        except MusicAPIError:  # tried again with the next step
+            pass
+        finally:
+            self._rewriting = False
+
+    async def close(self) -> None:
+        """Record what could not be recorded before; log what still cannot be."""
+        await self._write_unwritten()
+        for entry, unwritten in self._unwritten.items():
+            message = "The library lacks the outcome of entry %s; see library.resolve: %s"
+            _log.error(message, entry, unwritten)
 
     async def record_poll(self, task: Task) -> None:
         """Record the result of polling a task of this ledger."""
         entry = self._entries.get(task.id or "")
         if entry is None:
             return
-        try:
-            await self._ledger.commit(
-                lambda: self._ledger.record_poll(entry, task), durable=False
-            )  # it can be polled again
+        record = self._ledger.record_poll
+        if (unwritten := self._unwritten.get(entry)) is not None:
+            self._unwritten[entry] = _Unwritten(unwritten.step, task)
+        try:  # a poll can be repeated
+            await self._commit(lambda: record(entry, task), durable=False)
         except MusicAPIError as error:  # the caller has its songs
-            _log.warning("The ledger could not record a poll of %s: %s", task_name(task), error)
+            if task.finished and isinstance(error, LibraryError):
+                self._unwritten.setdefault(entry, _Unwritten(record, task))
+            name, reason = task_name(task), error.message
+            _log.warning("The library could not record a poll of %s: %s", name, reason)
 
     async def settled_elsewhere(self, tasks: Sequence[Task]) -> list[Task]:
         """Return those of the given tasks that a webhook has ended in the ledger."""
@@ -295,7 +362,7 @@ class PurchaseCoordinator(Purchaser):
             finished = await asyncio.to_thread(self._ledger.finished_entries, list(entries))
             return [entries[entry] for entry in finished]
         except MusicAPIError as error:  # the tasks are polled anyway
-            _log.warning("The ledger could not be asked for finished tasks: %s", error)
+            _log.warning("Finished tasks could not be read from the library: %s", error.message)
             return []
 
     def past_render_times(self, engine: str, operation: str) -> Sequence[RenderTime]:
@@ -305,7 +372,7 @@ class PurchaseCoordinator(Purchaser):
         try:
             return self._ledger.render_times(engine, operation, simulated=self._simulated)
         except MusicAPIError as error:  # tasks are waited for anyway
-            _log.warning("Past render times could not be read from the library: %s", error)
+            _log.warning("Past render times could not be read from the library: %s", error.message)
             return ()
 
     def unfinished(self) -> list[Task]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import types
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
@@ -22,6 +21,8 @@ from musicapi_nb.errors import InvalidArgument, Problem
 _Class: TypeAlias = type[Any]
 CLASSES: dict[tuple[str, str], _Class] = {}
 """Custom operations by engine and operation; the class defined last."""
+DECLARED: dict[tuple[str, str], _Class] = {}
+"""The package's operations by engine and operation."""
 _PLACEHOLDERS: dict[tuple[str, str, str], _Class] = {}
 """Classes that `find` made, by engine, operation and declaration."""
 
@@ -36,12 +37,16 @@ def is_custom(namespace: Mapping[str, Any]) -> bool:
     return str(namespace.get("__module__")).partition(".")[0] != _PACKAGE
 
 
-def set_names(cls: _Class, body: Mapping[str, Any]) -> None:
+def complete(cls: _Class, body: Mapping[str, Any]) -> None:
     """Name the operation after the class, and the engine as in the path, unless they have names."""
-    if "operation" not in body:
+    cls.custom = is_custom(body) or cls.custom
+    if hasattr(cls, "path") and "operation" not in body:
         cls.operation = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
     if not hasattr(cls, "engine") and (engine := _engine_of_path(cls)):
         cls.engine = engine
+    is_base = cls.__name__.startswith("_") or not hasattr(cls, "engine")
+    if not (is_base or cls.custom):
+        DECLARED[cls.engine, cls.operation] = cls
 
 
 def _engine_of_path(cls: _Class) -> str | None:
@@ -58,9 +63,8 @@ def register(cls: _Class, base: _Class, body: Mapping[str, Any]) -> None:
     InvalidArgument
         The declaration is incomplete or contradictory; the message lists all problems.
     """
-    cls.custom = True
     problems = [*_class_problems(cls, base, body)]
-    problems = problems or [*_path_problems(cls, body)] or [*_name_problems(cls, base)]
+    problems = problems or [*_path_problems(cls, body)] or [*_name_problems(cls)]
     if problems:
         raise invalid(cls.__name__, "; ".join(map(str, problems)))
     CLASSES[cls.engine, cls.operation] = cls
@@ -99,7 +103,9 @@ def _class_problems(cls: _Class, base: _Class, body: Mapping[str, Any]) -> Itera
     for name, value in body.items():
         if name in attributes and name not in cls.__struct_fields__:
             yield from _attribute_problems(name, value, attributes[name])
-        elif not (name in cls.__struct_fields__ or name.startswith("_") or _is_method(value)):
+        elif name not in cls.__struct_fields__ and not (
+            name.startswith("_") or callable(value) or isinstance(value, property | classmethod)
+        ):
             near = " or ".join(difflib.get_close_matches(name, attributes))
             hint = f"meant is perhaps {near}" if near else f"write {_FIELD_EXAMPLE.format(name)}"
             yield Problem(name, f"is neither a field nor an attribute of Request; {hint}")
@@ -129,35 +135,18 @@ def _attribute_problems(name: str, value: Any, expected: Any) -> Iterator[Proble
         yield Problem(name, f"is {value!r:.60}; it should be {readable}")
 
 
-def _name_problems(cls: _Class, base: _Class) -> Iterator[Problem]:
+def _name_problems(cls: _Class) -> Iterator[Problem]:
     for name in (*cls.text_fields, *cls.active_when):
         if name not in cls.__struct_fields__:
             attribute = "text_fields" if name in cls.text_fields else "active_when"
             yield Problem(attribute, f"{name!r} is not a field of the class")
-    declared = _find_declared(base, cls.engine, cls.operation)
+    declared = DECLARED.get((cls.engine, cls.operation))
     if declared and (declared.path, declared.constants) != (cls.path, cls.constants):
         yield Problem(
             "operation",
             f"{cls.engine}.{cls.operation} is {cls.engine}.{declared.__name__} of the package; "
             f"name yours otherwise, such as operation = 'my_{cls.operation}'",
         )
-
-
-def _is_method(value: Any) -> bool:
-    return callable(value) or isinstance(value, (property, classmethod, staticmethod))
-
-
-def _find_declared(base: _Class, engine: str, operation: str) -> _Class | None:
-    """Return the package's class of an operation, if there is one."""
-    for child in base.__subclasses__():
-        if not child.custom and (
-            (getattr(child, "engine", None), getattr(child, "operation", None))
-            == (engine, operation)
-        ):
-            return child
-        if declared := _find_declared(child, engine, operation):
-            return declared
-    return None
 
 
 # --- in a library ----------------------------------------------------------------------------
@@ -184,8 +173,10 @@ def find(base: _Class, engine: str, operation: str, stored: Mapping[str, Any]) -
     that keeps all values in `extra`, and is sent, polled or repeated like the original.
     """
     cls = CLASSES.get((engine, operation))
-    if cls is not None and _is_same(cls, stored):
-        return cls
+    if cls is not None:
+        constants = msgspec.to_builtins(cls.constants)
+        if {"path": cls.path, "constants": constants} == identity(stored):
+            return cls
     key = engine, operation, json.dumps(stored, sort_keys=True)
     if key not in _PLACEHOLDERS:
         changes = stored["changes"]
@@ -194,18 +185,11 @@ def find(base: _Class, engine: str, operation: str, stored: Mapping[str, Any]) -
             sent: dict[str, Any] = {**base.body(request), **changes}
             return {name: sent[name] for name in sent if changes.get(name, "") is not None}
 
-        namespace = {name: stored[name] for name in _STORED}
-        namespace |= {"__module__": __name__, "custom": True, "body": body}
-        namespace |= {"engine": engine, "operation": operation}
-        _PLACEHOLDERS[key] = types.new_class(
-            stored["name"], (base,), {}, lambda new: new.update(namespace)
-        )
+        values = {name: stored[name] for name in _STORED}
+        values |= {"engine": engine, "operation": operation, "custom": True, "body": body}
+        metaclass: Any = type(base)
+        _PLACEHOLDERS[key] = metaclass(stored["name"], (base,), values | {"__module__": __name__})
     return _PLACEHOLDERS[key]
-
-
-def _is_same(cls: _Class, stored: Mapping[str, Any]) -> bool:
-    declared = {"path": cls.path, "constants": msgspec.to_builtins(cls.constants)}
-    return declared == identity(stored)
 
 
 def identity(stored: Mapping[str, Any]) -> dict[str, Any]:

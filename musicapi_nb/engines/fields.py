@@ -11,24 +11,10 @@ from typing import Any, Literal, TypeAlias
 
 from musicapi_nb.engines.sources import Source
 
-Kind: TypeAlias = Literal[
-    "text",
-    "text or integer",
-    "long text",
-    "tags",
-    "choice",
-    "switch",
-    "fraction",
-    "integer",
-    "number",
-    "seconds",
-    "clip",
-    "clips",
-    "url",
-    "choices",
-    "segments",
-    "requests",
-]
+_Text: TypeAlias = Literal["text", "long text", "tags", "choice", "clip", "url"]
+_Number: TypeAlias = Literal["integer", "number", "fraction", "seconds"]
+_List: TypeAlias = Literal["choices", "clips", "segments", "requests"]
+Kind: TypeAlias = Literal[_Text, _Number, _List, "switch", "text or integer"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -218,13 +204,11 @@ def _list_problems(value: Sequence[Any], field: Field) -> Iterator[tuple[str, bo
         yield f"has {len(value)} items, at most {field.max_items} are allowed", True
     if field.min_items is not None and len(value) < field.min_items:
         yield f"has {len(value)} items, at least {field.min_items} are needed", True
-    item_type: type = field.item or str
+    kind: type = field.item or str
     for item in value:
         # exactly, so that no custom operation, which may send more, counts as its base class
-        if not isinstance(item, item_type) or (
-            item_type is not str and type(item) is not item_type
-        ):
-            yield f"contains {item!r:.40}, not a {item_type.__name__}", True
+        if not isinstance(item, kind) or (kind is not str and type(item) is not kind):
+            yield f"contains {item!r:.40}, not a {kind.__name__}", True
         elif isinstance(item, str):
             yield from _item_problems(item, field)
 

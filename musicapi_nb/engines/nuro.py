@@ -18,62 +18,45 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(","))
 
 
-GENRES = _names(
-    """
-    Folk, Pop, Rock, Chinese Style, Hip Hop/Rap, R&B/Soul, Punk, Electronic, Jazz, Reggae, DJ,
-    Pop Punk, Disco, Future Bass, Pop Rap, Trap Rap, R&B Rap, Chinoiserie Electronic,
-    GuFeng Music, Pop Rock, Jazz Pop, Bossa Nova, Contemporary R&B
-    """
-)
-MOODS = _names(
-    """
-    Happy, Dynamic/Energetic, Sentimental/Melancholic/Lonely, Inspirational/Hopeful,
-    Nostalgic/Memory, Excited, Sorrow/Sad, Chill, Romantic, Miss, Groovy/Funky,
-    Dreamy/Ethereal, Calm/Relaxing
-    """
-)
-TIMBRES = _names(
-    """
-    Warm, Bright, Husky, Electrified voice, Sweet_AUDIO_TIMBRE, Cute_AUDIO_TIMBRE,
-    Loud and sonorous, Powerful, Sexy/Lazy
-    """
-)
+GENRES = _names("""
+Folk, Pop, Rock, Chinese Style, Hip Hop/Rap, R&B/Soul, Punk, Electronic, Jazz, Reggae, DJ, Pop Punk,
+Disco, Future Bass, Pop Rap, Trap Rap, R&B Rap, Chinoiserie Electronic, GuFeng Music, Pop Rock,
+Jazz Pop, Bossa Nova, Contemporary R&B
+""")
+MOODS = _names("""
+Happy, Dynamic/Energetic, Sentimental/Melancholic/Lonely, Inspirational/Hopeful, Nostalgic/Memory,
+Excited, Sorrow/Sad, Chill, Romantic, Miss, Groovy/Funky, Dreamy/Ethereal, Calm/Relaxing
+""")
+TIMBRES = _names("""
+Warm, Bright, Husky, Electrified voice, Sweet_AUDIO_TIMBRE, Cute_AUDIO_TIMBRE, Loud and sonorous,
+Powerful, Sexy/Lazy
+""")
 
 # Background music: lists of the docs, and of a third party's copy of them.
-BGM_GENRES = _names(
-    """
-    corporate, dance/edm, orchestral, chill out, rock, hip hop, folk, funk, ambient, holiday,
-    jazz, kids, world, travel, commercial, advertising, driving, cinematic, upbeat, epic,
-    inspiring, business, video game, dark, pop, trailer, modern, electronic, documentary,
-    soundtrack, fashion, acoustic, movie, tv, high tech, industrial, dance, video, vlog,
-    marketing, game, radio, promotional, sports, party, summer, beauty
-    """
-)
-BGM_MOODS = _names(
-    """
-    positive, uplifting, energetic, happy, bright, optimistic, hopeful, cool, dreamy, fun,
-    light, powerful, calm, confident, joyful, dramatic, peaceful, playful, soft, groovy,
-    reflective, easy, relaxed, lively, smooth, romantic, intense, elegant, mellow, emotional,
-    sentimental, cheerful happy, contemplative, soothing, proud, passionate, sweet, mystical,
-    tranquil, cheerful, casual, beautiful, ethereal, melancholy, sad, aggressive, haunting,
-    adventure, serene, sincere, funky, funny
-    """
-)
-BGM_INSTRUMENTS = _names(
-    """
-    piano, drums, guitar, percussion, synth, electric guitar, acoustic guitar, bass guitar,
-    brass, violin, cello, flute, organ, trumpet, ukulele, saxophone, double bass, harp,
-    glockenspiel, synthesizer, keyboard, marimba, bass, banjo, strings
-    """
-)
-BGM_THEMES = _names(
-    """
-    inspirational, motivational, achievement, discovery, every day, love, technology,
-    lifestyle, journey, meditation, drama, children, hope, fantasy, holiday, health, family,
-    real estate, media, kids, science, education, progress, world, vacation, training,
-    christmas, sales
-    """
-)
+BGM_GENRES = _names("""
+corporate, dance/edm, orchestral, chill out, rock, hip hop, folk, funk, ambient, holiday, jazz,
+kids, world, travel, commercial, advertising, driving, cinematic, upbeat, epic, inspiring, business,
+video game, dark, pop, trailer, modern, electronic, documentary, soundtrack, fashion, acoustic,
+movie, tv, high tech, industrial, dance, video, vlog, marketing, game, radio, promotional, sports,
+party, summer, beauty
+""")
+BGM_MOODS = _names("""
+positive, uplifting, energetic, happy, bright, optimistic, hopeful, cool, dreamy, fun, light,
+powerful, calm, confident, joyful, dramatic, peaceful, playful, soft, groovy, reflective, easy,
+relaxed, lively, smooth, romantic, intense, elegant, mellow, emotional, sentimental, cheerful happy,
+contemplative, soothing, proud, passionate, sweet, mystical, tranquil, cheerful, casual, beautiful,
+ethereal, melancholy, sad, aggressive, haunting, adventure, serene, sincere, funky, funny
+""")
+BGM_INSTRUMENTS = _names("""
+piano, drums, guitar, percussion, synth, electric guitar, acoustic guitar, bass guitar, brass,
+violin, cello, flute, organ, trumpet, ukulele, saxophone, double bass, harp, glockenspiel,
+synthesizer, keyboard, marimba, bass, banjo, strings
+""")
+BGM_THEMES = _names("""
+inspirational, motivational, achievement, discovery, every day, love, technology, lifestyle,
+journey, meditation, drama, children, hope, fantasy, holiday, health, family, real estate, media,
+kids, science, education, progress, world, vacation, training, christmas, sales
+""")
 MIN_LYRICS = 300
 MAX_SECONDS_V1 = 60
 MIN_SECONDS_V2, MAX_SECONDS_V2 = 30, 120
@@ -119,9 +102,8 @@ class Vocal(_Nuro, frozen=True, kw_only=True):
 
     def rules(self) -> Iterator[Problem]:
         if isinstance(self.lyrics, str) and 0 < len(self.lyrics.strip()) < MIN_LYRICS:
-            yield Problem(
-                "lyrics", f"the docs ask for at least {MIN_LYRICS} characters", hard=False
-            )
+            message = f"the docs ask for at least {MIN_LYRICS} characters"
+            yield Problem("lyrics", message, hard=False)
 
 
 class Instrumental(_Nuro, frozen=True, kw_only=True):
@@ -196,11 +178,10 @@ class Instrumental(_Nuro, frozen=True, kw_only=True):
             return
         if self.duration is not None:
             yield Problem("duration", "is given by the segments; leave it out")
-        yield from self._segment_rules(
-            [part for part in self.segments if isinstance(part, Segment)]
-        )
+        yield from self._segment_rules()
 
-    def _segment_rules(self, parts: Sequence[Segment]) -> Iterator[Problem]:
+    def _segment_rules(self) -> Iterator[Problem]:
+        parts = [part for part in self.segments or () if isinstance(part, Segment)]
         for part in parts:
             if part.name not in SEGMENTS:
                 yield Problem("segments", f"{part.name!r} is not one of {', '.join(SEGMENTS)}")

@@ -8,29 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
+from musicapi_nb.engines import sources
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import Price, Request
-from musicapi_nb.engines.sources import (
-    CLIENTS,
-    PRODUCER,
-    PRODUCER_2025,
-    PRODUCER_COVER,
-    SDK,
-    Source,
-)
+from musicapi_nb.engines.request import Price, Request, range_problems
 from musicapi_nb.errors import Problem
-
-__all__ = [
-    "Cover",
-    "CoverUpload",
-    "Create",
-    "Download",
-    "Extend",
-    "ExtendUpload",
-    "Replace",
-    "ReplaceUpload",
-    "Upload",
-]
 
 MODEL = "Lyria 3 Pro"
 """The default, and since 2026-04 the renderer of the older ids."""
@@ -59,7 +40,9 @@ _Model: TypeAlias = Annotated[
         renderers=dict.fromkeys(("", *OLDER), MODEL),
     ),
 ]
-_Title: TypeAlias = Annotated[str | None, Field("The title.", limit=80, source=PRODUCER_2025)]
+_Title: TypeAlias = Annotated[
+    str | None, Field("The title.", limit=80, source=sources.PRODUCER_2025)
+]
 
 
 def _ignored(text: str, minimum: float | None = None) -> Field:
@@ -69,14 +52,14 @@ def _ignored(text: str, minimum: float | None = None) -> Field:
 class _Producer(Request, frozen=True, kw_only=True):
     songs: ClassVar[int | None] = 1
     webhook: ClassVar[bool] = True
-    fields_source: ClassVar[Source | None] = PRODUCER
+    fields_source: ClassVar[sources.Source | None] = sources.PRODUCER
 
 
 class _Music(_Producer, frozen=True, kw_only=True):
     """Fields that the task types of the endpoint share."""
 
     path: ClassVar[str] = "/api/v1/producer/create"
-    cost: ClassVar[Price | None] = Price(12, *CLIENTS)
+    cost: ClassVar[Price | None] = Price(12, *sources.CLIENTS)
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "sound")
 
     sound: Annotated[str | None, Field("The sound: styles, instruments.", "long text")] = None
@@ -99,7 +82,7 @@ class _Music(_Producer, frozen=True, kw_only=True):
         float | None, _ignored("How closely to follow the lyrics, 0 to 1")
     ] = None
     weirdness: Annotated[float | None, _ignored("How unusual the result may be, 0 to 1")] = None
-    bpm: Annotated[float | None, Field("Beats per minute.", "number", source=SDK)] = None
+    bpm: Annotated[float | None, Field("Beats per minute.", "number", source=sources.SDK)] = None
     length: Annotated[
         int | None,
         Field(
@@ -117,7 +100,7 @@ class Create(_Music, frozen=True, kw_only=True):
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
 
     cover_url: Annotated[
-        str | None, Field("Public URL of audio to start from.", "url", source=PRODUCER_2025)
+        str | None, Field("Public URL of audio to start from.", "url", source=sources.PRODUCER_2025)
     ] = None
     cover_strength: Annotated[
         float | None,
@@ -125,7 +108,7 @@ class Create(_Music, frozen=True, kw_only=True):
             "How closely to follow that audio (0.2 to 1).",
             "fraction",
             minimum=0.2,
-            source=PRODUCER_2025,
+            source=sources.PRODUCER_2025,
         ),
     ] = None
 
@@ -158,7 +141,9 @@ class Extend(_FromClip, frozen=True, kw_only=True):
 
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_music"}
 
-    extend_s: Annotated[float | None, Field("Seconds to add.", "seconds", source=SDK)] = None
+    extend_s: Annotated[float | None, Field("Seconds to add.", "seconds", source=sources.SDK)] = (
+        None
+    )
 
 
 class ExtendUpload(Extend, frozen=True, kw_only=True):
@@ -179,9 +164,7 @@ class Replace(_FromClip, frozen=True, kw_only=True):
 
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()
-        start, end = self.starts_at, self.ends_at
-        if isinstance(start, int | float) and isinstance(end, int | float) and not end > start:
-            yield Problem("ends_at", "should be later than starts_at")
+        yield from range_problems(self, "starts_at", "ends_at")
 
 
 class ReplaceUpload(Replace, frozen=True, kw_only=True):
@@ -195,9 +178,9 @@ class Cover(_Producer, frozen=True, kw_only=True):
 
     path: ClassVar[str] = "/api/v1/producer/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_music"}
-    cost: ClassVar[Price | None] = Price(12, *CLIENTS)
+    cost: ClassVar[Price | None] = Price(12, *sources.CLIENTS)
     text_fields: ClassVar[tuple[str, ...]] = ("instruction",)
-    fields_source: ClassVar[Source | None] = PRODUCER_COVER
+    fields_source: ClassVar[sources.Source | None] = sources.PRODUCER_COVER
 
     clip_id: _Clip = None
     instruction: Annotated[
@@ -218,8 +201,8 @@ class CoverUpload(Cover, frozen=True, kw_only=True):
 
 class _File(_Producer, frozen=True, kw_only=True):
     songs: ClassVar[int | None] = 0
-    cost: ClassVar[Price | None] = Price(2, *CLIENTS)
-    fields_source: ClassVar[Source | None] = PRODUCER_2025
+    cost: ClassVar[Price | None] = Price(2, *sources.CLIENTS)
+    fields_source: ClassVar[sources.Source | None] = sources.PRODUCER_2025
 
 
 class Upload(_File, frozen=True, kw_only=True):

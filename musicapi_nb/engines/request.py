@@ -8,7 +8,8 @@ import difflib
 import functools
 import json
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
@@ -17,6 +18,7 @@ from musicapi_nb import markup
 from musicapi_nb.engines import custom
 from musicapi_nb.engines.fields import Field, is_missing, value_problems
 from musicapi_nb.engines.sources import Source
+from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import InvalidRequest, Problem
 
 ReplyKind: TypeAlias = Literal["task", "immediate"]
@@ -56,8 +58,31 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     duration: int
 
+    def __post_init__(self) -> None:
+        _make_plain(self, ("name", "duration"))
+
     def __repr__(self) -> str:
         return f"nuro.Segment(name={self.name!r}, duration={self.duration!r})"
+
+
+def _make_plain(struct: msgspec.Struct, names: Iterable[str]) -> None:
+    """Replace values of numpy and similar types, which JSON does not have."""
+    for name in names:
+        value = getattr(struct, name)
+        plain = plain_value(value)
+        if plain is not value:
+            msgspec.structs.force_setattr(struct, name, plain)
+
+
+def range_problems(request: Any, start: str, end: str, limit: float = inf) -> Iterator[Problem]:
+    """Yield a problem if a range ends before it starts, or is longer than `limit` seconds."""
+    first, last = getattr(request, start), getattr(request, end)
+    if not (isinstance(first, int | float) and isinstance(last, int | float)):
+        return
+    if not last > first:
+        yield Problem(end, f"should be later than {start}")
+    elif last - first > limit:
+        yield Problem(end, f"is {last - first:g} s after {start}; at most {limit:g} s are allowed")
 
 
 def model_of(request: Request) -> str | None:
@@ -80,13 +105,12 @@ class _Meta(msgspec.StructMeta):
     ) -> _Meta:
         create = functools.partial(super().__new__, mcls, name, bases)
         options = {"frozen": True, "kw_only": True, **options}
-        is_custom = custom.is_custom(body)
         try:
             cls = create(dict(body), **options)
         except TypeError as error:
-            raise (custom.invalid(name, str(error)) if is_custom else error) from None
-        custom.set_names(cls, body)
-        if is_custom:
+            raise custom.invalid(name, str(error)) from None
+        custom.complete(cls, body)
+        if custom.is_custom(body):
             custom.register(cls, Request, body)
         return cls
 
@@ -145,6 +169,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
 
     extra: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        _make_plain(self, self.__struct_fields__)
+
     @classmethod
     def fields(cls) -> Mapping[str, Field]:
         """Return the declared fields in order, by name."""
@@ -152,7 +179,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
 
     def problems(self) -> tuple[Problem, ...]:
         """Return all problems and advice about this request."""
-        return (*self._checks(), *self._extra_checks(), *self.rules(), *self._availability_advice())
+        return tuple(self._find_problems())
 
     def rules(self) -> Iterator[Problem]:
         """Yield problems that involve several fields; for subclasses to override."""
@@ -190,8 +217,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
             if value is not None:
                 yield name, value
 
-    def _checks(self) -> Iterator[Problem]:
-        model = getattr(self, "mv", None)
+    def _find_problems(self) -> Iterator[Problem]:
         for name, field in self.fields().items():
             value = getattr(self, name)
             if field.required and is_missing(value):
@@ -200,12 +226,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
             advice = field.advice_if_missing if is_missing(value) else field.advice_if_set
             if advice:
                 yield Problem(name, advice, hard=False)
-            if value is None:
-                continue
-            for message, hard in value_problems(
-                value, field, model if isinstance(model, str) else None
-            ):
-                yield Problem(name, message, hard)
+            if value is not None:
+                for message, hard in value_problems(value, field, model_of(self)):
+                    yield Problem(name, message, hard)
+
+        yield from self._extra_checks()
+        yield from self.rules()
+        if self.availability:
+            yield Problem("", f"{self.availability.status}: {self.availability.note}", hard=False)
 
     def _extra_checks(self) -> Iterator[Problem]:
         for name in self.extra:
@@ -222,10 +250,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         except (TypeError, ValueError, RecursionError) as error:
             yield Problem("extra", f"cannot be written as JSON ({error})")
 
-    def _availability_advice(self) -> Iterator[Problem]:
-        if self.availability:
-            yield Problem("", f"{self.availability.status}: {self.availability.note}", hard=False)
-
     @classmethod
     def _name(cls) -> str:
         return f"{cls.engine}.{cls.__name__}"
@@ -241,15 +265,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
             badges.append(markup.badge(self.availability.status, "bad"))
         values = (*self._set_fields(), *self.extra.items())
         rows = [row for name, value in values for row in _rows(name, value)]
+        problems = self.problems()
         notices = [
-            markup.notice(str(problem), "bad" if problem.hard else "info")
-            for problem in self.problems()
+            markup.notice(str(problem), "bad" if problem.hard else "info") for problem in problems
         ]
-        if not any(problem.hard for problem in self.problems()):
+        if not any(problem.hard for problem in problems):
             notices.append(markup.caption("Not sent yet. api.run(request) buys it."))
-        songs = None
-        if self.songs and self.reply == "task":
-            songs = f"{self.songs} song{'' if self.songs == 1 else 's'}"
+        plural = "" if self.songs == 1 else "s"
+        songs = f"{self.songs} song{plural}" if self.songs and self.reply == "task" else None
         return markup.card(
             self._name(),
             markup.table(("field", "value"), rows),

@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import ActiveWhen, Availability, Price, ReplyKind, Request
+from musicapi_nb.engines.request import (
+    ActiveWhen,
+    Availability,
+    Price,
+    ReplyKind,
+    Request,
+    range_problems,
+)
 from musicapi_nb.engines.sources import CREDITS, RIFFUSION, SDK, Source
 from musicapi_nb.errors import Problem
-
-__all__ = ["Create", "Upload"]
 
 MODELS = ("FUZZ-1.1 Pro", "FUZZ-1.1", "FUZZ-1.0 Pro", "FUZZ-1.0")
 TASKS = (
@@ -99,16 +104,10 @@ class Create(Request, frozen=True, kw_only=True):
         texts = (self.lyrics, self.sound)
         if self.custom_mode is True and all(is_missing(text) for text in texts):
             yield Problem("lyrics", "or sound normally describes the song", hard=False)
-        yield from self._from_clip()
-
-    def _from_clip(self) -> Iterator[Problem]:
         if self.task_type in _FROM_CLIP and is_missing(self.continue_clip_id):
-            yield Problem(
-                "continue_clip_id", f"is normally required for {self.task_type}", hard=False
-            )
-        start, end = self.replace_start_time, self.replace_end_time
-        if isinstance(start, int | float) and isinstance(end, int | float) and not end > start:
-            yield Problem("replace_end_time", "should be later than replace_start_time")
+            message = f"is normally required for {self.task_type}"
+            yield Problem("continue_clip_id", message, hard=False)
+        yield from range_problems(self, "replace_start_time", "replace_end_time")
 
 
 class Upload(Request, frozen=True, kw_only=True):

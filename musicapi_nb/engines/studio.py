@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import ActiveWhen, Availability, Price, Request
+from musicapi_nb.engines.request import ActiveWhen, Availability, Price, Request, range_problems
 from musicapi_nb.engines.sources import STUDIO, Source
 from musicapi_nb.errors import Problem
 
-__all__ = ["Custom", "Description", "Extend", "Instrumental"]
-
+_REGULAR = {"mode": "regular"}
 MODELS = ("studio130-v1.5", "studio32-v1.5")
 
 
@@ -75,24 +74,19 @@ class _Studio(Request, frozen=True, kw_only=True):
 
     def rules(self) -> Iterator[Problem]:
         for name in ("song_section", "lyrics_placement"):
-            start, end = getattr(self, f"{name}_start"), getattr(self, f"{name}_end")
-            if isinstance(start, int | float) and isinstance(end, int | float) and start >= end:
-                yield Problem(f"{name}_end", f"should be later than {name}_start")
+            yield from range_problems(self, f"{name}_start", f"{name}_end")
 
 
 class Description(_Studio, frozen=True, kw_only=True):
     """Make two songs from a description; the service writes the lyrics."""
 
-    constants: ClassVar[Mapping[str, Any]] = {
-        "lyrics_type": "generate",
-        "config": {"mode": "regular"},
-    }
+    constants: ClassVar[Mapping[str, Any]] = {"lyrics_type": "generate", "config": _REGULAR}
 
 
 class Custom(_Studio, frozen=True, kw_only=True):
     """Make two songs with your lyrics."""
 
-    constants: ClassVar[Mapping[str, Any]] = {"lyrics_type": "user", "config": {"mode": "regular"}}
+    constants: ClassVar[Mapping[str, Any]] = {"lyrics_type": "user", "config": _REGULAR}
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
 
     lyrics: Annotated[str | None, Field("The lyrics.", "long text", required=True)] = None
@@ -101,10 +95,7 @@ class Custom(_Studio, frozen=True, kw_only=True):
 class Instrumental(_Studio, frozen=True, kw_only=True):
     """Make two songs without vocals."""
 
-    constants: ClassVar[Mapping[str, Any]] = {
-        "lyrics_type": "instrumental",
-        "config": {"mode": "regular"},
-    }
+    constants: ClassVar[Mapping[str, Any]] = {"lyrics_type": "instrumental", "config": _REGULAR}
 
 
 class Extend(_Studio, frozen=True, kw_only=True):

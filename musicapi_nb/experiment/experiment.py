@@ -6,11 +6,11 @@ import asyncio
 import collections
 import contextlib
 import logging
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb.client import MusicAPI
+from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import (
     ClientClosed,
     InvalidArgument,
@@ -82,16 +82,12 @@ class Experiment:
             raise InvalidArgument(f"name must be text such as 'harbour', not {name!r:.40}")
         if not isinstance(plan, Plan):
             raise InvalidArgument(f"plan must be a Plan such as Plan.grid(...), not {plan!r:.60}")
-        for label, value, minimum in (("budget", budget, 0), ("assume", assume, 0)):
-            if value is not None:
-                _check_number(label, value, minimum)
-        _check_number("concurrency", concurrency, 1)
         self.name = name
         self.plan = plan
-        self.budget = budget
-        self.concurrency = concurrency
+        self.budget = None if budget is None else _number("budget", budget, 0)
+        self.concurrency = _number("concurrency", concurrency, 1)
         self.library = library
-        self._assume = assume
+        self._assume = None if assume is None else _number("assume", assume, 0)
         self._deadline = deadline
         self._client = client
         self._tracker = CellTracker(plan.cells)
@@ -381,6 +377,8 @@ class Experiment:
         return result_frame(getattr(frames, name), self.plan, self.tasks_of_cells())
 
 
-def _check_number(name: str, value: Any, minimum: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value < math.inf:
+def _number(name: str, value: Any, minimum: int) -> int:
+    number = whole_number(value, minimum)
+    if number is None:
         raise InvalidArgument(f"{name} must be a whole number >= {minimum}, not {value!r:.40}")
+    return number

@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime as dt
-import hashlib
 import json
 import os
 import shutil
@@ -13,18 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from musicapi_nb import markup
-from musicapi_nb.errors import ExportFailed, InvalidArgument, MusicAPIError, Untaggable
+from musicapi_nb.client.file_type import read_head, suffix_of
+from musicapi_nb.errors import ExportFailed, InvalidArgument, Untaggable
 from musicapi_nb.exports import audio_tags, playlist, provenance
 from musicapi_nb.exports._lrc import lrc
 from musicapi_nb.exports.folder import MANIFEST, PLAYLIST, TABLES, Folder, sha256, staging_folder
 from musicapi_nb.exports.result import ExportedSong, ExportResult, Outcome
 from musicapi_nb.exports.selection import LibraryIndex, Selection, requested_fields, select_songs
 from musicapi_nb.library import Library
+from musicapi_nb.paths import local_path
 from musicapi_nb.tasks import Song, Task
 
 _IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp"}
 _TITLE_LENGTH = 80
-_COMPRESSED = frozenset({".mp3", ".m4a", ".flac", ".ogg", ".parquet"})
+_COMPRESSED = frozenset({".mp3", ".m4a", ".aac", ".flac", ".ogg", ".parquet"})
 
 
 def export(
@@ -43,7 +44,8 @@ def export(
     A second export into the same folder skips intact files and replaces changed, damaged and
     missing ones; a ZIP is rewritten as a whole. Files that are not from an export are never
     replaced, and the library is not changed. Each file, and each ZIP, appears complete or not at
-    all. A song whose audio is missing or damaged does not stop the others.
+    all. A song whose audio is missing or damaged does not stop the others, and one whose file
+    cannot hold tags is written without them, with a note.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ def export(
         The path cannot be written.
     """
     selection = select_songs(songs, library)
-    target = Path(path).expanduser().absolute()
+    target = local_path(path).absolute()
     if target.resolve().is_relative_to(selection.index.library.path.resolve()):
         raise InvalidArgument(f"{target} is inside the library; choose a folder next to it")
     is_zip = target.suffix.lower() == ".zip"
@@ -165,16 +167,19 @@ class _SongWriter:
         names = (f"{stem}{source.suffix}", *lrc_names, f"{stem}.json")
         if self._folder.is_intact(key, fingerprint):
             return ExportedSong(title, "skipped", names)
+        if sha256(source) != source.stem:  # a library file is named by its hash
+            reason = "its file in the library is damaged; see library.verify()"
+            return ExportedSong(title, "failed", reason=reason)
+        if suffix_of(read_head(source), "audio") is None:
+            return ExportedSong(title, "failed", reason="its file in the library is not audio")
         audio, *texts, record_file = (self._folder.stage / name for name in names)
+        shutil.copyfile(source, audio)
+        media_type = _IMAGES.get(cover.suffix, "") if cover else ""
         try:
-            shutil.copyfile(source, audio)
-            if sha256(audio) != source.stem:  # a library file is named by its hash
-                raise Untaggable("its file in the library is damaged; see library.verify()")
-            media_type = _IMAGES.get(cover.suffix, "") if cover else ""
             audio_tags.write_tags(audio, tags, self._read_cover(title, cover), media_type)
-        except MusicAPIError as error:
-            audio.unlink(missing_ok=True)
-            return ExportedSong(title, "failed", reason=error.message)
+        except Untaggable as error:
+            shutil.copyfile(source, audio)
+            self.notes.append((title, f"written without tags: {error.message}"))
         for path in texts:
             path.write_text(timed, encoding="utf-8", newline="\n")
         record |= {
@@ -210,8 +215,7 @@ class _SongWriter:
     def _read_cover(self, title: str, path: Path | None) -> bytes | None:
         if path is None or path.suffix not in _IMAGES:
             return None
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != path.stem:
+        if sha256(path) != path.stem:
             self.notes.append((title, "its cover in the library is damaged and was omitted"))
             return None
-        return content
+        return path.read_bytes()

@@ -1,7 +1,8 @@
-"""Writes tags into audio files with mutagen: ID3 (MP3, WAV), MP4 atoms, FLAC and Ogg comments."""
+"""Writes tags with mutagen: ID3 (MP3, WAV, AIFF), MP4 atoms, FLAC and Ogg comments."""
 
 import base64
 import datetime as dt
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any, NamedTuple
 import mutagen
 from mutagen.flac import FLAC, Picture
 from mutagen.id3 import APIC, ID3, TCON, TDRC, TIT2, TXXX, USLT
-from mutagen.mp4 import MP4Cover, MP4FreeForm, MP4Tags
+from mutagen.mp4 import Atoms, MP4Cover, MP4FreeForm, MP4Tags  # type: ignore[attr-defined]
 
-from musicapi_nb.errors import Untaggable
+from musicapi_nb.client.archive import decode
+from musicapi_nb.errors import DownloadFailed, Untaggable
 from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.json_reader import clean
 
@@ -55,23 +57,48 @@ def _clean(value: str | None) -> str:
 def write_tags(path: Path, tags: Tags, cover: bytes | None = None, media_type: str = "") -> None:
     """Write tags and a cover into an audio file; other tags of the file are kept.
 
-    Untaggable if the file is damaged, or is not an MP3, WAV, MP4, FLAC or Ogg file.
+    Untaggable if the file is damaged or cannot hold tags, or if its sound is another one
+    afterwards: in a WAV file with placeholder sizes, all bytes to the end are sound. The file may
+    then have changed.
     """
     try:
-        file = mutagen.File(path)
-        if file is None:
-            raise Untaggable("tags cannot be written: it is not a known kind of audio file")
-        if file.tags is None:
-            file.add_tags()
-        if isinstance(file.tags, ID3):
-            _set_id3(file.tags, tags, cover, media_type)
-        elif isinstance(file.tags, MP4Tags):
-            _set_mp4(file.tags, tags, cover, media_type)
-        else:
-            _set_comments(file, tags, cover, media_type)
-        file.save()
-    except (mutagen.MutagenError, IndexError, ValueError) as error:  # damaged files
+        sound = _sound_hash(path)
+        _save_tags(path, tags, cover, media_type)
+        is_same = _sound_hash(path) == sound
+    except (Untaggable, OSError):
+        raise
+    except DownloadFailed as error:
+        raise Untaggable(error.message) from None
+    except Exception as error:  # noqa: BLE001 - mutagen trusts sizes in a file: struct.error, ...
         raise Untaggable(f"tags cannot be written ({error})") from None
+    if not is_same:
+        raise Untaggable("tags would become part of its sound")
+
+
+def _sound_hash(path: Path) -> str:
+    if path.suffix != ".m4a":
+        return decode(path)[1]
+    digest = hashlib.sha256()  # of the encoded sound: libsndfile cannot decode it
+    with path.open("rb") as file:
+        for atom in Atoms(file).atoms:
+            if atom.name == b"mdat":
+                digest.update(atom.read(file)[1])
+    return digest.hexdigest()
+
+
+def _save_tags(path: Path, tags: Tags, cover: bytes | None, media_type: str) -> None:
+    file = mutagen.File(path)
+    if file is None:
+        raise Untaggable("tags cannot be written: it is not a known kind of audio file")
+    if file.tags is None:
+        file.add_tags()
+    if isinstance(file.tags, ID3):
+        _set_id3(file.tags, tags, cover, media_type)
+    elif isinstance(file.tags, MP4Tags):
+        _set_mp4(file.tags, tags, cover, media_type)
+    else:
+        _set_comments(file, tags, cover, media_type)
+    file.save()
 
 
 def _set_id3(frames: Any, tags: Tags, cover: bytes | None, media_type: str) -> None:

@@ -18,18 +18,23 @@ from musicapi_nb.tasks import Song, Task
 _TITLE_LENGTH = 200
 # Text that a spreadsheet takes for a formula (OWASP, CSV injection), including full-width signs.
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+# Where such text begins a cell if a spreadsheet separates cells by something other than commas.
+_INNER_FORMULA = re.compile(r"(?<=[;|\t\n])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])")
+_LINE_END = re.compile(r"\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 def playlist(songs: Iterable[tuple[Song, str]]) -> str:
     """Return an extended M3U of songs and their file names.
 
-    Each title is one line. Durations are whole seconds, -1 if unknown.
+    Each title is one line. Durations are whole seconds, -1 if unknown. An apostrophe or "./" is
+    before text that a spreadsheet would run as a formula.
     """
     lines = ["#EXTM3U"]
     for song, name in songs:
         duration = song.duration
         seconds = -1 if duration is None or not math.isfinite(duration) else round(duration)
-        lines += [f"#EXTINF:{seconds},{markup.one_line(song.title or name, _TITLE_LENGTH)}", name]
+        title = _escape(markup.one_line(song.title or name, _TITLE_LENGTH))
+        lines += [f"#EXTINF:{seconds},{title}", f"./{name}" if _FORMULA.match(name) else name]
     return "\n".join([*lines, ""])
 
 
@@ -69,8 +74,8 @@ def _without_secrets(task: Task) -> Task:
 def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
     """Write each table to `<name>.csv` and `<name>.parquet`.
 
-    Parquet has the exact values. CSV is for spreadsheets: UTF-8 with a byte order mark, and an
-    apostrophe before text that a spreadsheet would run as a formula.
+    Parquet has the exact values. CSV is for spreadsheets: UTF-8 with a byte order mark, lines that
+    end in LF, and an apostrophe before text that a spreadsheet would run as a formula.
     """
     write_frames(folder, tables)
     for name, table in tables.items():
@@ -80,11 +85,17 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
 
 
 def escape_formulas(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with an apostrophe before each text that looks like a formula."""
+    """Return the table with an apostrophe before each text or name that looks like a formula.
+
+    Line ends inside of texts become LF: the csv module quotes no others before Python 3.13.
+    """
     texts = table.select_dtypes(exclude=["number", "datetime", "datetimetz", "timedelta", "bool"])
     escaped = {name: texts[name].astype(object).map(_escape) for name in texts.columns}
-    return table.assign(**escaped)
+    return table.assign(**escaped).rename(columns=_escape)
 
 
 def _escape(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+    if not isinstance(value, str):
+        return value
+    text = _INNER_FORMULA.sub("'", _LINE_END.sub("\n", value))
+    return f"'{text}" if _FORMULA.match(text) else text

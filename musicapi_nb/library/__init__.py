@@ -11,16 +11,18 @@ from musicapi_nb.ledger_types import (
 )
 from musicapi_nb.library._request_key import request_key
 from musicapi_nb.library.budgets import Budget
+from musicapi_nb.library.default_folder import LIBRARY, default_folder
 from musicapi_nb.library.entry import ACTIVE_STATES, OPEN_STATES, STATES, Event
-from musicapi_nb.library.html import Account
 from musicapi_nb.library.library import Library
 from musicapi_nb.library.lineage import Branch, Lineage
 from musicapi_nb.library.media_files import DamagedFile, MissingFile
 from musicapi_nb.library.notifications import Notification, NotificationResult
 from musicapi_nb.library.ratings import Rating
+from musicapi_nb.library.spending import Account
 
 __all__ = [
     "ACTIVE_STATES",
+    "LIBRARY",
     "OPEN_STATES",
     "STATES",
     "Account",
@@ -41,5 +43,6 @@ __all__ = [
     "Rating",
     "RenderTime",
     "Unfinished",
+    "default_folder",
     "request_key",
 ]

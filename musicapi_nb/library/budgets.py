@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import LibraryError, OverBudget, UnknownPrice
+from musicapi_nb.engines.values import whole_number
+from musicapi_nb.errors import InvalidArgument, LibraryError, OverBudget, UnknownPrice
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,6 +27,16 @@ class Budget:
     @property
     def remaining(self) -> int:
         return max(self.credits - self.held, 0)
+
+
+def budget_event(name: str, credits_: Any, assume: Any) -> dict[str, Any]:
+    """Return the data of an event that sets a budget; InvalidArgument for other values."""
+    data = {"name": name, "credits": whole_number(credits_), "assume": None}
+    if assume is not None:
+        data["assume"] = whole_number(assume)
+    if not name or data["credits"] is None or (data["assume"] is None and assume is not None):
+        raise InvalidArgument("a budget needs a name and a number of credits, 0 or more")
+    return data
 
 
 def budgets(connection: sqlite3.Connection) -> dict[str, Budget]:

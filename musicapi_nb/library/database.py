@@ -21,7 +21,10 @@ from musicapi_nb.errors import (
     LibraryTooNew,
 )
 from musicapi_nb.library.migrations import APPLICATION_ID, STEPS
+from musicapi_nb.library.progress_mark import ProgressMark
 
+_SUFFIXES = ("", "-wal", "-shm")  # of the files of a database in WAL mode
+_CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
 _PRIMARY = 0xFF  # the low byte of an extended result code
 _ERRORS: dict[int, tuple[type[LibraryError], str]] = {
     sqlite3.SQLITE_READONLY: (LibraryReadOnly, "cannot be written"),
@@ -58,6 +61,7 @@ class Database:
         self._writing = False  # whether the thread that has the lock is in a transaction
         self._durable: bool | None = None
         self._process = os.getpid()
+        self._mark = ProgressMark(path.with_suffix(".mark"))
         with _sqlite_errors(path):
             self._connection: sqlite3.Connection | None = sqlite3.connect(
                 path, timeout=lock_timeout, isolation_level=None, check_same_thread=False
@@ -65,6 +69,7 @@ class Database:
         try:
             with _sqlite_errors(path):
                 self._prepare(self._connection, steps, time.monotonic() + lock_timeout)
+            self._files = self._files_in_place()
         except BaseException:
             self._connection.close()
             raise
@@ -78,6 +83,7 @@ class Database:
         cut_off = self.path.stat().st_size % page and not _has_journal(self.path)
         if cut_off or connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
             raise LibraryDamaged(f"the library {self.path} is damaged")
+        self._mark.check(connection)
         _to_wal(connection, deadline)
         connection.execute("PRAGMA fullfsync=1")  # macOS: also flush the drive's cache
         connection.execute("BEGIN IMMEDIATE")
@@ -87,6 +93,28 @@ class Database:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
+        connection.execute(_CHECKPOINT).fetchall()  # else a copy of the file has no tables
+
+    def _files_in_place(self) -> list[tuple[int, int]]:
+        """Return device and inode of each of the database's files, found by its path."""
+        stats = [os.stat(f"{self.path}{suffix}") for suffix in _SUFFIXES]  # noqa: PTH116 - before each purchase: a Path costs more than the call
+        return [(stat.st_dev, stat.st_ino) for stat in stats]
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the open files are still those at its path: nobody moved or replaced them."""
+        try:
+            return self._files_in_place() == self._files
+        except OSError:
+            return False
+
+    def check_in_place(self) -> None:
+        """Raise if what is written now would be missing from the library at its path."""
+        if not self.is_in_place:
+            raise LibraryError(
+                f"the library {self.path} was deleted, moved or replaced while it was open. Put it "
+                "back if that was a mistake; then close this session or library, and connect again"
+            )
 
     @property
     def is_forked(self) -> bool:
@@ -124,6 +152,8 @@ class Database:
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
+                if durable and self.is_in_place:
+                    self._mark.write(connection)
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -135,6 +165,10 @@ class Database:
         if self._durable is not durable:
             connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
             self._durable = durable
+
+    def checkpoint(self) -> None:
+        """Copy finished transactions into the database file; other processes need not wait."""
+        self.rows(_CHECKPOINT)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:

@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 # If this many steps wait, more are coming: a short delay makes one batch of them, and the loop and
 # the writer thread compete less (as PostgreSQL's commit_siblings and commit_delay; seconds).
 _MIN_CROWD, _DELAY = 5, 0.005
+_CHECKPOINT_SECONDS = 0.25  # at least, between checkpoints: each writes the database file
 
 
 @dataclasses.dataclass(slots=True)
@@ -48,6 +49,7 @@ class GroupCommit:
         self._writing = False
         self._starting: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self._closed = False
+        self._next_checkpoint = 0.0  # time.monotonic()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="musicapi-library")
 
     def add(self, call: Callable[[], _Result], *, durable: bool) -> asyncio.Future[_Result]:
@@ -100,6 +102,10 @@ class GroupCommit:
                 for step in batch:
                     step.error = error
             _set_futures(batch)
+            if not self._waiting and time.monotonic() >= self._next_checkpoint:
+                self._next_checkpoint = time.monotonic() + _CHECKPOINT_SECONDS
+                with contextlib.suppress(MusicAPIError):  # the next one includes it
+                    self._database.checkpoint()
 
     def _write(self, batch: Iterable[_Step]) -> None:
         durable = any(step.durable for step in batch)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from musicapi_nb import markup
 from musicapi_nb.ledger_types import Entry, EntryState
+from musicapi_nb.library.spending import Account
 
 _MAX_ROWS = 20
 STATE_TONES: Mapping[EntryState, markup.Tone] = {
@@ -28,39 +29,8 @@ library.resolve({entry}, charged=True), or charged=False, if you know."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Account:
-    """Credits as recorded in the ledger.
-
-    Attributes
-    ----------
-    spent
-        Charged and not refunded: done, under way, or failed without a reported refund.
-    refunded
-        Charged and refunded.
-    uncertain
-        Possibly charged.
-    unpriced
-        Number of purchases without a known price; they are in none of the sums. An operation that
-        failed in one of several steps is among them: its note lists the completed steps, and only
-        two balances (`Library.resolve`) show what was charged for those.
-    """
-
-    spent: int = 0
-    refunded: int = 0
-    uncertain: int = 0
-    unpriced: int = 0
-
-    def __str__(self) -> str:
-        parts = [f"{self.spent:,} credits spent"]
-        parts += [f"{self.refunded:,} refunded"] if self.refunded else []
-        parts += [f"{self.uncertain:,} uncertain"] if self.uncertain else []
-        parts += [f"{self.unpriced:,} without a known price"] if self.unpriced else []
-        return ", ".join(parts)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Overview:
-    """The content of a library's card."""
+    """The content of a library's card. `notice` says why it cannot record purchases."""
 
     path: str
     counts: Mapping[EntryState, int]
@@ -68,6 +38,7 @@ class Overview:
     simulated: Account
     disk_used: int
     uncertain: Sequence[Entry]
+    notice: str = ""
 
 
 def format_bytes(size: int) -> str:
@@ -84,7 +55,8 @@ def line(overview: Overview) -> str:
     """Describe a library in one line."""
     states = ", ".join(f"{number} {_label(state)}" for state, number in overview.counts.items())
     size = f"{format_bytes(overview.disk_used)} on disk"
-    facts = (states or "empty", *_credits(overview), size)
+    notice = [overview.notice] if overview.notice else []
+    facts = (*notice, states or "empty", *_credits(overview), size)
     return markup.one_line(f"<Library {overview.path}: {'; '.join(facts)}>")
 
 
@@ -95,6 +67,7 @@ def card(overview: Overview) -> markup.Html:
     ]
     return markup.card(
         "Library",
+        markup.notice(overview.notice, "warn") if overview.notice else markup.EMPTY,
         *_uncertain(overview),
         markup.EMPTY if overview.counts else markup.caption("No requests yet."),
         *map(markup.caption, _credits(overview)),

@@ -81,6 +81,8 @@ class Ledger:
             A budget does not cover the price. Nothing was written.
         UnknownPrice
             The price is unknown, and a budget assumes none. Nothing was written.
+        LibraryError
+            The library was deleted, moved or replaced while it was open. Nothing was written.
         UncertainPurchase
             For an experiment: it was bought and failed, and no refund was reported. An experiment
             does not buy that again.
@@ -95,6 +97,7 @@ class Ledger:
                 return claim
             if terms.experiment is not None:
                 self._check_not_charged(connection, key, terms)
+            self._database.check_in_place()
             budgets = tuple(dict.fromkeys(terms.budgets))
             data: dict[str, Any] = {
                 "price": request.price(),
@@ -126,6 +129,7 @@ class Ledger:
                     f"(take {terms.take}) to ask for again; buy it with run()"
                 )
             if entry.state == "accepted" and entry.task_id is None:
+                self._database.check_in_place()
                 return Claim("repost", self._append(connection, "reposting", {}, entry))
             return self._claim_for(connection, entry)
 
@@ -200,8 +204,8 @@ class Ledger:
         """Record the task that the service created; also for an uncertain purchase. Durable."""
         with self._database.write(durable=True) as connection:
             before = require_entry(connection, entry)
-            if before.task_id is not None and before.task_id == task.id:
-                return before  # its webhook came first
+            if before.task_id is not None and before.task_id == task.id:  # its webhook came first
+                return self._record_poll(connection, before, task) if task.finished else before
             if not is_allowed(before, "accepted"):
                 raise InvalidTransition(
                     f"entry {entry} is {before.state}, but its task {task.id} was accepted; keep "

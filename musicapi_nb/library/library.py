@@ -12,7 +12,7 @@ from typing import Self
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import ClientClosed, InvalidArgument
+from musicapi_nb.errors import ClientClosed, InvalidArgument, LibraryError
 from musicapi_nb.ledger_types import (
     Entry,
     EntryState,
@@ -25,6 +25,7 @@ from musicapi_nb.ledger_types import (
 from musicapi_nb.library import budgets, events, html, ratings, stored_tasks
 from musicapi_nb.library.budgets import Budget
 from musicapi_nb.library.database import Database
+from musicapi_nb.library.default_folder import DATABASE, default_folder
 from musicapi_nb.library.entry import STATES, Event
 from musicapi_nb.library.group_commit import GroupCommit
 from musicapi_nb.library.ledger import Ledger, require_entry
@@ -41,9 +42,10 @@ from musicapi_nb.library.media_files import (
 from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.library.rate_limit import RateLimits
 from musicapi_nb.library.ratings import Rating
+from musicapi_nb.library.spending import Account, read_account
+from musicapi_nb.paths import local_path
 from musicapi_nb.tasks import Song, StoredReply, Task
 
-_DATABASE = "library.sqlite"
 _WITH_TASKS: tuple[EntryState, ...] = ("accepted", "reposting", "done", "failed")
 
 
@@ -56,7 +58,8 @@ class Library(Ledger):
     Parameters
     ----------
     path
-        The folder.
+        The folder. Default: `musicapi-library` in the working directory or above it, if there is
+        one, else in the home folder.
     lock_timeout
         Seconds to wait for another process that is writing.
 
@@ -75,15 +78,17 @@ class Library(Ledger):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str] = "musicapi-library", *, lock_timeout: float = 10.0
+        self, path: str | os.PathLike[str] | None = None, *, lock_timeout: float = 10.0
     ) -> None:
+        path = default_folder() if path is None else path
         self._display_path = str(path)
-        self.path = Path(path).expanduser().absolute()  # the working directory may change
+        self._closed = True  # until it is open
+        self.path = local_path(path).absolute()  # the working directory may change
         with contextlib.ExitStack() as undo, disk_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            if not (ignore := self.path / ".gitignore").exists():
-                ignore.write_text("*\n", encoding="ascii")
-            database = Database(self.path / _DATABASE, lock_timeout=lock_timeout)
+            if next(self.path.iterdir(), None) is None:  # else git may know other files in it
+                (self.path / ".gitignore").write_text("*\n", encoding="ascii")
+            database = Database(self.path / DATABASE, lock_timeout=lock_timeout)
             undo.callback(database.close)
             process_lock = ProcessLock(self.path / "open")
             undo.callback(process_lock.close)
@@ -232,23 +237,10 @@ class Library(Ledger):
         ordered = sorted(STATES, key=lambda state: state != "uncertain")
         return {state: by_state[state] for state in ordered if state in by_state}
 
-    def account(self, *, simulated: bool = False) -> html.Account:
+    def account(self, *, simulated: bool = False) -> Account:
         """Return the credits spent, refunded and in doubt, of the service or of simulators."""
         self.recover()
-        (row,) = self._database.rows(
-            """
-            SELECT
-                coalesce(sum(price) FILTER (WHERE state IN ('accepted', 'reposting', 'done')
-                    OR (state = 'failed' AND refunded IS NOT 1)), 0),
-                coalesce(sum(price) FILTER (WHERE state = 'failed' AND refunded IS 1), 0),
-                coalesce(sum(price) FILTER (WHERE state IN ('uncertain', 'sending')), 0),
-                count(*) FILTER (WHERE price IS NULL
-                    AND state NOT IN ('planned', 'not_run', 'refused'))
-            FROM entries WHERE simulated = ?
-            """,
-            simulated,
-        )
-        return html.Account(*row)
+        return read_account(self._database, simulated=simulated)
 
     def render_times(
         self, engine: str, operation: str, *, simulated: bool = False
@@ -275,9 +267,7 @@ class Library(Ledger):
         assume
             Credits that a request of unknown price counts; None: such requests are refused.
         """
-        if not name or credits_ < 0 or (assume is not None and assume < 0):
-            raise InvalidArgument("a budget needs a name and a number of credits, 0 or more")
-        data = {"name": name, "credits": credits_, "assume": assume}
+        data = budgets.budget_event(name, credits_, assume)
         with self._database.write(durable=True) as connection:
             events.append_unbound(connection, "budget", data, owner=self._process_lock.id)
         return self.budgets()[name]
@@ -349,7 +339,7 @@ class Library(Ledger):
 
     def disk_used(self) -> int:
         """Return the bytes of the database and all files."""
-        database = sum(path.stat().st_size for path in self.path.glob(f"{_DATABASE}*"))
+        database = sum(path.stat().st_size for path in self.path.glob(f"{DATABASE}*"))
         return self._files.disk_used() + database
 
     def rebuild(self) -> None:
@@ -388,6 +378,15 @@ class Library(Ledger):
 
     # --- display ---------------------------------------------------------------------------
 
+    @property
+    def notice(self) -> str:
+        """Why purchases cannot be recorded now; "" if they can."""
+        try:
+            self._database.check_in_place()
+        except LibraryError as error:
+            return error.message
+        return ""
+
     def _overview(self) -> html.Overview:
         return html.Overview(
             self._display_path,
@@ -396,6 +395,7 @@ class Library(Ledger):
             self.account(simulated=True),
             self.disk_used(),
             self._entries(["uncertain"]),
+            self.notice,
         )
 
     def __repr__(self) -> str:

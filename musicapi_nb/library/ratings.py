@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
+from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.library import events
 from musicapi_nb.library.database import Database
@@ -64,6 +65,7 @@ def rate(database: Database, owner: str, song: Song, stars: int | None, note: st
 
 def new_rating(song: Song, before: Rating | None, stars: int | None, note: str | None) -> Rating:
     """Return the rating of a song after a change; see `Library.rate`."""
+    stars = plain_value(stars)
     if stars is not None and (
         isinstance(stars, bool) or not isinstance(stars, int) or not 0 <= stars <= MAX_STARS
     ):

@@ -72,6 +72,8 @@ class Job(Generic[_Result]):
         return any(song.finished and song.audio_url for song in songs)
 
     def __await__(self) -> Generator[Any, None, _Result]:
+        if not self.done():
+            self._background.check_process()
         # Shielded: an interrupted cell stops waiting, but the work continues.
         return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
 
@@ -87,6 +89,8 @@ class Job(Generic[_Result]):
         """
         if self._background.is_current_thread:
             raise MusicAPIError("result() would block the loop that runs this job; use await")
+        if not self.done():
+            self._background.check_process()
         try:
             return self._future.result(timeout)
         except concurrent.futures.TimeoutError:

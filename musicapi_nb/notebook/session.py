@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import functools
+import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "MUSICAPI_KEY"
 open_sessions: dict[str, Session] = {}
 """Open sessions by a digest of connect()'s arguments; the one connected last is the last."""
+if hasattr(os, "register_at_fork"):  # a child connects anew
+    os.register_at_fork(after_in_child=open_sessions.clear)
 
 
 class SongList(tuple[Song, ...]):
@@ -75,7 +79,14 @@ class Session:
 
     @property
     def description(self) -> str:
-        """What it is connected to, and whether songs cost credits."""
+        """What it is connected to, whether songs cost credits, and where they are recorded."""
+        if self.library is None:
+            return self._service
+        notice = f" Purchases are refused: {self.library.notice}." * bool(self.library.notice)
+        return f"{self._service} Library: {self.library.path}{notice}"
+
+    @property
+    def _service(self) -> str:
         if not self.simulated:
             return f"MusicAPI at {self.base_url}: every submit costs credits."
         if self.simulator is None:
@@ -223,11 +234,17 @@ class Session:
 
         With a simulator, a URL on this machine is accepted.
         """
-        local = self.simulated
-        return self._job(
-            lambda _: publish(path, to, url=url, expires=expires, local=local, options=options),
-            title="publish",
+        upload = functools.partial(
+            publish,
+            path,
+            to,
+            url=url,
+            expires=expires,
+            local=self.simulated,
+            options=options,
+            network=self._client.network,
         )
+        return self._job(lambda _: upload(), title="publish")
 
     def form(self, start: type[Request] | Request | ModuleType | None = None) -> Form:
         """Return a form whose button buys; with a library, each press buys the next take.
@@ -277,6 +294,7 @@ class Session:
     def _check_open(self) -> None:
         if self._closed:
             raise ClientClosed("this session is closed")
+        self._background.check_process()
 
     def close(self) -> None:
         """Wait for replies to requests already sent, then close everything it opened.
@@ -289,8 +307,9 @@ class Session:
         atexit.unregister(self.close)
         for digest in [digest for digest in open_sessions if open_sessions[digest] is self]:
             del open_sessions[digest]
-        self._background.submit(self._aclose()).result()
-        self._background.stop()
+        if not self._background.is_forked:
+            self._background.submit(self._aclose()).result()
+            self._background.stop()
         if self.library is not None:
             self.library.close()
 

@@ -5,7 +5,7 @@ import dataclasses
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidPlan, Problem
@@ -29,6 +29,10 @@ class Cell:
     order: int
 
 
+GroupedProblems: TypeAlias = Mapping[Problem, tuple[int, ...]]
+"""Each problem once, with the `order` of the cells that have it; empty for the whole plan."""
+
+
 class PlanProblem(NamedTuple):
     """A problem and the cell that has it; None for a problem of the whole plan."""
 
@@ -47,8 +51,7 @@ def find_problems(cells: Iterable[Cell], advice: Iterable[Problem]) -> list[Plan
     return problems
 
 
-def group_problems(problems: Iterable[PlanProblem]) -> dict[Problem, tuple[int, ...]]:
-    """Return each problem once, with the `order` of the cells that have it."""
+def group_problems(problems: Iterable[PlanProblem]) -> GroupedProblems:
     groups: dict[Problem, list[int]] = {}
     for cell, problem in problems:
         groups.setdefault(problem, []).extend([cell.order] if cell else [])

@@ -33,7 +33,7 @@ def grid(sizes: Sequence[int], repeats: int, _: random.Random) -> list[Row]:
 def one_at_a_time(sizes: Sequence[int], repeats: int, _: random.Random) -> list[Row]:
     """Return the first levels together, then every other level of each factor alone."""
     if not sizes:
-        _refuse_factors("one_at_a_time needs at least one factor")
+        _refuse("one_at_a_time needs at least one factor")
     refuse(size_problems(1 + sum(size - 1 for size in sizes), repeats))
     base = (0,) * len(sizes)
     return [base] + [
@@ -46,17 +46,17 @@ def one_at_a_time(sizes: Sequence[int], repeats: int, _: random.Random) -> list[
 def latin(sizes: Sequence[int], repeats: int, rng: random.Random) -> list[Row]:
     """Return a Latin square (three factors) or a Graeco-Latin one (more), levels shuffled."""
     if len(sizes) < 3:  # noqa: PLR2004 - row, column and symbol
-        _refuse_factors("a Latin square needs three factors or more; for two, use Plan.grid")
+        _refuse("a Latin square needs three factors or more; for two, use Plan.grid")
     if len(set(sizes)) > 1 or sizes[0] <= 1:
         numbers = ", ".join(str(size) for size in sizes)
-        _refuse_factors(
+        _refuse(
             "a Latin square needs the same number of levels, two or more, in all factors; they "
             f"have {numbers}. Or use Plan.pairwise"
         )
     refuse(size_problems(sizes[0] ** 2, repeats))
     limit = orthogonal_arrays.max_columns(sizes[0])
     if len(sizes) > limit:
-        _refuse_factors(
+        _refuse(
             f"Latin squares of {sizes[0]} levels are available for at most {limit} factors, not "
             f"{len(sizes)}. Or use Plan.pairwise"
         )
@@ -67,18 +67,16 @@ def latin(sizes: Sequence[int], repeats: int, rng: random.Random) -> list[Row]:
 def pairwise(sizes: Sequence[int], repeats: int, rng: random.Random) -> list[Row]:
     """Return a covering array for Plan.pairwise; see `covering_array`."""
     if len(sizes) < 2:  # noqa: PLR2004 - a pair
-        _refuse_factors("pairwise needs two factors or more")
+        _refuse("pairwise needs two factors or more")
     refuse(size_problems(math.prod(sorted(sizes)[-2:]), repeats))
     if len(sizes) * max(sizes) > _MAX_PAIRWISE_SIZE:
-        _refuse_factors(
-            f"{len(sizes)} factors of up to {max(sizes)} levels are too many for pairwise"
-        )
+        _refuse(f"{len(sizes)} factors of up to {max(sizes)} levels are too many for pairwise")
     rows = covering_array(sizes, rng)
     refuse(size_problems(len(rows), repeats))
     return rows
 
 
-def _refuse_factors(message: str) -> None:
+def _refuse(message: str) -> None:
     refuse([Problem("factors", message)])
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Price
-from musicapi_nb.errors import InvalidArgument, Problem
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.plan.aliasing import Aliasing, aliasing
-from musicapi_nb.plan.cells import Cell
+from musicapi_nb.plan.cells import Cell, GroupedProblems
 from musicapi_nb.plan.html import problem_notices, problem_texts
 from musicapi_nb.plan.validation import to_python
 
@@ -55,8 +55,8 @@ class DryRun:
     blocks_covered: int | None
     pace: float
     seconds: float
-    refused: Mapping[Problem, tuple[int, ...]]
-    advice: Mapping[Problem, tuple[int, ...]]
+    refused: GroupedProblems
+    advice: GroupedProblems
     aliasing: Aliasing
 
     @property
@@ -99,7 +99,7 @@ def dry_run(  # noqa: PLR0913, PLR0917 - the values of a plan
     title: str,
     cells: Sequence[Cell],
     factors: Mapping[str, Any],
-    problems: Mapping[Problem, tuple[int, ...]],
+    problems: GroupedProblems,
     balance: float | None,
     pace: float,
 ) -> DryRun:
@@ -167,7 +167,7 @@ def _facts(run: DryRun) -> Iterator[tuple[str, str]]:
         yield "balance", _balance_text(run)
     duration = markup.format_duration(run.seconds)
     yield "time", f"{duration} to submit all, one per {run.pace:g} s; rendering is not included"
-    yield "refused", f"{run.refused_cells:,} cells would be refused" if run.refused else "none"
+    yield "refused", f"{run.refused_cells:,} of {run.cells:,} cells" if run.refused else "none"
 
 
 def _cost_text(run: DryRun) -> str:

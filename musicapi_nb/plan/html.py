@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from musicapi_nb import markup
-from musicapi_nb.errors import Problem
-from musicapi_nb.plan.cells import Cell, operation_names
+from musicapi_nb.plan.cells import Cell, GroupedProblems, operation_names
 
 _MAX_LEVELS = 8
 _LEVEL_LENGTH = 40
@@ -32,7 +31,7 @@ def plan_html(
     design: str,
     cells: Sequence[Cell],
     factors: Mapping[str, Sequence[Any]],
-    problems: Mapping[Problem, tuple[int, ...]],
+    problems: GroupedProblems,
 ) -> str:
     prices = [cell.request.price() for cell in cells]
     credits_ = None if None in prices else sum(price or 0 for price in prices)
@@ -59,9 +58,7 @@ def plan_html(
     )
 
 
-def problem_notices(
-    problems: Mapping[Problem, tuple[int, ...]], limit: int
-) -> Iterator[markup.Html]:
+def problem_notices(problems: GroupedProblems, limit: int) -> Iterator[markup.Html]:
     """Yield a notice for each hard problem, then for each piece of advice; `limit` of both."""
     for hard in (True, False):
         group = {problem: orders for problem, orders in problems.items() if problem.hard is hard}
@@ -70,7 +67,7 @@ def problem_notices(
         )
 
 
-def problem_texts(problems: Mapping[Problem, tuple[int, ...]], limit: int) -> Iterator[str]:
+def problem_texts(problems: GroupedProblems, limit: int) -> Iterator[str]:
     """Yield each problem with its cells, and the number of those beyond the limit."""
     for problem, orders in itertools.islice(problems.items(), limit):
         match orders:

@@ -8,10 +8,12 @@ from typing import Any, Self, TypeAlias
 import pandas as pd
 
 from musicapi_nb.engines import Request
+from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import InvalidPlan, Problem
 from musicapi_nb.plan import designs, validation
 from musicapi_nb.plan.cells import (
     Cell,
+    GroupedProblems,
     PlanProblem,
     append_cells,
     find_problems,
@@ -68,6 +70,9 @@ class Plan:
     ) -> Self:
         """Make every combination of levels.
 
+        InvalidPlan lists every problem of the factors, the base and its templates. Problems of the
+        requests are listed by `check`.
+
         Parameters
         ----------
         request
@@ -80,12 +85,6 @@ class Plan:
             How often each combination is bought.
         seed
             Determines every random choice.
-
-        Raises
-        ------
-        InvalidPlan
-            With every problem of the factors, the base and its templates. Problems of the
-            requests are listed by `check`.
         """
         return cls._from_design(designs.grid, request, base, factors, repeats, seed)
 
@@ -140,6 +139,7 @@ class Plan:
         `grid`.
         """
         fields = validation.normalize_base(request, base)
+        repeats, seed = plain_value((repeats, seed))
         rows, problems = read_rows(request, frame, fields)
         problems += validation.argument_problems(request, fields, repeats, seed)
         validation.refuse(problems or validation.size_problems(len(rows), repeats))
@@ -151,6 +151,7 @@ class Plan:
         cls, choose: Design, request: Kind, base: Base, factors: Levels, repeats: int, seed: int
     ) -> Self:
         fields = validation.normalize_base(request, base)
+        repeats, seed = plain_value((repeats, seed))
         validation.check_mapping("factors", factors, _FACTORS_EXAMPLE)
         levels, problems = validation.read_factors(request, factors, fields)
         problems += validation.argument_problems(request, fields, repeats, seed)
@@ -177,9 +178,7 @@ class Plan:
     ) -> Self:
         noun = "row" if design == _FROM_FRAME else ""
         requests, used = make_requests(request, base, rows, noun)
-        advice = [
-            validation.unused_factor_advice(request, name) for name in factors if name not in used
-        ]
+        advice = [validation.unused_advice(request, name) for name in factors if name not in used]
         cells, repeated = make_cells(requests, rows, repeats, seed)
         if repeated:
             advice.append(validation.repeated_request_advice(repeated, len(requests)))
@@ -228,7 +227,7 @@ class Plan:
         advice = (*self.advice, *same_renderer_advice(self.cells))
         return find_problems(self.cells, advice)
 
-    def grouped_problems(self) -> dict[Problem, tuple[int, ...]]:
+    def grouped_problems(self) -> GroupedProblems:
         """Return each problem once, with the `order` of the cells that have it."""
         return group_problems(self._problems())
 

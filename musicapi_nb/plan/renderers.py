@@ -48,7 +48,7 @@ def _bought_again(requests: Sequence[Request], name: str, renderer: str) -> list
 def _message(renderer: str, models: Sequence[str], again: Sequence[Request]) -> str:
     more = f" and {len(models) - _MAX_MODELS} more" if len(models) > _MAX_MODELS else ""
     listed = ", ".join(models[:_MAX_MODELS]) + more
-    message = f"{renderer} renders all of {listed}, so comparing them finds nothing"
+    message = f"one model, {renderer}, renders {listed}; comparing these finds nothing"
     if not again:
         return message
     prices = [request.price() for request in again]

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias
 
 from musicapi_nb.engines import Request
+from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import InvalidArgument, InvalidPlan, InvalidRequest, Problem
 
 Factors: TypeAlias = Mapping[str, tuple[Any, ...]]
@@ -18,8 +19,7 @@ _MISSING_TYPES = frozenset({"NAType", "NaTType"})
 
 def to_python(value: Any) -> Any:
     """Convert a numpy or pandas value to a Python value; missing values become None."""
-    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
-        value = value.tolist()
+    value = plain_value(value)
     if type(value).__name__ in _MISSING_TYPES or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN
         return None
     if isinstance(value, list | tuple):
@@ -60,14 +60,11 @@ def normalize_base(kind: type[Request], base: Mapping[str, Any] | None) -> dict[
 
 def _check_kind(kind: Any) -> None:
     if isinstance(kind, Request):
-        name = f"{kind.engine}.{type(kind).__name__}"
-        raise InvalidArgument(
-            f"a plan takes the class {name} and its fields as base={{...}}, not a request"
-        )
+        name = f"the class {kind.engine}.{type(kind).__name__}"
+        raise InvalidArgument(f"a plan takes {name} and its fields as base={{...}}, not a request")
     if not (isinstance(kind, type) and issubclass(kind, Request) and hasattr(kind, "operation")):
-        raise InvalidArgument(
-            f"a plan takes a request class such as sonic.Create, not {kind!r:.60}"
-        )
+        message = "a plan takes a request class such as sonic.Create, not"
+        raise InvalidArgument(f"{message} {kind!r:.60}")
 
 
 def check_mapping(argument: str, value: Any, example: str) -> None:
@@ -86,9 +83,7 @@ def argument_problems(
     try:
         kind(**named)
     except InvalidRequest as error:
-        problems += [
-            Problem(f"base, {problem.field}", problem.message) for problem in error.problems
-        ]
+        problems += [Problem(f"base, {fault.field}", fault.message) for fault in error.problems]
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
         problems.append(Problem("repeats", f"should be a whole number from 1, not {repeats!r:.40}"))
     if isinstance(seed, bool) or not isinstance(seed, int):
@@ -165,7 +160,7 @@ def refuse(problems: Iterable[Problem]) -> None:
         raise InvalidPlan(unique)
 
 
-def unused_factor_advice(kind: type[Request], name: str) -> Problem:
+def unused_advice(kind: type[Request], name: str) -> Problem:
     similar = difflib.get_close_matches(name, kind.fields(), n=1)
     hint = f" (did you mean {similar[0]}?)" if similar else ""
     return Problem(

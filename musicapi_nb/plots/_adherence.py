@@ -1,7 +1,7 @@
 """plots.adherence: how many of the requested tags were returned, level by level."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -20,18 +20,11 @@ _ROW_INCHES = 0.52
 _OFFSET = 0.24  # between the measures of a row
 
 
-class Style(NamedTuple):
-    """Marker and legend text of a measure."""
-
-    color: str
-    marker: str
-    meaning: str
-
-
+# colour, marker and legend text of each measure
 _STYLES = {
-    "recall": Style(figure.BLUE, "o", "recall: share of requested tags that were returned"),
-    "precision": Style(figure.RED, "s", "precision: share of returned tags that were requested"),
-    "jaccard": Style(figure.GREEN, "^", "Jaccard: tags that were both, of all tags"),
+    "recall": (figure.BLUE, "o", "recall: share of requested tags that were returned"),
+    "precision": (figure.RED, "s", "precision: share of returned tags that were requested"),
+    "jaccard": (figure.GREEN, "^", "Jaccard: tags that were both, of all tags"),
 }
 
 
@@ -63,8 +56,8 @@ def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     figure.grid(ax)
     lines = [
-        Line2D([], [], color=style.color, marker=style.marker, lw=2, ms=6, label=style.meaning)
-        for style in map(_STYLES.__getitem__, measures)
+        Line2D([], [], color=color, marker=marker, lw=2, ms=6, label=meaning)
+        for color, marker, meaning in map(_STYLES.__getitem__, measures)
     ]
     figure.legend(ax, lines, columns=1)
     names = to_drawable(row_chart.SEPARATOR.join(by))
@@ -77,16 +70,17 @@ def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
 def _draw_level(ax: Axes, y: float, rows: pd.DataFrame, offsets: dict[str, float]) -> None:
     numbers = rows[["estimate", "low", "high"]].to_numpy(dtype=float, na_value=math.nan)
     for measure, (estimate, low, high) in zip(rows["measure"], numbers, strict=True):
-        if (style := _STYLES.get(measure)) is None:
+        if measure not in _STYLES:
             continue
+        color, marker, _ = _STYLES[measure]
         line = y + offsets[measure]
         if not math.isfinite(estimate):
             text = f"{measure}: not defined here"
             figure.write(ax, 0, line, text, fontsize=figure.SMALL, alpha=0.75)
             continue
         if math.isfinite(low) and math.isfinite(high):
-            ax.plot([low, high], [line, line], color=style.color, lw=2, solid_capstyle="butt")
+            ax.plot([low, high], [line, line], color=color, lw=2, solid_capstyle="butt")
         edge: dict[str, Any] = {"mec": figure.background_color(ax), "mew": 0.8}
-        ax.plot(estimate, line, style.marker, color=style.color, ms=6, **edge)
+        ax.plot(estimate, line, marker, color=color, ms=6, **edge)
     sizes = format_counts(("task", list(rows["tasks"])), ("song", list(rows["songs"])))
     row_chart.write_beside(ax, y, sizes.replace(", ", "\n"))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -32,11 +32,8 @@ _AXIS_LABELS = {
 _SUFFIXES = {"seconds": " s", "share": " pp"}
 
 
-class Line(NamedTuple):
-    """A line of the chart: a row of the table, or the heading of an outcome."""
-
-    name: str
-    row: pd.Series | None
+Line: TypeAlias = tuple[str, pd.Series | None]
+"""A line of the chart: its name, and its row of the table; None for the heading of an outcome."""
 
 
 @figure.plot
@@ -87,9 +84,9 @@ def _split_by_unit(frame: pd.DataFrame) -> dict[str, list[Line]]:
     for outcome, rows in frame.groupby("outcome", sort=False):
         lines = panels.setdefault(_unit(rows), [])
         if several:
-            lines.append(Line(str(outcome), None))
+            lines.append((str(outcome), None))
         name = "level" if several else "outcome"
-        lines += [Line(str(row[name]), row) for _, row in rows.iterrows()]
+        lines += [(str(row[name]), row) for _, row in rows.iterrows()]
     return panels
 
 
@@ -107,12 +104,11 @@ def _draw_panel(ax: Axes, unit: str, lines: Sequence[Line]) -> None:
     row_chart.shade_rows(ax, len(lines))
     no_effect = 1.0 if unit == "ratio" else 0.0
     ax.axvline(no_effect, color=figure.text_color(ax), lw=1, alpha=0.6)
-    for y, line in enumerate(lines):
-        if line.row is not None:
-            _draw_row(ax, y, line.row, unit, no_effect)
-    row_chart.name_rows(ax, [line.name for line in lines])
-    for tick, line in zip(ax.get_yticklabels(), lines, strict=True):
-        tick.set_fontweight("bold" if line.row is None else "normal")
+    row_chart.name_rows(ax, [name for name, _ in lines])
+    for y, (tick, (_, row)) in enumerate(zip(ax.get_yticklabels(), lines, strict=True)):
+        tick.set_fontweight("bold" if row is None else "normal")
+        if row is not None:
+            _draw_row(ax, y, row, unit, no_effect)
     _scale(ax, unit, no_effect)
 
 
@@ -183,20 +179,14 @@ def _explain(ax: Axes, panels: Sequence[Axes], frame: pd.DataFrame, hidden: int)
     against = f"{levels[0]} against {baselines}" if len(levels) == 1 else f"against {baselines}"
     text = shorten(f"Effects of {factors}, {against}", 6.5, figure.TITLE)
     figure.title(panels[0], text, above=16)
-    fills = {
-        '"no effect" is outside the interval': figure.BLUE,
-        '"no effect" is within it': figure.background_color(ax),
-    }
     style: dict[str, Any] = {"color": figure.BLUE, "marker": "o", "lw": 2, "ms": 7, "mew": 1.6}
-    handles = [Line2D([], [], mfc=fill, label=label, **style) for label, fill in fills.items()]
-    figure.legend(panels[0], handles)
+    outside = Line2D([], [], mfc=figure.BLUE, label='"no effect" is outside the interval', **style)
+    background = figure.background_color(ax)
+    within = Line2D([], [], mfc=background, label='"no effect" is within it', **style)
+    figure.legend(panels[0], [outside, within])
     tasks, songs = list(frame["baseline_tasks"]), list(frame["baseline_songs"])
     sizes = format_counts(("task", tasks), ("song", songs))
-    figure.explain_below(
-        panels[-1],
-        panels[-1].get_xlabel(),
-        shorten(f"baseline {baselines}: {sizes}; p is adjusted", 7, figure.TEXT),
-        f"the rows with the smallest p, and {format_count(hidden, 'more row')} not drawn"
-        if hidden
-        else "",
-    )
+    baseline = shorten(f"baseline {baselines}: {sizes}; p is adjusted", 7, figure.TEXT)
+    note = f"the rows with the smallest p, and {format_count(hidden, 'more row')} not drawn"
+    label = panels[-1].get_xlabel()
+    figure.explain_below(panels[-1], label, baseline, note if hidden else "")

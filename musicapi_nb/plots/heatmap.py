@@ -17,6 +17,7 @@ from musicapi_nb.plots import figure
 from musicapi_nb.plots.text import format_count, percent, shorten_labels
 
 _LABEL = "the table of co-occurrence (cooccurrence(tags))"
+_TEXTS = ("tag", "other_tag")
 _NUMBERS = ("songs", "tag_songs", "other_songs", "conditional", "low", "high")
 _MAX_TAGS = 24
 _MAX_TAGS_WITH_TEXT = 9
@@ -51,9 +52,7 @@ def cooccurrence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None
     limits the tags to the most frequent ones (default: 24, or as many as fit on the given axes);
     a note counts the others. BadFrame is raised if a column is missing or of another kind.
     """
-    require(
-        frame, {"tag": "text", "other_tag": "text", **dict.fromkeys(_NUMBERS, "number")}, _LABEL
-    )
+    require(frame, {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(_NUMBERS, "number")}, _LABEL)
     if frame.empty:
         return figure.empty_plot(ax, "the table of co-occurrence has no pairs of tags")
     tag_songs = _count_songs(frame)

@@ -39,11 +39,8 @@ def level_text(value: Any) -> str:
 def hidden_levels_note(total: int, visible: int) -> str:
     """Return a note about the levels that are not drawn, or an empty text."""
     hidden = format_count(total - visible, "more level")
-    return (
-        f"the first {format_count(visible, 'level')}, and {hidden} not drawn"
-        if total > visible
-        else ""
-    )
+    note = f"the first {format_count(visible, 'level')}, and {hidden} not drawn"
+    return note if total > visible else ""
 
 
 def left_out_note(number: int, noun: str, missing: str) -> str:

@@ -28,14 +28,20 @@ def _short_text(value: Any) -> str:
         return f"[{len(value):,}]"
     if isinstance(value, dict):
         return f"{{{len(value):,}}}"
-    text = value if isinstance(value, str) else json.dumps(_to_printable(value))
+    text = value if isinstance(value, str) else json.dumps(_printable(value))
     return f"{text[:_MAX_TEXT]}..." if len(text) > _MAX_TEXT else text
 
 
-def answer_blocks(answer: Mapping[str, Any]) -> Iterator[markup.Html]:
-    """Yield the blocks of an answer: players, a table of short values, long ones collapsed."""
-    for url, name in itertools.islice(_audio_files(answer), _MAX_PLAYERS):
-        yield markup.player(url, name)
+def answer_blocks(answer: Mapping[str, Any], *, local: bool = False) -> Iterator[markup.Html]:
+    """Yield the blocks of an answer: players, a table of short values, long ones collapsed.
+
+    For `local`, see `markup.media_url`.
+    """
+    files = list(itertools.islice(_audio_files(answer), _MAX_PLAYERS))
+    for url, name in files:
+        if len(files) > 1:
+            yield markup.caption(name)
+        yield markup.player(url, name, local=local)
     short = [(name, _cell(value)) for name, value in answer.items() if not _is_long(value)]
     if short:
         yield markup.table(("name", "value"), short)
@@ -50,9 +56,9 @@ def answer_blocks(answer: Mapping[str, Any]) -> Iterator[markup.Html]:
 
 def _audio_files(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the links to audio in an answer, each with a name; also those of `files` in a list."""
-    for value in answer.values():
+    for name, value in answer.items():
         if _is_audio_url(value):
-            yield value, "this file"
+            yield value, _file_label(name)
         for item in value if isinstance(value, list) else ():
             if isinstance(item, dict):
                 yield from _audio_of_item(item)
@@ -64,7 +70,14 @@ def _audio_of_item(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in item.items():
         is_file = name == "url" and suffix in _AUDIO_SUFFIXES and isinstance(value, str)
         if _is_audio_url(value) or (is_file and markup.web_url(value)):
-            yield value, f"the {suffix[1:]} file" if suffix in _AUDIO_SUFFIXES else "this file"
+            yield (
+                value,
+                f"the {suffix[1:]} file" if suffix in _AUDIO_SUFFIXES else _file_label(name),
+            )
+
+
+def _file_label(name: str) -> str:
+    return f"the {name.removesuffix('_url').replace('_', ' ')} file"
 
 
 def _is_audio_url(value: Any) -> bool:
@@ -82,9 +95,7 @@ def _is_long(value: Any) -> bool:
 def _cell(value: Any) -> markup.Cell:
     if isinstance(value, str):
         return markup.link(_short_url(value), value) if markup.web_url(value) else value
-    return (
-        _to_printable(value) if isinstance(value, bool | int | float | None) else json.dumps(value)
-    )
+    return _printable(value) if isinstance(value, bool | int | float | None) else json.dumps(value)
 
 
 def _short_url(url: str) -> str:
@@ -93,7 +104,7 @@ def _short_url(url: str) -> str:
     return url if len(url) <= _MAX_URL else f"{host}/…{url[-_MAX_URL // 2 :]}"
 
 
-def _to_printable(value: Any) -> Any:
+def _printable(value: Any) -> Any:
     """Replace integers of thousands of digits, which Python refuses to convert to text."""
     huge = isinstance(value, int) and not -_LARGEST < value < _LARGEST
     return "a very large number" if huge else value

@@ -89,7 +89,7 @@ def readiness(answer: Mapping[str, Any], *, repeatable: bool) -> tuple[Readiness
     """Judge an answer by its links; also return the text found where a link belongs.
 
     `repeatable`: the operation is repeated until its link is there, so a missing link means "not
-    ready".
+    ready". In a list, such as the files of a download, it does not: asking again costs the same.
     """
     links = list(_link_values(answer))
     texts = [value for value in links if isinstance(value, str) and value.strip()]
@@ -99,9 +99,12 @@ def readiness(answer: Mapping[str, Any], *, repeatable: bool) -> tuple[Readiness
             return meaning, clean(text)
     if texts:
         return "unclear", clean(texts[0])
-    if not repeatable or any(map(is_link, links)):
+    if not repeatable or (links and all(map(is_link, links))):
         return "ready", None
-    return ("not ready" if links else "unclear"), None
+    fields = list(_link_values(answer, lists=False))
+    if fields:
+        return ("ready" if any(map(is_link, links)) else "not ready"), None
+    return "unclear", None
 
 
 def classify_words(text: str) -> Readiness:
@@ -110,14 +113,13 @@ def classify_words(text: str) -> Readiness:
     return next(meanings, "unclear")
 
 
-def _link_values(answer: Mapping[str, Any], depth: int = 3) -> Iterator[Any]:
+def _link_values(answer: Mapping[str, Any], depth: int = 3, *, lists: bool = True) -> Iterator[Any]:
     for name, value in answer.items():
-        if isinstance(value, dict) and depth:
-            yield from _link_values(value, depth - 1)
-        elif isinstance(value, list) and depth:
-            for item in value:
+        if isinstance(value, dict | list) and depth:
+            items = value if isinstance(value, list) and lists else [value]
+            for item in items:
                 if isinstance(item, dict):
-                    yield from _link_values(item, depth - 1)
+                    yield from _link_values(item, depth - 1, lists=lists)
         elif name == "url" or name.endswith("_url") or is_link(value):
             yield value
 

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from musicapi_nb import wire
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks.json_reader import JsonReader, clean, describe
@@ -35,6 +36,8 @@ def _submitted_parts(batch: Task, count: int) -> list[Task]:
     """Return `count` tasks as they were submitted, with their requests if those match in number."""
     requests = _requests(batch.request) if batch.request else []
     expected = {request.songs for request in requests}
+    if count == 1 and not requests:
+        expected = {batch.expected}
     part = Task(
         engine=batch.engine,
         expected=expected.pop() if len(expected) == 1 else None,
@@ -73,8 +76,9 @@ def _parse_part(
     try:
         part = parse_task(reply, task=task)
     except UnexpectedReply as error:
-        texts = (fields.get(name) for name in ("error", "message"))
-        reason = next((text for text in texts if isinstance(text, str)), error.message)
+        if not fields.get("error"):
+            batch.issue(where, error.message)
+        reason = wire.find_message(fields) or error.message
         part = task if task_id and not fields.get("error") else mark_failed(task, clean(reason))
     if part.id is None and not part.finished:
         batch.issue(where, "has no task id to wait for")

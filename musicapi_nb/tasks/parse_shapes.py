@@ -235,7 +235,7 @@ def is_status(reader: JsonReader, task: Task) -> bool:
 
 def parse_status(reader: JsonReader, task: Task) -> Task:
     """Parse a task that has a state and no songs."""
-    word = reader.text("status")
+    word = reader.text("status", "state")
     stated = parse_state(word)
     reason = reader.text("error", "message") if stated == "failed" else None
     task = msgspec.structs.replace(
@@ -265,13 +265,9 @@ def is_wrapped_acknowledgement(reader: JsonReader, _: Task) -> bool:
 
 def parse_wrapped_acknowledgement(reader: JsonReader, task: Task) -> Task:
     """Take the task id and the state, which are under `data`."""
-    body = reader.object("data")
-    if body is None:
-        return task
-    task_id, word = body.text("task_id"), body.text("status", "state")
-    progress = body.fraction("progress")
-    task = msgspec.structs.replace(task, id=task.id or task_id, progress=progress)
-    return with_songs(task, (), parse_state(word), word, body.text("error", "message"))
+    body = JsonReader(reader.rest.pop("data"), "data", reader.issues)
+    task_id = body.text("task_id")
+    return parse_status(body, msgspec.structs.replace(task, id=task.id or task_id))
 
 
 def is_steps(reader: JsonReader, task: Task) -> bool:

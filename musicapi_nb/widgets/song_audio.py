@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from musicapi_nb import markup
 from musicapi_nb.client import MusicAPI
-from musicapi_nb.client.download import suffix_of
-from musicapi_nb.client.transport import is_loopback
+from musicapi_nb.client.file_type import suffix_of
+from musicapi_nb.client.network import is_loopback
 from musicapi_nb.errors import NoAudio
 from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
 
 MAX_BYTES = 64_000_000  # of one song that are read into memory
 MAX_SECONDS = 1_800.0  # of one song that are decoded
-_MEDIA_TYPES = {".mp3": "mpeg", ".wav": "wav", ".m4a": "mp4", ".flac": "flac", ".ogg": "ogg"}
+_MEDIA_TYPES = {".mp3": "mpeg", ".m4a": "mp4"}  # others are named as their suffix
 _BLOCK_FRAMES = 1 << 18
 _PEAK_FRAMES = 256  # resolution of peaks before they are put into buckets
 
@@ -35,8 +35,8 @@ class Audio(NamedTuple):
 
 
 def playable_url(song: Song) -> str | None:
-    """Return the song's URL if a page may play it: https, or loopback for a simulated song."""
-    url = markup.web_url(song.audio_url)
+    """Return the song's URL if a page may play it: public https, or loopback if simulated."""
+    url = markup.media_url(song.audio_url, local=song.simulated)
     if url is None:
         return None
     parts = urlsplit(url)
@@ -86,10 +86,10 @@ def read_audio(path: Path, max_bytes: int) -> Audio:
         content = path.read_bytes()
     except OSError as error:
         raise NoAudio(f"the file cannot be read ({error.strerror or error})") from None
-    suffix = suffix_of(content[:16], "audio")
+    suffix = suffix_of(content, "audio")
     if suffix is None:
         raise NoAudio(f"the file is not audio (it starts with {content[:8]!r})")
-    return Audio(content, f"audio/{_MEDIA_TYPES[suffix]}")
+    return Audio(content, f"audio/{_MEDIA_TYPES.get(suffix, suffix[1:])}")
 
 
 @contextlib.contextmanager

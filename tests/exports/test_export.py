@@ -217,7 +217,7 @@ def test_hostile_titles_are_escaped(library: Library, tmp_path: Path) -> None:
 
     audio = result.songs[0].files[0]
     playlist = (tmp_path / "songs" / "songs.m3u8").read_text(encoding="utf-8").splitlines()
-    assert [line[:8] for line in playlist] == ["#EXTM3U", "#EXTINF:", audio[:8]]
+    assert [line[:8] for line in playlist] == ["#EXTM3U", "#EXTINF:", f"./{audio}"[:8]]
     timed = next((tmp_path / "songs").glob("*.lrc")).read_text(encoding="utf-8")
     assert "[09:00.00]" not in timed
     text = (tmp_path / "songs" / "tables" / "songs.csv").read_text(encoding="utf-8-sig")

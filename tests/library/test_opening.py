@@ -21,7 +21,7 @@ from musicapi_nb.errors import (
     LibraryTooNew,
     LostReply,
 )
-from musicapi_nb.library import Library
+from musicapi_nb.library import Library, default_folder
 from musicapi_nb.library.database import Database, check_kind, migrate
 from musicapi_nb.library.migrations import STEPS
 from tests.library.helpers import acknowledged, buy, looked, rebuilt_is_the_same, song
@@ -53,6 +53,7 @@ def test_new_library_is_ignored_by_git(tmp_path: Path) -> None:
 
 def test_default_path_is_fixed_when_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    Library("musicapi-library").close()
     with Library() as library:
         monkeypatch.chdir("/")
         (tmp_path / "a").write_bytes(b"song")
@@ -60,7 +61,46 @@ def test_default_path_is_fixed_when_opened(tmp_path: Path, monkeypatch: pytest.M
         library.attach("s", "audio", file)
         assert library.file_of("s") == file.path
         assert file.path.is_relative_to(tmp_path / "musicapi-library" / "files")
-        assert "<Library musicapi-library: empty" in repr(library)
+        assert f"<Library {tmp_path / 'musicapi-library'}: empty" in repr(library)
+
+
+def test_default_library_is_found_from_any_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOME", str(home))
+    for folder in (tmp_path / "work", home / "work" / "deep", tmp_path, Path("/")):
+        folder.mkdir(parents=True, exist_ok=True)
+        monkeypatch.chdir(folder)
+        with Library() as library:
+            assert library.path == home / "musicapi-library"
+
+
+@pytest.mark.parametrize("below", ["", "sub", "sub/deep"])
+def test_library_of_a_project_is_used_below_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    Library(tmp_path / "project" / "musicapi-library").close()
+    (tmp_path / "project" / below).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(tmp_path / "project" / below)
+    assert default_folder() == tmp_path / "project" / "musicapi-library"
+    assert default_folder("musicapi-library-host").parent == tmp_path / "home"
+
+
+def test_empty_folder_of_that_name_is_no_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "musicapi-library").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert default_folder() == tmp_path / "home" / "musicapi-library"
+
+
+def test_folder_with_other_files_stays_visible_to_git(tmp_path: Path) -> None:
+    (tmp_path / "notebook.ipynb").write_text("{}")
+    Library(tmp_path).close()
+    assert not (tmp_path / ".gitignore").exists()
 
 
 def test_moved_library_works_and_contains_no_path(tmp_path: Path) -> None:

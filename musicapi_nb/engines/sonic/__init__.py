@@ -1,19 +1,22 @@
 """Sonic: songs with vocals, operations on them, voices and uploads."""
 
-from musicapi_nb.engines.sonic.batch import Batch
 from musicapi_nb.engines.sonic.clip_tools import (
     AlignedLyrics,
     Bpm,
+    CreatePersona,
+    CreateVoice,
     Download,
     Midi,
     StemsBasic,
     StemsFull,
     UpsampleTags,
+    Vox,
     Wav,
 )
 from musicapi_nb.engines.sonic.create import (
     AddInstrumental,
     AddVocals,
+    Batch,
     Concat,
     Cover,
     CoverUpload,
@@ -24,9 +27,14 @@ from musicapi_nb.engines.sonic.create import (
     Remaster,
 )
 from musicapi_nb.engines.sonic.generation import MODELS
-from musicapi_nb.engines.sonic.remix import Mashup, ReplaceSection, Sample
-from musicapi_nb.engines.sonic.uploads import Upload, UploadCover, UploadExtend
-from musicapi_nb.engines.sonic.voices import CreatePersona, CreateVoice, Vox
+from musicapi_nb.engines.sonic.remix import (
+    Mashup,
+    ReplaceSection,
+    Sample,
+    Upload,
+    UploadCover,
+    UploadExtend,
+)
 
 __all__ = [
     "MODELS",

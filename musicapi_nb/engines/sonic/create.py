@@ -1,46 +1,39 @@
-"""Songs from text and from earlier clips: the task types of /sonic/create."""
+"""Songs from text and from earlier clips: the task types of /sonic/create, and batches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import ActiveWhen, Price, Request
-from musicapi_nb.engines.sonic.generation import (
-    CUSTOM_MODE,
-    AudioWeight,
-    Length,
-    Model,
-    Music,
-    SunoCdn,
-    model_advice,
-    range_problems,
-)
-from musicapi_nb.engines.sources import CLIENTS, CREATE, CREATE_2025, GUIDES, Source
+from musicapi_nb.engines.request import ActiveWhen, Price, Request, range_problems
+from musicapi_nb.engines.sonic import generation
+from musicapi_nb.engines.sources import BATCH, CLIENTS, CREATE, CREATE_2025, GUIDES, Source
 from musicapi_nb.errors import Problem
 
 REMASTERED = ("sonic-v5", "sonic-v4-5-plus", "sonic-v4")
 _NOT_IN_GUIDES = "is required by the docs, but the service's own guide leaves it out"
 
 
-class Create(Music, frozen=True, kw_only=True):
+class Create(generation.MusicFields, frozen=True, kw_only=True):
     """Make two songs, from a description or from lyrics, tags and a title."""
 
+    path: ClassVar[str] = "/api/v1/sonic/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
     cost: ClassVar[Price | None] = Price(20, *CLIENTS)
-    active_when: ClassVar[ActiveWhen] = {**Music.active_when, "prompt": {"custom_mode": (True,)}}
+    active_when: ClassVar[ActiveWhen] = {
+        **generation.MusicFields.active_when,
+        "prompt": {"custom_mode": (True,)},
+    }
 
-    duration: Length = None
+    duration: generation.Length = None
 
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()
         if self.custom_mode is False:
             if is_missing(self.gpt_description_prompt):
-                yield Problem(
-                    "gpt_description_prompt",
-                    "is required when custom_mode is False: describe the song",
-                )
+                message = "is required when custom_mode is False: describe the song"
+                yield Problem("gpt_description_prompt", message)
             if self.prompt is not None:
                 message = "belongs to custom_mode=True; a description may override it"
                 yield Problem("prompt", message, hard=False)
@@ -48,28 +41,29 @@ class Create(Music, frozen=True, kw_only=True):
     def _missing_lyrics(self) -> Problem:
         if self.auto_lyrics is True:
             return Problem("prompt", "is required with auto_lyrics: the subject of the lyrics")
-        return Problem(
-            "prompt",
-            "is required when custom_mode is True: give lyrics, or set make_instrumental=True",
-        )
+        condition = "when custom_mode is True: give lyrics, or set make_instrumental=True"
+        return Problem("prompt", f"is required {condition}")
 
 
-class _FromClip(Music, frozen=True, kw_only=True):
+class _FromClip(generation.MusicFields, frozen=True, kw_only=True):
     """Fields of operations on an earlier clip."""
+
+    path: ClassVar[str] = "/api/v1/sonic/create"
 
     continue_clip_id: Annotated[
         str | None, Field("The clip to start from.", "clip", required=True)
     ] = None
-    audio_weight: AudioWeight = None
+    audio_weight: generation.AudioWeight = None
 
 
 class _Rework(_FromClip, frozen=True, kw_only=True):
     """Fields of extends and covers."""
 
     custom_mode: Annotated[
-        bool | None, Field(CUSTOM_MODE, "switch", advice_if_missing=_NOT_IN_GUIDES, source=GUIDES)
+        bool | None,
+        Field(generation.CUSTOM_MODE, "switch", advice_if_missing=_NOT_IN_GUIDES, source=GUIDES),
     ] = None
-    duration: Length = None
+    duration: generation.Length = None
 
 
 class Extend(_Rework, frozen=True, kw_only=True):
@@ -106,15 +100,16 @@ class CoverUpload(Cover, frozen=True, kw_only=True):
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_upload_music"}
 
 
-class PersonaMusic(Music, frozen=True, kw_only=True):
+class PersonaMusic(generation.MusicFields, frozen=True, kw_only=True):
     """Make songs with a persona's voice."""
 
+    path: ClassVar[str] = "/api/v1/sonic/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "persona_music"}
 
     persona_id: Annotated[
         str | None, Field("A persona id from `CreatePersona` or `CreateVoice`.", required=True)
     ] = None
-    duration: Length = None
+    duration: generation.Length = None
 
 
 class _Painted(_FromClip, frozen=True, kw_only=True):
@@ -158,14 +153,14 @@ class Remaster(Request, frozen=True, kw_only=True):
     continue_clip_id: Annotated[
         str | None, Field("The clip to render again.", "clip", required=True)
     ] = None
-    mv: Model = None
+    mv: generation.Model = None
     variation_category: Annotated[
         str | None, Field("How much may change.", "choice", choices=("subtle", "normal", "high"))
     ] = None
-    use_suno_cdn: SunoCdn = None
+    use_suno_cdn: generation.SunoCdn = None
 
     def rules(self) -> Iterator[Problem]:
-        yield from model_advice(self, REMASTERED)
+        yield from generation.model_advice(self, REMASTERED)
 
 
 class Concat(Request, frozen=True, kw_only=True):
@@ -178,4 +173,40 @@ class Concat(Request, frozen=True, kw_only=True):
     webhook: ClassVar[bool] = True
 
     continue_clip_id: Annotated[str | None, Field("The extension.", "clip", required=True)] = None
-    use_suno_cdn: SunoCdn = None
+    use_suno_cdn: generation.SunoCdn = None
+
+
+class Batch(Request, frozen=True, kw_only=True):
+    """Submit up to ten creates at once; each has its own task and can fail separately.
+
+    The reply has a `batch_id` and the tasks. Price and number of songs are the sum of its items.
+    An item can name its own webhook: `Create(..., extra={"webhook_url": "https://..."})`.
+    """
+
+    path: ClassVar[str] = "/api/v1/sonic/batch"
+    cost: ClassVar[Price | None] = Create.cost
+    fields_source: ClassVar[Source | None] = BATCH
+
+    items: Annotated[
+        Sequence[Create] | None,
+        Field("The creates.", "requests", required=True, item=Create, min_items=1, max_items=10),
+    ] = None
+
+    def rules(self) -> Iterator[Problem]:
+        for index, item in enumerate(self._creates()):
+            for problem in item.problems():
+                yield Problem("items", f"[{index}] {problem}", problem.hard)
+
+    def price(self) -> int | None:
+        """Return the credits for all items; None if there are none."""
+        prices = [item.price() for item in self._creates()]
+        if not prices or None in prices:
+            return None
+        return sum(price for price in prices if price is not None)
+
+    def body(self) -> dict[str, Any]:
+        return {**super().body(), "items": [item.body() for item in self._creates()]}
+
+    def _creates(self) -> list[Create]:
+        items = self.items if isinstance(self.items, list | tuple) else ()
+        return [item for item in items if isinstance(item, Create)]

@@ -23,20 +23,20 @@ _PROMPT = LimitByModel(5000, {"sonic-v3-5": 3000, "sonic-v4": 3000})
 _TAGS = LimitByModel(1000, {"sonic-v3-5": 200, "sonic-v4": 200})
 
 
-def choice_of(models: Sequence[str]) -> Field:
-    """Return the declaration of a model field with these models."""
+def _choice_of(*models: str) -> Field:
     return Field(
         "The model.",
         "choice",
         required=True,
-        choices=tuple(models),
+        choices=models,
         allow_other=True,
         renderers=dict.fromkeys((*OLDER, MIXING_MODEL), NEWEST[0]),
         source=CLIENTS,
     )
 
 
-Model: TypeAlias = Annotated[str | None, choice_of(MODELS)]
+Model: TypeAlias = Annotated[str | None, _choice_of(*MODELS)]
+MixingModel: TypeAlias = Annotated[str | None, _choice_of(*MODELS, MIXING_MODEL)]
 Title: TypeAlias = Annotated[str | None, Field("The title.", limit=80, source=REFUSALS)]
 Tags: TypeAlias = Annotated[
     str | None, Field("Styles, comma-separated.", "tags", limit=_TAGS, source=REFUSALS)
@@ -69,10 +69,9 @@ SunoCdn: TypeAlias = Annotated[
 Clip: TypeAlias = Annotated[str | None, Field("The clip.", "clip", required=True)]
 
 
-class Music(Request, frozen=True, kw_only=True):
+class MusicFields(Request, frozen=True, kw_only=True):
     """Fields that the operations which render music share."""
 
-    path: ClassVar[str] = "/api/v1/sonic/create"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = Price(15, *CLIENTS)
     fields_source: ClassVar[Source | None] = CREATE
@@ -130,18 +129,3 @@ def model_advice(request: Any, models: Sequence[str]) -> Iterator[Problem]:
     if model in OLDER and model not in models:
         listed = ", ".join(reversed(models))
         yield Problem("mv", f"the docs list {listed} and v6 here", hard=False)
-
-
-def range_problems(
-    request: Any, start: str, end: str, longest: float | None = None
-) -> Iterator[Problem]:
-    """Yield a problem if a range ends before it starts, or is longer than `longest` seconds."""
-    first, last = getattr(request, start), getattr(request, end)
-    if not (isinstance(first, int | float) and isinstance(last, int | float)):
-        return
-    if not last > first:
-        yield Problem(end, f"should be later than {start}")
-    elif longest is not None and last - first > longest:
-        yield Problem(
-            end, f"is {last - first:g} s after {start}; at most {longest:g} s are allowed"
-        )

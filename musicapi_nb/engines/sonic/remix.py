@@ -1,42 +1,25 @@
-"""Songs from parts of others: sample, mashup, replaced section."""
+"""Songs from parts of others, and from audio at a public URL."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar
 
+from musicapi_nb.engines import sources
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import Price, Request
-from musicapi_nb.engines.sonic.generation import (
-    MIXING_MODEL,
-    MODELS,
-    AudioWeight,
-    AutoConcat,
-    Clip,
-    Gender,
-    Model,
-    Music,
-    NegativeTags,
-    StyleWeight,
-    Tags,
-    Title,
-    Weirdness,
-    choice_of,
-    model_advice,
-    range_problems,
-)
-from musicapi_nb.engines.sources import MIXING, SDK, SECTION, SIBLING, Source
+from musicapi_nb.engines.request import Price, ReplyKind, Request, range_problems
+from musicapi_nb.engines.sonic import generation
 from musicapi_nb.errors import Problem
 
 _REPLACED = ("sonic-v5-5", "sonic-v5", "sonic-v4-5-plus", "sonic-v4-5", "sonic-v4")
 
 
-class _Mixed(Music, frozen=True, kw_only=True):
-    cost: ClassVar[Price | None] = Price(14, *SIBLING, is_assumption=True)
-    fields_source: ClassVar[Source | None] = MIXING
+class _Mixed(generation.MusicFields, frozen=True, kw_only=True):
+    cost: ClassVar[Price | None] = Price(14, *sources.SIBLING, is_assumption=True)
+    fields_source: ClassVar[sources.Source | None] = sources.MIXING
 
-    mv: Annotated[str | None, choice_of((*MODELS, MIXING_MODEL))] = None
-    audio_weight: AudioWeight = None
+    mv: generation.MixingModel = None
+    audio_weight: generation.AudioWeight = None
 
 
 class Sample(_Mixed, frozen=True, kw_only=True):
@@ -70,7 +53,9 @@ class Mashup(_Mixed, frozen=True, kw_only=True):
 
     mashup_clip_ids: Annotated[
         Sequence[str] | None,
-        Field("The two clips.", "clips", required=True, min_items=2, max_items=2, source=SDK),
+        Field(
+            "The two clips.", "clips", required=True, min_items=2, max_items=2, source=sources.SDK
+        ),
     ] = None
 
     def rules(self) -> Iterator[Problem]:
@@ -85,13 +70,13 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
 
     path: ClassVar[str] = "/api/v1/sonic/replace-section"
     songs: ClassVar[int | None] = 2
-    cost: ClassVar[Price | None] = Price(10, *SIBLING, is_assumption=True)
-    fields_source: ClassVar[Source | None] = SECTION
+    cost: ClassVar[Price | None] = Price(10, *sources.SIBLING, is_assumption=True)
+    fields_source: ClassVar[sources.Source | None] = sources.SECTION
     webhook: ClassVar[bool] = True
     text_fields: ClassVar[tuple[str, ...]] = ("infill_lyrics",)
 
-    clip_id: Clip = None
-    mv: Model = None
+    clip_id: generation.Clip = None
+    mv: generation.Model = None
     infill_start_s: Annotated[
         float | None, Field("Second where the section starts.", "seconds", required=True)
     ] = None
@@ -100,17 +85,68 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
     ] = None
     infill_lyrics: Annotated[str | None, Field("The lyrics of the section.", "long text")] = None
     prompt: Annotated[str | None, Field("The lyrics of the whole song.", "long text")] = None
-    title: Title = None
-    tags: Tags = None
-    negative_tags: NegativeTags = None
-    vocal_gender: Gender = None
-    style_weight: StyleWeight = None
-    weirdness_constraint: Weirdness = None
-    auto_concat: AutoConcat = None
+    title: generation.Title = None
+    tags: generation.Tags = None
+    negative_tags: generation.NegativeTags = None
+    vocal_gender: generation.Gender = None
+    style_weight: generation.StyleWeight = None
+    weirdness_constraint: generation.Weirdness = None
+    auto_concat: generation.AutoConcat = None
 
     def rules(self) -> Iterator[Problem]:
-        yield from model_advice(self, _REPLACED)
+        yield from generation.model_advice(self, _REPLACED)
         yield from range_problems(self, "infill_start_s", "infill_end_s")
         for name in ("infill_lyrics", "prompt", "title", "tags"):
             if getattr(self, name) is None:
                 yield Problem(name, "seems to be required, judging by the docs", hard=False)
+
+
+class Upload(Request, frozen=True, kw_only=True):
+    """Register audio at a public URL as a clip; the reply has its `clip_id`.
+
+    MP3 or WAV, up to 8 minutes. The service downloads it, which takes about 20 s.
+    """
+
+    path: ClassVar[str] = "/api/v1/sonic/upload"
+    reply: ClassVar[ReplyKind] = "immediate"
+    songs: ClassVar[int | None] = 0
+    cost: ClassVar[Price | None] = Price(2, *sources.CLIENTS)
+    fields_source: ClassVar[sources.Source | None] = sources.UPLOAD
+
+    url: Annotated[str | None, Field("Public URL of the audio.", "url", required=True)] = None
+
+
+class _Uploaded(generation.MusicFields, frozen=True, kw_only=True):
+    fields_source: ClassVar[sources.Source | None] = sources.UPLOAD_MUSIC
+
+    url: Annotated[str | None, Field("Public URL of the audio.", "url", required=True)] = None
+    audio_weight: generation.AudioWeight = None
+    duration: generation.Length = None
+
+
+class UploadExtend(_Uploaded, frozen=True, kw_only=True):
+    """Register audio at a public URL and continue it from a given second."""
+
+    path: ClassVar[str] = "/api/v1/sonic/upload-extend"
+    cost: ClassVar[Price | None] = Price(10, *sources.SIBLING, is_assumption=True)
+
+    continue_at: Annotated[
+        float | None,
+        Field(
+            "Second of the audio to continue from.",
+            "seconds",
+            advice_if_missing="is required by the docs, but not by the vendor's SDK",
+        ),
+    ] = None
+    auto_concat: generation.AutoConcat = None
+
+
+class UploadCover(_Uploaded, frozen=True, kw_only=True):
+    """Register audio at a public URL and re-sing it in another style."""
+
+    path: ClassVar[str] = "/api/v1/sonic/upload-cover"
+    cost: ClassVar[Price | None] = Price(14, *sources.SIBLING, is_assumption=True)
+
+    auto_concat: Annotated[
+        bool | None, Field("Also join the cover with its source.", "switch", source=sources.SDK)
+    ] = None

@@ -1,0 +1,59 @@
+"""Plain Python values for those of numpy, pandas, Decimal and enumerations. No I/O."""
+
+from __future__ import annotations
+
+import enum
+import numbers
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+def plain_value(value: Any) -> Any:
+    """Convert scalars, subclasses of str, enumeration members and arrays to what JSON has.
+
+    Arrays and columns of a frame become lists. Other values, such as missing ones, stay as they
+    are: the check of a field names them.
+    """
+    try:
+        return _convert(value)
+    except RecursionError:  # it contains itself
+        return value
+
+
+def _convert(value: Any) -> Any:
+    if type(value) in _PLAIN:
+        return value
+    for kind, convert in _CONVERSIONS.items():
+        if isinstance(value, kind):
+            return convert(value)
+    return _convert(value.tolist()) if hasattr(value, "tolist") else value
+
+
+def _number(value: Decimal) -> Any:
+    if not value.is_finite():
+        return value
+    number = float(value)
+    return int(number) if number.is_integer() else number
+
+
+_CONVERSIONS: Mapping[type, Callable[[Any], Any]] = {
+    enum.Enum: lambda member: _convert(member.value),
+    str: str.__str__,
+    numbers.Integral: int,
+    numbers.Real: float,
+    Decimal: _number,
+    Mapping: lambda items: {_convert(name): _convert(items[name]) for name in items},
+    list: lambda items: [*map(_convert, items)],
+    tuple: lambda items: (*map(_convert, items),),
+}
+
+
+def whole_number(value: Any, minimum: int = 0) -> int | None:
+    """Return a number of any type as an int; None if it is not whole, or less than `minimum`."""
+    value = plain_value(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if value == value // 1 and value >= minimum else None

@@ -1,0 +1,200 @@
+"""A database that was moved or replaced while open, or that lost purchases: nothing is sent."""
+
+import functools
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from musicapi_nb import MusicAPI
+from musicapi_nb.errors import LibraryDamaged, LibraryError
+from musicapi_nb.library import Library
+from musicapi_nb.notebook import connect
+from musicapi_nb.simulator import Simulator
+from tests.library.helpers import acknowledged, buy, python, read_line, song
+
+KEY = "k" * 20
+
+
+def _database_files(folder: Path) -> list[Path]:
+    return list(folder.glob("library.sqlite*"))
+
+
+def _delete_folder(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def _delete_database(folder: Path) -> None:
+    for path in _database_files(folder):
+        path.unlink()
+
+
+def _delete_wal(folder: Path) -> None:
+    (folder / "library.sqlite-wal").unlink()
+
+
+def _move_folder(folder: Path) -> None:
+    folder.rename(folder.with_name("moved"))
+
+
+def _replace_by_a_copy(folder: Path) -> None:
+    shutil.copytree(folder, folder.with_name("copy"))
+    shutil.rmtree(folder)
+    folder.with_name("copy").rename(folder)
+
+
+def _replace_the_database_alone(folder: Path) -> None:
+    shutil.copy(folder / "library.sqlite", folder / "new")
+    (folder / "new").replace(folder / "library.sqlite")
+
+
+def _replace_shared_memory(folder: Path) -> None:
+    (folder / "library.sqlite-shm").unlink()
+    (folder / "library.sqlite-shm").write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        _delete_folder,
+        _delete_database,
+        _delete_wal,
+        _move_folder,
+        _replace_by_a_copy,
+        _replace_the_database_alone,
+        _replace_shared_memory,
+    ],
+)
+async def test_purchase_is_refused_before_anything_is_sent(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    async with Simulator(speed=200) as simulator:
+        with Library(tmp_path / "l") as library:
+            async with MusicAPI(
+                KEY, base_url=simulator.url, speed=200, pace=0, simulated=True, ledger=library
+            ) as api:
+                await api.run(song("before"))
+                assert library.notice == ""
+                harm(tmp_path / "l")
+                with pytest.raises(LibraryError, match="deleted, moved or replaced"):
+                    await api.run(song("after"))
+                assert "deleted, moved or replaced" in repr(library)
+                assert "deleted, moved or replaced" in library._repr_html_()
+        assert len(simulator.request_log.posts) == 1
+
+
+def test_relinked_folder_is_another_library(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        Library(tmp_path / name).close()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "one")
+    with Library(link) as library:
+        link.unlink()
+        link.symlink_to(tmp_path / "two")
+        with Library(tmp_path / "two"), pytest.raises(LibraryError, match="replaced"):
+            library.claim(song())
+
+
+def test_session_shows_its_library_and_that_it_is_gone(tmp_path: Path) -> None:
+    session = connect(simulator=Simulator(speed=200), library=tmp_path / "l")
+    try:
+        assert f"Library: {tmp_path / 'l'}" in repr(session)
+        assert "refused" not in repr(session)
+        _delete_folder(tmp_path / "l")
+        assert "Purchases are refused" in repr(session)
+        assert "Purchases are refused" in session._repr_html_()
+    finally:
+        session.close()
+
+
+def test_outcome_of_a_moved_library_is_still_recorded(tmp_path: Path) -> None:
+    with Library(tmp_path / "l") as library:
+        claim = library.claim(song())
+        _move_folder(tmp_path / "l")
+        library.record_accepted(claim.entry.id, acknowledged(song(), "kept"))
+    assert not (tmp_path / "l").exists()
+    with Library(tmp_path / "moved") as library:
+        assert [entry.task_id for entry in library.entries()] == ["kept"]
+
+
+# --- a database that lost purchases ----------------------------------------------------------
+
+
+def _killed_library(folder: Path) -> None:
+    """Fill a library whose process is killed, so that its last steps are in the WAL alone."""
+    code = (
+        "import sys; from tests.library.helpers import *; library = Library(sys.argv[1]); "
+        "buy(library, song('1')); print('ready', flush=True); sys.stdin.read()"
+    )
+    process = python(code, str(folder))
+    assert read_line(process) == "ready"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def test_killed_library_opens(tmp_path: Path) -> None:
+    _killed_library(tmp_path / "l")
+    with Library(tmp_path / "l") as library:
+        assert library.counts() == {"accepted": 1}
+
+
+def test_lost_wal_is_noticed(tmp_path: Path) -> None:
+    _killed_library(tmp_path / "l")
+    (tmp_path / "l" / "library.sqlite-wal").unlink()
+    with pytest.raises(LibraryDamaged, match=r"lost purchases.*library\.mark"):
+        Library(tmp_path / "l")
+
+
+@pytest.mark.parametrize("case", ["deleted", "older", "other", "empty", "diverged"])
+def test_other_database_is_noticed_before_anything_is_changed(tmp_path: Path, case: str) -> None:
+    folder, old = tmp_path / "l", tmp_path / "old"
+    with Library(folder) as library:
+        buy(library, song("1"), "t1")
+    shutil.copytree(folder, old)
+    with Library(folder) as library:
+        buy(library, song("2"), "t2")
+    database = folder / "library.sqlite"
+    if case == "deleted":
+        database.unlink()
+    if case == "empty":
+        os.truncate(database, 0)
+    if case == "diverged":  # it has as many events, and other ones
+        with Library(old) as library:
+            buy(library, song("3"), "t3")
+            buy(library, song("4"), "t4")
+    if case in {"older", "diverged"}:
+        shutil.copy(old / "library.sqlite", database)
+    if case == "other":
+        with Library(tmp_path / "other"):
+            pass
+        shutil.copy(tmp_path / "other" / "library.sqlite", database)
+    content = database.read_bytes() if database.exists() else b""
+    for _ in range(2):
+        with pytest.raises(LibraryDamaged, match="bought again"):
+            Library(folder)
+    assert database.read_bytes() == content
+    (folder / "library.mark").unlink()  # as the message says
+    with Library(folder) as library:
+        assert library.claim(song("2")).kind == "buy"
+
+
+def test_unreadable_mark_is_replaced(tmp_path: Path) -> None:
+    with Library(tmp_path / "l") as library:
+        (tmp_path / "l" / "library.mark").write_bytes(b"?")
+        buy(library, song())
+    with Library(tmp_path / "l") as library:
+        assert library.counts() == {"accepted": 1}
+
+
+async def test_database_file_alone_has_the_purchases_of_an_open_library(tmp_path: Path) -> None:
+    with Library(tmp_path / "l") as library:
+        for number in range(3):
+            await library.commit(functools.partial(library.claim, song(str(number))))
+        library._group_commit.close()  # after the checkpoint
+        (tmp_path / "copy").mkdir()
+        shutil.copy(tmp_path / "l" / "library.sqlite", tmp_path / "copy")
+        with Library(tmp_path / "copy") as copy:
+            assert len(copy.entries()) >= 1
