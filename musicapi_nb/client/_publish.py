@@ -18,6 +18,7 @@ from musicapi_nb import markup
 from musicapi_nb.client.file_type import read_head, suffix_of
 from musicapi_nb.client.network import LinkOpener, Network, PrivateAddressError
 from musicapi_nb.errors import InvalidArgument, MissingExtra, PublishFailed
+from musicapi_nb.paths import local_path
 
 _HEAD = 4096  # bytes to compare
 _TIMEOUT = aiohttp.ClientTimeout(total=60, connect=20)
@@ -87,7 +88,7 @@ async def publish(  # noqa: PLR0913 - independent settings
 
 def _read_source(path: str | os.PathLike[str]) -> tuple[Path, bytes, str]:
     """Return the path of an audio file, its first bytes, and the name to store it under."""
-    source = Path(path).expanduser()
+    source = local_path(path)
     try:
         head = read_head(source)
         with source.open("rb") as file:

@@ -399,7 +399,7 @@ class MusicAPI:
         source, media
             A song or a URL; which of a song's files, and what its content has to be.
         to
-            The file to write, or an existing folder.
+            The file to write, or a folder: one that exists, or a text that ends in a slash.
         max_bytes
             Larger files are refused.
 
@@ -409,7 +409,7 @@ class MusicAPI:
             There is no link, it has expired, or the content is of another kind or too large.
         """
         url = link_of(source, media)
-        return await fetch(self._transport, url, Path(to), media=media, max_bytes=max_bytes)
+        return await fetch(self._transport, url, to, media=media, max_bytes=max_bytes)
 
     async def _archive(self, task: Task) -> None:
         if self._ledger is not None:

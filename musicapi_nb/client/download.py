@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import filecmp
 import hashlib
+import logging
+import os
 import re
 import secrets
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from musicapi_nb.client.file_stream import on_disk, short_url, stream
-from musicapi_nb.client.file_type import read_head, suffix_of
+from musicapi_nb.client.file_type import SUFFIXES, read_head, suffix_of
 from musicapi_nb.client.transport import Transport
 from musicapi_nb.errors import DownloadFailed
 from musicapi_nb.ledger_types import Media
+from musicapi_nb.paths import local_path
 from musicapi_nb.tasks import Song
 
 _LONGEST_STEM = 50  # characters, of up to four bytes each; a name has at most 255 bytes
+_log = logging.getLogger(__name__)
 
 
 async def fetch(
-    transport: Transport, url: str, target: Path, *, media: Media, max_bytes: int
+    transport: Transport, url: str, to: Path | str, *, media: Media, max_bytes: int
 ) -> Path:
-    """Download a URL to `target`; in a folder, under the last part of the URL.
+    """Download a URL to a file; in a folder, under the last part of the URL.
 
     The file is written under a temporary name in the same folder, checked, then renamed. The key
     is never sent: links are public and may lead to any host. Raise `DownloadFailed` if the link is
@@ -32,6 +36,7 @@ async def fetch(
     """
     if not _is_web(url):
         raise DownloadFailed(f"not an http(s) address: {url[:80]!r}")
+    target = await on_disk(lambda: _destination(to))
     temporary = await on_disk(lambda: _temporary(target))
     try:
         await stream(transport, url, temporary, max_bytes)
@@ -52,6 +57,14 @@ def _is_web(url: str) -> bool:
         return False
 
 
+def _destination(to: Path | str) -> Path:
+    """Return the path to write to; a text that ends in a slash is a folder, which is created."""
+    path = local_path(to)
+    if str(to).endswith(("/", os.sep)):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def _temporary(target: Path) -> Path:
     """Return a temporary path in the folder of the target, which is created."""
     suffix = f"{secrets.token_hex(8)}.part"
@@ -66,6 +79,10 @@ def _move(temporary: Path, target: Path, url: str, suffix: str) -> Path:
     """Move the complete file to the target; in a folder, under a portable name."""
     if target.is_dir():
         target = _path_in(target, url, suffix, temporary)
+    elif target.exists() and not filecmp.cmp(target, temporary, shallow=False):
+        _log.warning("%s was replaced by the download", target)
+    if target.suffix.lower() in SUFFIXES - {suffix}:
+        _log.warning("the content of %s is that of a %s file", target, suffix)
     return temporary.replace(target)
 
 

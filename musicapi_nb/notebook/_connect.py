@@ -24,6 +24,7 @@ from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidRequest, Problem, UnexpectedReply, Unreachable
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.session import KEY_VARIABLE, Session, open_sessions
+from musicapi_nb.paths import local_path
 from musicapi_nb.secret import Secret, as_secret
 from musicapi_nb.webhook_signing import SECRET_VARIABLE
 
@@ -172,7 +173,7 @@ def _resolve_options(  # noqa: PLR0913, PLR0917 - as connect
     parse_network(proxy, ssl)
     if target.key is not None:
         parse_key(target.key)
-    folder = None if library is None else Path(library).expanduser().absolute()
+    folder = None if library is None else local_path(library).absolute()
     return _Options(folder, limit, webhook, webhook_secret, proxy, ssl)
 
 
