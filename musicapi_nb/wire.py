@@ -20,8 +20,8 @@ from musicapi_nb.errors import (
     ServerError,
     TaskFailed,
     UnexpectedReply,
-    classify,
 )
+from musicapi_nb.refusals import classify
 
 _REQUEST_ID_HEADERS = ("x-request-id", "x-vercel-id", "cf-ray")
 _MESSAGE_FIELDS = ("error", "message", "detail", "msg")
@@ -157,7 +157,7 @@ def read_response(  # noqa: PLR0913 - a reply and the properties of its call
     Raises
     ------
     MusicAPIError
-        Its class depends on status and message (see `errors.classify`).
+        Its class depends on status and message (see `refusals.classify`).
     """
     if status == HTTPStatus.ACCEPTED and (
         poll_by_repost or not paid

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from types import ModuleType
 
 from musicapi_nb import markup
-from musicapi_nb.engines import account, lyrics, nuro, producer, riffusion, sonic, studio
+from musicapi_nb.engines import account, custom, lyrics, nuro, producer, riffusion, sonic, studio
 from musicapi_nb.engines.fields import Field
 from musicapi_nb.engines.request import Availability, Price, Request, model_of
 
@@ -29,7 +28,7 @@ __all__ = [
     "studio",
 ]
 
-ENGINES: tuple[ModuleType, ...] = (sonic, studio, lyrics, nuro, producer, riffusion, account)
+_ENGINES = ("sonic", "studio", "lyrics", "nuro", "producer", "riffusion", "account")
 
 
 class Operations(tuple[type[Request], ...]):
@@ -81,8 +80,7 @@ def default_operation(candidates: Sequence[type[Request]]) -> type[Request]:
 
 def _sort_key(operation: type[Request]) -> tuple[int, bool]:
     """Sort by engine; within one, operations that create from text come first."""
-    engines = [module.__name__.rpartition(".")[2] for module in ENGINES]
-    return engines.index(operation.engine), not _creates_from_text(operation)
+    return _ENGINES.index(operation.engine), not _creates_from_text(operation)
 
 
 def _creates_from_text(operation: type[Request]) -> bool:
@@ -92,7 +90,5 @@ def _creates_from_text(operation: type[Request]) -> bool:
 
 def operations() -> Operations:
     """Return every declared operation, engine by engine."""
-    public = (getattr(engine, name) for engine in ENGINES for name in engine.__all__)
-    return Operations(
-        value for value in public if isinstance(value, type) and issubclass(value, Request)
-    )
+    classes = sorted(custom.DECLARED.values(), key=lambda operation: operation.__name__)
+    return Operations(sorted(classes, key=lambda operation: _ENGINES.index(operation.engine)))

@@ -13,18 +13,6 @@ from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import Price, Request, range_problems
 from musicapi_nb.errors import Problem
 
-__all__ = [
-    "Cover",
-    "CoverUpload",
-    "Create",
-    "Download",
-    "Extend",
-    "ExtendUpload",
-    "Replace",
-    "ReplaceUpload",
-    "Upload",
-]
-
 MODEL = "Lyria 3 Pro"
 """The default, and since 2026-04 the renderer of the older ids."""
 OLDER = (

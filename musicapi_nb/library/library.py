@@ -43,6 +43,7 @@ from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.library.rate_limit import RateLimits
 from musicapi_nb.library.ratings import Rating
 from musicapi_nb.library.spending import Account, read_account
+from musicapi_nb.paths import local_path
 from musicapi_nb.tasks import Song, StoredReply, Task
 
 _WITH_TASKS: tuple[EntryState, ...] = ("accepted", "reposting", "done", "failed")
@@ -81,7 +82,8 @@ class Library(Ledger):
     ) -> None:
         path = default_folder() if path is None else path
         self._display_path = str(path)
-        self.path = Path(path).expanduser().absolute()  # the working directory may change
+        self._closed = True  # until it is open
+        self.path = local_path(path).absolute()  # the working directory may change
         with contextlib.ExitStack() as undo, disk_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             if next(self.path.iterdir(), None) is None:  # else git may know other files in it

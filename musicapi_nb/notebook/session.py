@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
@@ -233,11 +234,17 @@ class Session:
 
         With a simulator, a URL on this machine is accepted.
         """
-        local = self.simulated
-        return self._job(
-            lambda _: publish(path, to, url=url, expires=expires, local=local, options=options),
-            title="publish",
+        upload = functools.partial(
+            publish,
+            path,
+            to,
+            url=url,
+            expires=expires,
+            local=self.simulated,
+            options=options,
+            network=self._client.network,
         )
+        return self._job(lambda _: upload(), title="publish")
 
     def form(self, start: type[Request] | Request | ModuleType | None = None) -> Form:
         """Return a form whose button buys; with a library, each press buys the next take.

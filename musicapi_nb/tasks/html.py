@@ -58,7 +58,9 @@ def song_card(song: Song, task: Task | None = None) -> markup.Html:
         markup.verbatim(song.lyrics) if is_text and song.lyrics else markup.lyrics(song.lyrics),
         facts=markup.facts(length, model, created),
         badges=badges,
-        cover=markup.EMPTY if is_text else markup.cover(song.image_url, seed, song.title),
+        cover=markup.EMPTY
+        if is_text
+        else markup.cover(song.image_url, seed, song.title, local=song.simulated),
     )
 
 
@@ -78,7 +80,7 @@ def task_card(task: Task) -> markup.Html:
         task.name,
         *_notices(task),
         *_parts_table(task),
-        *answer_blocks(task.answer),
+        *answer_blocks(task.answer, local=task.simulated),
         facts=markup.facts(_requested_model(task), _cost(task), _id_text(task)),
         badges=badges,
     )
@@ -166,7 +168,7 @@ def _audio(song: Song) -> markup.Html:
         if song.finished:
             return markup.notice("Finished, but the reply has no audio.", "warn")
         return markup.progress(None, "No audio yet.")
-    return markup.player(song.audio_url, song.title or "this song")
+    return markup.player(song.audio_url, song.title or "this song", local=song.simulated)
 
 
 def _links(song: Song) -> markup.Html:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -126,14 +127,9 @@ def parse_submit_reply(
     complete = task.finished and (task.songs or task.state == "failed" or immediate)
     not_ready = task.poll_by_repost and task.state in {"pending", "running"}
     if task.id is None and not complete and not not_ready:
-        raise UnexpectedReply(
-            "the submit reply has no task id (see .body)", body=payload, may_have_cost=True
-        )
+        message = "the submit reply has no task id (see .body)"
+        raise UnexpectedReply(message, body=payload, may_have_cost=True)
     return task
-
-
-def _parse_batch(reader: JsonReader, task: Task) -> Task:
-    return parse_batch(reader, task, parse_task)
 
 
 class Shape(NamedTuple):
@@ -151,7 +147,7 @@ SHAPES = (
     Shape(shapes.is_failure, shapes.parse_failure, certain=True),
     Shape(shapes.is_failed_step, parse_steps, certain=True),
     Shape(shapes.is_error, shapes.reject),
-    Shape(shapes.is_batch, _parse_batch, certain=True),
+    Shape(shapes.is_batch, partial(parse_batch, parse_task=parse_task), certain=True),
     Shape(shapes.is_studio, shapes.parse_studio),
     Shape(shapes.is_clip_list, shapes.parse_clip_list),
     Shape(shapes.is_clip, shapes.parse_clip),
@@ -186,6 +182,3 @@ def _guess_engine(payload: Mapping[str, Any]) -> str | None:
     if "progress" in payload and "gender" in payload:
         return "nuro"
     return guess_engine(data)
-
-
-__all__ = ["parse_submit_reply", "parse_task"]

@@ -10,7 +10,7 @@ import msgspec
 
 from musicapi_nb.tasks.json_reader import JsonReader, clean, describe
 from musicapi_nb.tasks.reply_search import PAIRS, is_text, pair_name
-from musicapi_nb.tasks.song import FINAL, Issue, Replacement, Song, State
+from musicapi_nb.tasks.song import FINAL, WHOLE_REPLY, Issue, Replacement, Song, State
 from musicapi_nb.tasks.task import Task
 
 # State words of the engines and of the service behind studio, in lower case. "processing": sibling
@@ -187,6 +187,10 @@ def is_silent(song: Song) -> bool:
     """Return whether a song succeeded without audio, or a text without lyrics."""
     content = song.lyrics if song.engine == "lyrics" else song.audio_url
     return song.state == "succeeded" and content is None
+
+
+def silence_issue(silent: int, songs: int) -> Issue:
+    return Issue(WHOLE_REPLY, f"{silent} of {songs} songs succeeded without audio")
 
 
 def _task_state(songs: Sequence[Song], expected: int | None, stated: State | None) -> State:

@@ -15,6 +15,7 @@ from musicapi_nb.tasks.parse_songs import (
     is_silent,
     parse_items,
     parse_state,
+    silence_issue,
     with_songs,
 )
 from musicapi_nb.tasks.reply_search import ANSWER_FIELDS, Part, songs_in, task_ids_in
@@ -84,8 +85,7 @@ def report_gaps(task: Task, issues: list[Issue]) -> Task:
     """Report what a success lacks, and return the task as unfinished if that can still come."""
     if task.songs:
         if silent := sum(map(is_silent, task.songs)):
-            message = f"{silent} of {len(task.songs)} songs succeeded without audio"
-            issues.append(Issue(WHOLE_REPLY, message))
+            issues.append(silence_issue(silent, len(task.songs)))
         count, expected = count_items(task.songs), task.expected or 1
         ended = task.state != "failed" and all(song.finished for song in task.songs)
         if ended and count < expected:
