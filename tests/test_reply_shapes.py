@@ -309,7 +309,11 @@ def test_retriable_is_shown(*, flag: bool, note: str) -> None:
         ({"code": 0, "data": [UUID]}, UUID, 1),
         ({"error": "slow", "result": {"task_id": "t1"}}, "t1", 1),
         ({"code": 500, "message": "slow", "task_id": "t1"}, "t1", 1),
-        ({"data": [{"clip_id": "c", "state": "pending", "task_id": "t1"}] * 2}, "t1", 1),
+        (
+            {"data": [{"clip_id": c, "state": "pending", "task_id": "t1"} for c in ("c", "d")]},
+            "t1",
+            1,
+        ),
         ({"data": {"task_id": "t1", "clips": [{"clip_id": "c", "state": "pending"}]}}, "t1", 2),
     ],
     ids=repr,
