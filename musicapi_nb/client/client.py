@@ -177,8 +177,8 @@ class MusicAPI:
             Further budgets of the ledger that have to cover the price, and the experiment whose
             plan cell this is.
         retry_failed
-            With a ledger, whether to buy again what failed or was refused before. If not, its
-            failed task is returned and nothing is paid.
+            With a ledger, whether to buy again what was refused before, or failed and was refunded.
+            Otherwise its failed task is returned and nothing is paid.
 
         Raises
         ------

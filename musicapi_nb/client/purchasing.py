@@ -30,6 +30,10 @@ from musicapi_nb.tasks import Task
 
 _RECHECK_SECONDS = 0.2  # how often to check whether another process has the reply
 _BOUGHT = frozenset({"accepted", "done", "failed"})
+_NOT_BOUGHT_AGAIN = (
+    "%s (take %s) failed before and was not bought again: no refund was reported (entry %s). Run "
+    "another take; or call library.resolve(%s, charged=True or False), and run it again to buy it."
+)
 _log = logging.getLogger(__name__)
 _Outcome = TypeVar("_Outcome", Task, MusicAPIError)
 _Result = TypeVar("_Result")
@@ -194,6 +198,8 @@ class PurchaseCoordinator(Purchaser):
             if task is not None:
                 # The ledger cannot decode the request of an operation that it does not know.
                 task = self._remember(entry, msgspec.structs.replace(task, request=order.request))
+                if entry.failed_and_charged and terms.retry_failed:
+                    _log.warning(_NOT_BOUGHT_AGAIN, entry.name, entry.take, entry.id, entry.id)
                 notify(order.progress, task)
                 return task
             if claim.kind == "uncertain" or entry.id in self._unwritten:

@@ -17,7 +17,7 @@ from musicapi_nb.library.database import Database
 from musicapi_nb.library.entry import is_allowed
 from musicapi_nb.library.notifications import Notification, NotificationResult, match_entry
 from musicapi_nb.library.process_lock import ProcessLock
-from musicapi_nb.library.resolve import Credits, resolution_event
+from musicapi_nb.library.resolve import Credits, nothing_to_resolve, resolution_event
 from musicapi_nb.tasks import Task
 
 DEFAULT_TERMS = PurchaseTerms()
@@ -83,9 +83,6 @@ class Ledger:
             The price is unknown, and a budget assumes none. Nothing was written.
         LibraryError
             The library was deleted, moved or replaced while it was open. Nothing was written.
-        UncertainPurchase
-            For an experiment: it was bought and failed, and no refund was reported. An experiment
-            does not buy that again.
         """
         with self._database.write(durable=True) as connection:
             request_json = to_json(request)
@@ -95,9 +92,9 @@ class Ledger:
                 claim = self._claim_for(connection, entry)
                 self._link_cell(connection, entry, terms)
                 return claim
+            self._database.check_in_place()
             if terms.experiment is not None:
                 self._check_not_charged(connection, key, terms)
-            self._database.check_in_place()
             budgets = tuple(dict.fromkeys(terms.budgets))
             data: dict[str, Any] = {
                 "price": request.price(),
@@ -148,11 +145,17 @@ class Ledger:
     ) -> Entry | None:
         """Return the entry that decides whether to buy.
 
-        It is the active one. Unless failures are to be retried, it can be one that has ended.
+        It is the active one, or one that failed and may have been charged, until a person settles
+        it. Unless failures are to be retried, it can be any that has ended.
         """
         entry = self._active_entry(connection, key, terms)
-        if not terms.retry_failed and (entry is None or entry.state == "planned"):
-            return _latest_ended(connection, key, terms) or entry
+        if entry is None or entry.state == "planned":
+            ended = _latest_ended(connection, key, terms)
+            if ended is not None and (
+                not terms.retry_failed
+                or (terms.experiment is None and _may_be_charged(connection, ended))
+            ):
+                return ended
         return entry
 
     def _active_entry(
@@ -171,7 +174,7 @@ class Ledger:
     ) -> None:
         """Raise if it was charged and failed, perhaps in another kernel a moment ago."""
         entry = _latest_ended(connection, key, terms)
-        if entry is not None and entry.state == "failed" and entry.refunded is not True:
+        if entry is not None and entry.failed_and_charged:
             raise UncertainPurchase(
                 f"{entry.name} (take {entry.take}) was bought and failed, and no refund was "
                 f"reported (entry {entry.id})",
@@ -304,7 +307,7 @@ class Ledger:
             The balance before it was sent and after its reply was lost. If it fell by the price,
             the purchase was charged; if it did not change, it was not. Anything else is refused.
         charged
-            Your statement. Also for a failed purchase whose refund was not reported, and for an
+            Your statement. Also for a failed purchase without a reported refund, and for an
             accepted one that the service has forgotten, which is then no longer waited for. If the
             reply to a repost was lost and it was not charged, the purchase is accepted again.
 
@@ -314,12 +317,11 @@ class Ledger:
             The evidence settles nothing, or there is nothing to settle.
         """
         with self._database.write(durable=True) as connection:
+            current = require_entry(connection, entry)
+            if current.state == "failed" and not _may_be_charged(connection, current):
+                raise nothing_to_resolve(current)
             kind, data = resolution_event(
-                require_entry(connection, entry),
-                task_id=task_id,
-                before=before,
-                after=after,
-                charged=charged,
+                current, task_id=task_id, before=before, after=after, charged=charged
             )
             return self._append_step(entry, kind, data)
 
@@ -374,6 +376,15 @@ def _latest_ended(connection: sqlite3.Connection, key: str, terms: PurchaseTerms
     )
     latest = f"{where} ORDER BY id DESC LIMIT 1"
     return next(iter(events.entries(connection, latest, key, terms.simulated)), None)
+
+
+def _may_be_charged(connection: sqlite3.Connection, entry: Entry) -> bool:
+    """Return whether it failed without a reported refund, and no person has settled it."""
+    settled = (
+        "SELECT 1 FROM events WHERE entry=? AND kind='charged' "
+        "AND json_extract(data, '$.state') IS NULL"  # with a state, it is from a reply
+    )
+    return entry.failed_and_charged and not connection.execute(settled, (entry.id,)).fetchone()
 
 
 def _new_entry(

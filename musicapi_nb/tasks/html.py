@@ -25,6 +25,10 @@ _WAITING_FOR_REPOST = "Not ready yet. `api.wait(task)` repeats the request until
 _MAX_ISSUES = 5
 # docs error-handling and nuro-error-handling: most replies do not mention the refund.
 _REFUNDS = "The service refunds failed tasks automatically; api.credits() shows the balance."
+_NOT_BOUGHT_AGAIN = (
+    "It was not bought again, because no refund was reported. Run another take; or call "
+    "library.resolve(entry, charged=True or False), and run it again to buy it."
+)
 
 
 @markup.render.register
@@ -181,6 +185,8 @@ def _notices(task: Task) -> Iterator[markup.Html]:
     if task.state == "failed":
         reason = task.fail_reason or "The task failed; the service gave no reason."
         refund = "" if task.refunded is not None else f"\n{_REFUNDS}"
+        if task.bought_before and task.refunded is not True:
+            refund += f"\n{_NOT_BOUGHT_AGAIN}"
         yield markup.notice(f"{reason}{refund}", "bad")
     elif not task.finished:
         share = None if task.progress is None else min(max(task.progress, 0.0), 1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -150,7 +150,20 @@ def parse_items(
             songs.append(parse_song(reader, position, text, "succeeded"))
         else:
             songs.append(parse_song(reader, position, task, default))
-    return tuple(songs)
+    return tuple(_without_repeats(songs, task, issues))
+
+
+def _without_repeats(songs: Iterable[Song], task: Task, issues: list[Issue]) -> Iterator[Song]:
+    """Yield each clip once, the first finished one; the task's own id may stand for several."""
+    clips: dict[Any, Song] = {}
+    for song in songs:
+        is_clip = song.id is not None and song.id != task.id and "pair" not in song.extra
+        first = clips.setdefault(song.id if is_clip else ("no clip", song.position), song)
+        if first is not song:
+            issues.append(Issue(WHOLE_REPLY, f"the clip {song.id:.60} is listed more than once"))
+            if song.state == "succeeded" and first.state != "succeeded":
+                clips[song.id] = msgspec.structs.replace(song, position=first.position)
+    yield from clips.values()
 
 
 def _parse_pair(
