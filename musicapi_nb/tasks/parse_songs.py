@@ -162,7 +162,7 @@ def _without_repeats(songs: Iterable[Song], task: Task, issues: list[Issue]) -> 
         if first is not song:
             issues.append(Issue(WHOLE_REPLY, f"the clip {song.id:.60} is listed more than once"))
             if song.state == "succeeded" and first.state != "succeeded":
-                clips[song.id] = msgspec.structs.replace(song, position=first.position)
+                clips[song.id] = replace(song, position=first.position)
     yield from clips.values()
 
 
