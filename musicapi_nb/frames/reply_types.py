@@ -314,6 +314,7 @@ def _rows(reply: _Reply, base: Task, extras: Iterable[Any] | None) -> Rows:
         or not (is_sonic or reply.task_id is UNSET)
         or base.engine not in {None, engine}
         or len(songs) < (base.expected or 1)
+        or len({song.id for song in songs}) < len(songs)  # repeated, or without id
         or (base.id and task_id and base.id != task_id)
     ):
         raise UntypedReply

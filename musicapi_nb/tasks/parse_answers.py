@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
-import msgspec
+from msgspec.structs import replace
 
 from musicapi_nb.tasks.json_reader import JsonReader, clean
 from musicapi_nb.tasks.reply_search import ANSWER_FIELDS, ENVELOPE, unwrap_answer
@@ -124,19 +124,20 @@ def _link_values(answer: Mapping[str, Any], depth: int = 3, *, lists: bool = Tru
             yield value
 
 
-def parse_steps(reader: JsonReader, task: Task) -> Task:
+def parse_steps(reader: JsonReader, task: Task) -> Task | None:
     """Parse the reply of an operation that runs in steps (upload-extend and upload-cover).
 
     The steps stay in `extra`. The clip that a step created is in `answer`, so that it can be used
     even if a later step failed; the failure reason then names the steps that may have cost credits.
     """
-    items = reader.rest["steps"].items()
-    steps = {clean(str(name)): step for name, step in items if isinstance(step, dict)}
+    if not isinstance(items := reader.rest.get("steps"), dict):
+        return None
+    steps = {clean(str(name)): step for name, step in items.items() if isinstance(step, dict)}
     ids = [step["task_id"] for step in steps.values() if _is_text(step.get("task_id"))]
     clips = [step["clip_id"] for step in steps.values() if isinstance(step.get("clip_id"), str)]
     answer = {"clip_id": clean(clips[-1])} if clips else {}
     task_id = task.id or (clean(ids[-1]) if ids else None)
-    task = msgspec.structs.replace(task, id=task_id, answer=answer)
+    task = replace(task, id=task_id, answer=answer)
     stated = reader.rest.get("failed_step")
     failed_name = clean(stated) if _is_text(stated) else None
     failed = [name for name in steps if name == failed_name or steps[name].get("success") is False]
@@ -149,7 +150,7 @@ def parse_steps(reader: JsonReader, task: Task) -> Task:
     done = [name for name, step in steps.items() if step.get("success") is True]
     charged = f" (done, and perhaps charged: {', '.join(done)})" if done else ""
     reason = f"the step {name!r} failed: {reason}{charged}"
-    return msgspec.structs.replace(task, state="failed", fail_reason=reason)
+    return replace(task, state="failed", fail_reason=reason)
 
 
 def _is_text(value: Any) -> TypeGuard[str]:
