@@ -525,7 +525,7 @@ async def test_simulated_section_and_files(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         async with (
             Simulator(speed=20_000) as sim,
-            client(sim.url, speed=20_000, ledger=library) as api,
+            client(sim.url, speed=20_000, ledger=library, simulated=True) as api,
         ):
             song = (await api.run(_CREATE, deadline=AGES)).songs[0]
             again = song.replace(**{**_REPLACE.body(), "clip_id": song.id})

@@ -27,6 +27,7 @@ from musicapi_nb.errors import (
     Problem,
     RetiredOperation,
     Unauthorized,
+    UnexpectedReply,
     Unreachable,
 )
 from musicapi_nb.refusals import replacement_for
@@ -205,7 +206,13 @@ class Transport:
                 poll_by_repost=call.poll_by_repost,
                 now=time.time(),
             )
-            return parse(status, payload)
+            try:
+                return parse(status, payload)
+            except UnexpectedReply:
+                refusal = wire.refusal_in(payload, status, headers, body, time.time())
+                if refusal is None:
+                    raise
+                raise refusal from None
         except MusicAPIError as error:
             if isinstance(error, RetiredOperation) and (advice := replacement_for(call.path)):
                 error.set_message(f"{error.message.rstrip('. ')}; {advice}")
