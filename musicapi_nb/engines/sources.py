@@ -33,9 +33,7 @@ CREATE = Source(
 MIXING = Source(date(2025, 10, 1), "docs.musicapi.ai: sample-this-song, mashup")
 SECTION = Source(date(2026, 7, 1), "docs.musicapi.ai/api-413625810 (replace section)")
 UPLOAD = Source(date(2025, 10, 1), "docs.musicapi.ai/upload-music")
-UPLOAD_MUSIC = Source(
-    date(2025, 10, 1), "docs.musicapi.ai: upload-extend-music, upload-cover-music"
-)
+UPLOADS = Source(date(2025, 10, 1), "docs.musicapi.ai: upload-extend-music, upload-cover-music")
 PERSONA = Source(date(2025, 3, 1), "docs.musicapi.ai/create-persona")
 VOICE = Source(date(2026, 7, 1), "docs.musicapi.ai/create-voice")
 CLIP_TOOLS = Source(date(2025, 10, 1), "docs.musicapi.ai: get wav, get midi, stems-basic")

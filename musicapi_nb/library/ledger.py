@@ -270,15 +270,20 @@ class Ledger:
 
     def record_refused(self, entry: int, error: MusicAPIError) -> Entry:
         """Record that the service refused: nothing was charged, budgets get the credits back."""
-        return self._append_step(entry, "refused", {"note": _message(error)}, durable=True)
+        data = stored_tasks.error_to_event(error)
+        return self._append_step(entry, "refused", data, durable=True)
 
     def record_uncertain(self, entry: int, error: BaseException) -> Entry:
-        """Record that the reply was lost: it may have been charged and is never resent. Durable."""
+        """Record that the reply was lost or not understood, with its body. Durable.
+
+        The request may have been charged and is never resent.
+        """
         with self._database.write(durable=True) as connection:
             before = require_entry(connection, entry)
             if before.state in _BOUGHT and before.task_id is not None:
                 return before  # its webhook came before its reply was lost
-            return self._append(connection, "uncertain", {"note": _message(error)}, before)
+            data = stored_tasks.error_to_event(error)
+            return self._append(connection, "uncertain", data, before)
 
     def record_unchanged(self, entry: int) -> Entry:
         """Record that a repost changed nothing: it was refused or never sent."""
@@ -286,7 +291,8 @@ class Ledger:
 
     def record_unsent(self, entry: int, error: BaseException) -> Entry:
         """Record that the request provably never reached the service."""
-        return self._append_step(entry, "unsent", {"note": f"it was never sent: {_message(error)}"})
+        message = stored_tasks.error_to_event(error)["note"]
+        return self._append_step(entry, "unsent", {"note": f"it was never sent: {message}"})
 
     def resolve(
         self,
@@ -397,7 +403,3 @@ def _new_entry(
         "simulated": terms.simulated,
         "model": model_of(request),
     }
-
-
-def _message(error: BaseException) -> str:
-    return error.message if isinstance(error, MusicAPIError) else f"{error!r:.300}"

@@ -160,7 +160,7 @@ class Job(Generic[_Result]):
         if self._future.done():
             return repr(self._future.result())
         if self.task is None:
-            return "sending the request"
+            return self._pause_notice() or "sending the request"
         return f"{self.task.state}, {markup.format_duration(self.seconds)} elapsed"
 
     def _repr_html_(self) -> str:
@@ -187,7 +187,13 @@ class Job(Generic[_Result]):
     def _progress_html(self) -> markup.Html:
         share = self.task.progress if self.task else None
         state = self.task.state if self.task else "sending the request"
-        return self._card(state, markup.progress(share, self._elapsed_text()), tone="info")
+        pause = self._pause_notice()
+        notice = markup.notice(pause, "warn") if pause else markup.EMPTY
+        progress = markup.progress(share, self._elapsed_text())
+        return self._card(state, progress, notice, tone="info")
+
+    def _pause_notice(self) -> str:
+        return self._client.pause_notice() if self._client and self.task is None else ""
 
     def _elapsed_text(self) -> str:
         clock = "" if self._speed == 1 else " on the simulator's clock"

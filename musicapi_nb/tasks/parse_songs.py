@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from musicapi_nb.tasks.json_reader import JsonReader, clean, describe
 from musicapi_nb.tasks.reply_search import PAIRS, is_text, pair_name
@@ -146,7 +146,7 @@ def parse_items(
             songs += _parse_pair(reader, name, position, task, default)
             pairs += 1
         elif is_text(item):
-            text = msgspec.structs.replace(task, engine="lyrics")
+            text = replace(task, engine="lyrics")
             songs.append(parse_song(reader, position, text, "succeeded"))
         else:
             songs.append(parse_song(reader, position, task, default))
@@ -162,7 +162,7 @@ def _without_repeats(songs: Iterable[Song], task: Task, issues: list[Issue]) -> 
         if first is not song:
             issues.append(Issue(WHOLE_REPLY, f"the clip {song.id:.60} is listed more than once"))
             if song.state == "succeeded" and first.state != "succeeded":
-                clips[song.id] = msgspec.structs.replace(song, position=first.position)
+                clips[song.id] = replace(song, position=first.position)
     yield from clips.values()
 
 
@@ -187,7 +187,7 @@ def _parse_pair(
         else:
             song = parse_song(clip, position, task, default)
         extra = {**song.extra, **reader.rest, "pair": name}
-        songs.append(msgspec.structs.replace(song, extra=extra))
+        songs.append(replace(song, extra=extra))
     return songs
 
 
@@ -228,7 +228,7 @@ def with_songs(
 ) -> Task:
     """Return the task with its songs; `stated` is the state that the reply gives the task."""
     state = _task_state(songs, task.expected, stated)
-    return msgspec.structs.replace(
+    return replace(
         task,
         songs=songs,
         state=state,
@@ -246,6 +246,4 @@ def mark_failed(
 ) -> Task:
     """Return the task as failed for `reason`."""
     reason = reason or "the service gave no reason"
-    return msgspec.structs.replace(
-        task, state="failed", fail_reason=reason, refunded=refunded, state_word=word
-    )
+    return replace(task, state="failed", fail_reason=reason, refunded=refunded, state_word=word)

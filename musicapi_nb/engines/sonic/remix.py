@@ -117,7 +117,7 @@ class Upload(Request, frozen=True, kw_only=True):
 
 
 class _Uploaded(generation.MusicFields, frozen=True, kw_only=True):
-    fields_source: ClassVar[sources.Source | None] = sources.UPLOAD_MUSIC
+    fields_source: ClassVar[sources.Source | None] = sources.UPLOADS
 
     url: Annotated[str | None, Field("Public URL of the audio.", "url", required=True)] = None
     audio_weight: generation.AudioWeight = None
