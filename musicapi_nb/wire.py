@@ -32,6 +32,7 @@ _REFUSAL_FIELDS = frozenset(
     {*_MESSAGE_FIELDS, *_CODE_FIELDS, "success", "type", "retriable", "timestamp", "path"}
 )
 _MAX_MESSAGE = 500
+_LONG_PAUSE = 60.0  # seconds that a message mentions
 # 4xx statuses of a server or proxy that gave up on the connection and did not refuse the request
 _NO_REFUSAL = frozenset({HTTPStatus.REQUEST_TIMEOUT, 499})
 
@@ -250,6 +251,9 @@ def _error(
     ):  # nuro's reply to polling a failed task
         error_class = TaskFailed
     detail = f": {message.rstrip('. ')}" if message else ""
+    pause = retry_after(headers, now)
+    if pause is not None and pause > _LONG_PAUSE:
+        detail += f"; it asks to wait {dt.timedelta(seconds=round(pause))}"
     error = error_class(
         f"the service answered {status} {_phrase(status)}{detail}{retriable_note(body)}",
         status=status,
@@ -257,7 +261,7 @@ def _error(
         body=body,
         may_have_cost=paid and not refuses(status),
     )
-    error.retry_after = retry_after(headers, now)
+    error.retry_after = pause
     if isinstance(error, TaskFailed):
         error.refunded = refunded or (True if "refund" in message.lower() else None)
     return error

@@ -129,6 +129,10 @@ class MusicAPI:
         """Seconds of the service's clock between two submits."""
         return self._interval * self.speed
 
+    def pause_notice(self) -> str:
+        """Return until when nothing is bought after a 429, in words; "" without such a pause."""
+        return self._coordinator.pause_notice() if self._coordinator else ""
+
     def __repr__(self) -> str:
         transport = getattr(self, "_transport", None)  # missing if __init__ failed
         return f"MusicAPI(base_url={transport and transport.base_url!r})"

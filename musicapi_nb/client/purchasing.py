@@ -154,6 +154,7 @@ class PurchaseCoordinator(Purchaser):
         self._ledger = ledger
         self._shared_limiter = limiter
         self._throttle = limiter.throttle
+        self.pause_notice = limiter.pause_notice
         self._simulated = simulated
         self._entries: dict[str, int] = {}  # by task id
         # By entry: the step that the ledger failed to store, and its outcome as last known.

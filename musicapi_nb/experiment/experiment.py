@@ -308,6 +308,8 @@ class Experiment:
 
     def _repr_html_(self) -> str:
         problems = [str(problem) for problem in self.plan.grouped_problems() if problem.hard]
+        if self.running and (pause := self._client.pause_notice()):
+            problems.append(pause)
         return html.card(self.progress, problems, self._outside_plan)
 
     def refresh(self) -> Progress:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
+from typing import Any, Literal, TypeAlias, TypeGuard
 
 from msgspec.structs import replace
 
@@ -17,41 +17,19 @@ Readiness: TypeAlias = Literal["ready", "not ready", "failed", "unclear"]
 _SONG_FIELDS = frozenset({"clip_id", "audio_url", "state"})
 
 
-class _Wording(NamedTuple):
-    """Words found in place of a link, or in a message, and what they mean."""
-
-    meaning: Readiness
-    pattern: re.Pattern[str]
-    source: str
-
-
-# The first match counts. Only "not ready" leads to the same request being sent again, which may
-# cost credits; so words about a finished step, or unfamiliar ones, are not taken as "not ready".
-_WORDINGS = (
-    _Wording(
-        "failed",
-        re.compile(r"fail|error|unable|could ?n[o']t|cannot|not found", re.IGNORECASE),
-        "docs error-handling, 2025: messages of failed tasks",
-    ),
-    _Wording(
-        "unclear",
-        re.compile(
-            r"success|\bdone\b|completed"
-            r"|(?<!being )(generated|processed|prepared|created|built|converted|rendered)",
-            re.IGNORECASE,
-        ),
-        "inferred: finished, but without a link",
-    ),
-    _Wording(
-        "not ready",
-        re.compile(
-            r"generat|process|prepar|creating|build|convert|render|pending|queue|progress"
-            r"|not[ _]ready",
-            re.IGNORECASE,
-        ),
-        "docs get-midi: repeat until midi_url is a link; 'generating midi...' seen in tracksmartin",
-    ),
-)
+# Words in place of a link, or in a message. The first match counts. Only "not ready" leads to the
+# same request being sent again, which may cost credits; so words about a finished step, or
+# unfamiliar ones, are not taken as "not ready".
+_WORDS: Mapping[Readiness, str] = {
+    # docs error-handling, 2025: messages of failed tasks
+    "failed": r"fail|error|unable|could ?n[o']t|cannot|not found",
+    # inferred: finished, but without a link
+    "unclear": r"success|\bdone\b|completed"
+    r"|(?<!being )(generated|processed|prepared|created|built|converted|rendered)",
+    # docs get-midi: repeat until midi_url is a link; "generating midi..." seen in tracksmartin
+    "not ready": r"generat|process|prepar|creating|build|convert|render|pending|queue|progress"
+    r"|not[ _]ready",
+}
 
 
 def find_answer(reader: JsonReader, task: Task) -> Mapping[str, Any]:
@@ -109,7 +87,7 @@ def readiness(answer: Mapping[str, Any], *, repeatable: bool) -> tuple[Readiness
 
 def classify_words(text: str) -> Readiness:
     """Classify a text in place of an answer; "unclear" for unfamiliar words."""
-    meanings = (wording.meaning for wording in _WORDINGS if wording.pattern.search(text))
+    meanings = (name for name, words in _WORDS.items() if re.search(words, text, re.IGNORECASE))
     return next(meanings, "unclear")
 
 

@@ -21,11 +21,10 @@ ParseTask: TypeAlias = Callable[..., Task]
 def parse_batch(reader: JsonReader, task: Task, parse_task: ParseTask) -> Task:
     """Parse the tasks of a batch. Their shape is undocumented, so any known shape is accepted."""
     items = reader.rest.pop("tasks")
+    submitted = _submitted_parts(task, len(items))
     parts = [
         _parse_part(item, f"tasks[{index}]", reader, part, parse_task)
-        for index, (item, part) in enumerate(
-            zip(items, _submitted_parts(task, len(items)), strict=True)
-        )
+        for index, (item, part) in enumerate(zip(items, submitted, strict=True))
     ]
     ids = ",".join(part.id for part in parts if part.id)
     batch_id = reader.text("batch_id")

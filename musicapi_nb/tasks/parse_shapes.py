@@ -31,7 +31,7 @@ from musicapi_nb.tasks.parse_songs import (
     with_songs,
 )
 from musicapi_nb.tasks.reply_search import is_song, unwrap_answer
-from musicapi_nb.tasks.song import WHOLE_REPLY, State
+from musicapi_nb.tasks.song import WHOLE_REPLY, Song, State
 from musicapi_nb.tasks.task import Task
 
 # `type` of a body that reports a failed task (docs webhook-guide; the last: nuro-error-handling).
@@ -93,9 +93,8 @@ def reject(reader: JsonReader, task: Task) -> Task:
 
 def is_studio_body(data: Any) -> bool:
     """Return whether an object has the fields of a studio task."""
-    return isinstance(data, dict) and (
-        "action" in data or "songs" in data or ("status" in data and "data" in data)
-    )
+    names = data.keys() if isinstance(data, dict) else set()
+    return "action" in names or "songs" in names or names >= {"status", "data"}
 
 
 def parse_studio(reader: JsonReader, task: Task) -> Task | None:
@@ -128,12 +127,10 @@ def parse_studio(reader: JsonReader, task: Task) -> Task | None:
     items = holder.pop("songs") if holder else None
     if holder and holder is not body and holder.rest:
         body.rest["data"] = holder.rest
-    default: State | None = "failed" if stated == "failed" else None
-    songs = (
-        parse_songs(items[1], f"{holder.where}.songs", task, default, body.issues)
-        if holder and items
-        else ()
-    )
+    songs: tuple[Song, ...] = ()
+    if holder and items:
+        default: State | None = "failed" if stated == "failed" else None
+        songs = parse_songs(items[1], f"{holder.where}.songs", task, default, body.issues)
     reason = body.text("fail_reason")
     reader.rest.update(body.rest)
     return with_songs(task, songs, stated, word, reason)
@@ -216,9 +213,8 @@ def _with_status(reader: JsonReader, task: Task) -> Task:
     word = reader.text("status", "state")
     stated = parse_state(word)
     reason = reader.text("error", "message") if stated == "failed" else None
-    task = replace(
-        task, progress=reader.fraction("progress"), refunded=_parse_refund(reader, reason)
-    )
+    progress, refunded = reader.fraction("progress"), _parse_refund(reader, reason)
+    task = replace(task, progress=progress, refunded=refunded)
     return with_songs(task, (), stated, word, reason)
 
 
