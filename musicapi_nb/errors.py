@@ -72,6 +72,9 @@ class MusicAPIError(Exception):
         self.body = body
         self.may_have_cost = may_have_cost
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), *self.args), vars(self)
+
     def set_message(self, message: str) -> None:
         """Replace the message, also in `args`."""
         self.message = message
@@ -86,6 +89,13 @@ class MusicAPIError(Exception):
         if self.request_id:
             parts.append(f"(request id {self.request_id})")
         return " ".join(parts)
+
+
+def _restore(kind: type[MusicAPIError], *args: Any) -> MusicAPIError:
+    """Make an error for pickle, which sets its attributes: each class has other parameters."""
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class InvalidRequest(MusicAPIError, ValueError):

@@ -46,7 +46,8 @@ def test_repeated_clip_is_one_song_and_an_issue(reply: dict[str, Any], ids: list
     assert [song.id for song in task.songs] == ids
     assert [song.state for song in task.songs] == ["succeeded"] * 2
     assert "is listed more than once" in str(task.issues)
-    for replies in (reply, json.dumps(reply), json.dumps(reply).encode(), [reply, task]):
+    inputs: list[Any] = [reply, json.dumps(reply), json.dumps(reply).encode(), [reply, task]]
+    for replies in inputs:
         frames = mnb.flatten(replies)
         count = len(replies) if isinstance(replies, list) else 1
         assert frames.songs["song_id"].tolist() == ids * count

@@ -391,7 +391,7 @@ def test_unknown_state_and_running_clip_is_running() -> None:
         parse_task(clips(clip(state="paused"), clip(clip_id="c2", state="running"))).state
         == "running"
     )
-    assert parse_task(clips(clip(state="paused"), clip())).state == "unknown"
+    assert parse_task(clips(clip(state="paused"), clip(clip_id="c2"))).state == "unknown"
 
 
 def test_pending_clips_are_pending() -> None:

@@ -68,6 +68,9 @@ def parse_base_url(url: str) -> str:
         plain = text.isprintable() and not (parts.user or parts.password or parts.query_string)
         if parts.host and secure and plain and " " not in text:
             return str(parts.with_fragment(None)).rstrip("/").removesuffix("/api/v1").rstrip("/")
+    if "//" not in text and "@" not in text:
+        message = f"lacks http:// or https:// before {text:.80}"
+        raise InvalidRequest(_OPERATION, [Problem("base_url", message)])
     message = (
         "must be https://host, without user or query (http only on this machine: it would "
         "send the key in clear text)"

@@ -21,6 +21,7 @@ from musicapi_nb.engines.sources import Source
 from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import InvalidRequest, Problem
 
+_HASHED = frozenset({str, int, float, bool})
 ReplyKind: TypeAlias = Literal["task", "immediate"]
 ActiveWhen: TypeAlias = Mapping[str, Mapping[str, tuple[Any, ...]]]
 
@@ -254,6 +255,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     @classmethod
     def _name(cls) -> str:
         return f"{cls.engine}.{cls.__name__}"
+
+    def __hash__(self) -> int:  # lists and `extra` have no hash; equal numbers have the same
+        texts = [(name, value) for name, value in self._set_fields() if type(value) in _HASHED]
+        return hash((type(self), *texts))
 
     def __repr__(self) -> str:
         arguments = [f"{name}={value!r}" for name, value in self._set_fields()]

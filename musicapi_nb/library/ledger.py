@@ -12,7 +12,7 @@ from musicapi_nb.errors import InvalidTransition, MusicAPIError, UncertainPurcha
 from musicapi_nb.ledger_types import Claim, Entry, EntryState, PurchaseTerms
 from musicapi_nb.library import events, stored_tasks
 from musicapi_nb.library._request_key import key_of_json, request_key, to_json
-from musicapi_nb.library.budgets import reserve_credits
+from musicapi_nb.library.budgets import release_repost, reserve_credits, reserve_repost
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.entry import is_allowed
 from musicapi_nb.library.notifications import Notification, NotificationResult, match_entry
@@ -113,7 +113,8 @@ class Ledger:
 
         If the claim says "repost", the step `reposting` is on disk. Send the same request, then
         call `record_poll`, `record_uncertain` or `record_unchanged`. Whether a repost is charged is
-        unknown. Raise `InvalidTransition` if it was never bought with this library.
+        unknown: the budgets of the purchase have to cover each, else `OverBudget` is raised. Raise
+        `InvalidTransition` if it was never bought with this library.
         """
         with self._database.write(durable=True) as connection:
             key = request_key(request, terms.take)
@@ -127,7 +128,8 @@ class Ledger:
                 )
             if entry.state == "accepted" and entry.task_id is None:
                 self._database.check_in_place()
-                return Claim("repost", self._append(connection, "reposting", {}, entry))
+                data = reserve_repost(connection, request, entry)
+                return Claim("repost", self._append(connection, "reposting", data, entry))
             return self._claim_for(connection, entry)
 
     def undo_claim(self, claim: Claim) -> None:
@@ -136,9 +138,10 @@ class Ledger:
             return
         with self._database.write(durable=True) as connection:
             if events.entry(connection, claim.entry.id) == claim.entry:
-                kind = "unsent" if claim.kind == "buy" else "polled"
-                data = {"note": "it was never sent"} if claim.kind == "buy" else {}
-                self._append(connection, kind, data, claim.entry)
+                if claim.kind == "buy":
+                    self._append(connection, "unsent", {"note": "it was never sent"}, claim.entry)
+                else:
+                    self.record_unchanged(claim.entry.id)
 
     def _current_entry(
         self, connection: sqlite3.Connection, key: str, terms: PurchaseTerms
@@ -287,7 +290,9 @@ class Ledger:
 
     def record_unchanged(self, entry: int) -> Entry:
         """Record that a repost changed nothing: it was refused or never sent."""
-        return self._append_step(entry, "polled", {})
+        with self._database.write() as connection:
+            before = require_entry(connection, entry)
+            return self._append(connection, "polled", release_repost(connection, before), before)
 
     def record_unsent(self, entry: int, error: BaseException) -> Entry:
         """Record that the request provably never reached the service."""
@@ -329,7 +334,9 @@ class Ledger:
             kind, data = resolution_event(
                 current, task_id=task_id, before=before, after=after, charged=charged
             )
-            return self._append_step(entry, kind, data)
+            if kind == "accepted" and task_id is None:  # the repost was not charged
+                data |= release_repost(connection, current)
+            return self._append(connection, kind, data, current)
 
     def recover(self) -> None:
         """Mark purchases as uncertain that ended processes were sending."""

@@ -171,6 +171,8 @@ def _resolve_options(  # noqa: PLR0913, PLR0917 - as connect
     # These raise before anything is opened.
     webhook_target(webhook, webhook_secret, local=True)
     parse_network(proxy, ssl)
+    if target.base_url is not None:
+        parse_base_url(target.base_url)
     if target.key is not None:
         parse_key(target.key)
     folder = None if library is None else local_path(library).absolute()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from musicapi_nb import markup
 from musicapi_nb.client import Balance, MusicAPI, publish
@@ -76,6 +76,12 @@ class Session:
         self._closed = False
         self._jobs: list[Job[Task]] = []
         atexit.register(self.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def description(self) -> str:

@@ -166,6 +166,9 @@ class Song(msgspec.Struct, frozen=True, kw_only=True):
         """Return the request for the time of each word of this song."""
         return _follow_up(self, "aligned_lyrics", {})
 
+    def __hash__(self) -> int:  # `extra` has no hash
+        return hash((self.id, self.task_id, self.position, self.simulated))
+
     def __repr__(self) -> str:
         length = None if self.duration is None else markup.format_duration(self.duration)
         facts = (self.state, length, self.tags_text, self.id)
