@@ -23,7 +23,18 @@ from musicapi_nb.errors import (
     Unreachable,
 )
 from musicapi_nb.tasks import Song, Task
-from tests.raw_http_server import KEY, SONG, answers, client, once_each, peer, reply, timeless
+from tests.raw_http_server import (
+    KEY,
+    SONG,
+    Behaviour,
+    Connection,
+    answers,
+    client,
+    once_each,
+    peer,
+    reply,
+    timeless,
+)
 
 SOUND = b"ID3\x04" + b"\0" * 2000
 CERTIFICATES = Path(__file__).parent / "certificates"
@@ -162,6 +173,41 @@ async def test_proxy_argument_takes_calls_and_files(tmp_path: Path) -> None:
             await api.download("http://cdn.example.org/a.mp3", tmp_path)
         assert ("GET", "http://cdn.example.org/a.mp3") in proxy.requests
     assert (tmp_path / "a.mp3").read_bytes() == SOUND
+
+
+async def tunnel_then_nothing(connection: Connection) -> None:
+    await connection.request()
+    await connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+
+async def nothing(connection: Connection) -> None:
+    await connection.request()
+
+
+@pytest.mark.parametrize(
+    ("url", "behaviour", "unsent"),
+    [
+        ("https://api.example.org", answers(reply(b"", 407)), True),
+        ("https://api.example.org", answers(reply({"error": "blocked"}, 403)), True),
+        ("https://api.example.org", tunnel_then_nothing, True),
+        ("https://api.example.org", nothing, False),  # safe: it is not known what was cut off
+        ("http://127.0.0.1:1", answers(BAD_GATEWAY), False),
+        ("http://127.0.0.1:1", nothing, False),
+    ],
+    ids=range(6),
+)
+async def test_submit_through_a_failing_proxy_is_bought_once_at_most(
+    url: str, behaviour: Behaviour, *, unsent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with peer(behaviour) as proxy, client(url, proxy=proxy.url) as api:
+        pauses = timeless(api, monkeypatch)
+        with pytest.raises(MusicAPIError) as caught:
+            await api.submit(SONG)
+    assert isinstance(caught.value, Unreachable) == unsent
+    assert caught.value.may_have_cost == (not unsent)
+    assert len(pauses) == (4 if unsent else 0)
+    assert proxy.posts == (1 if url.startswith("http:") else 0)
+    assert (KEY.encode() in proxy.received) == url.startswith("http:")
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://", "http://[::1", "", 8080])
