@@ -18,7 +18,7 @@ from musicapi_nb.library.lineage import Branch, Lineage
 from musicapi_nb.library.media_files import DamagedFile, MissingFile
 from musicapi_nb.library.notifications import Notification, NotificationResult
 from musicapi_nb.library.ratings import Rating
-from musicapi_nb.library.spending import Account
+from musicapi_nb.library.totals import Account
 
 __all__ = [
     "ACTIVE_STATES",
