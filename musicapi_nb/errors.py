@@ -1,11 +1,10 @@
-"""All exceptions of the package, and the table from HTTP status and message to class. No I/O."""
+"""All exceptions of the package. No I/O."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,6 +72,9 @@ class MusicAPIError(Exception):
         self.body = body
         self.may_have_cost = may_have_cost
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), *self.args), vars(self)
+
     def set_message(self, message: str) -> None:
         """Replace the message, also in `args`."""
         self.message = message
@@ -87,6 +89,13 @@ class MusicAPIError(Exception):
         if self.request_id:
             parts.append(f"(request id {self.request_id})")
         return " ".join(parts)
+
+
+def _restore(kind: type[MusicAPIError], *args: Any) -> MusicAPIError:
+    """Make an error for pickle, which sets its attributes: each class has other parameters."""
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class InvalidRequest(MusicAPIError, ValueError):
@@ -210,7 +219,19 @@ class UnexpectedReply(MusicAPIError):
 class Unreachable(MusicAPIError, ConnectionError):
     """The service could not be reached."""
 
-    advice = "Check the network and the base URL."
+    advice = (
+        "Check the network and the base URL. If only a proxy leads out, set HTTPS_PROXY or pass "
+        "connect(proxy=...)."
+    )
+
+
+class CertificateRefused(Unreachable):
+    """The certificate of the service, or of a proxy that replaces it, is not trusted here."""
+
+    advice = (
+        "Nothing was sent. If your organization has its own certificate authority, set "
+        "SSL_CERT_FILE to its PEM file, or pass connect(ssl=...)."
+    )
 
 
 class LostReply(MusicAPIError, ConnectionError):
@@ -357,63 +378,3 @@ class PageTooLarge(MusicAPIError, ValueError):
     """The page would exceed the size limit; nothing was written."""
 
     advice = "Raise max_bytes, pass fewer songs, or omit embed so that players use the files."
-
-
-# Alternatives where an engine, or a kind of task, is answered 410: docs producer pages, riffusion
-# (producer succeeds it), musicapi-sdk 0.1.0 (task types that producer still has).
-_ALTERNATIVES: Mapping[str, str] = {
-    "riffusion": "its successor is the engine producer",
-    "producer": "create, extend and replace still work there, including for uploads",
-    "nuro": "use sonic or producer instead",
-    "studio": "use sonic or producer instead",
-}
-
-ErrorClass: TypeAlias = type[MusicAPIError]
-
-
-def replacement_for(path: str) -> str | None:
-    """Suggest a replacement for a retired operation, given its URL path; None if unknown."""
-    return next((text for engine, text in _ALTERNATIVES.items() if f"/{engine}/" in path), None)
-
-
-# The message is tested before the status: 400 and 403 have several meanings, which only the text
-# distinguishes. Documented messages: docs error-handling, 2025.
-_BY_MESSAGE: tuple[tuple[frozenset[int], re.Pattern[str], ErrorClass], ...] = tuple(
-    (frozenset(statuses), re.compile(pattern, re.IGNORECASE), error)
-    for statuses, pattern, error in (
-        ({400, 404}, r"task (was )?not found|task not exist|missing task id", TaskNotFound),
-        ({402, 403}, r"subscription", NoSubscription),
-        ({402, 403}, r"credits? .*not enough|not enough .*credits?|insufficient", OutOfCredits),
-        ({403}, r"usage limit|qps limit|queue is full", RateLimited),
-        (
-            {403},
-            r"lyrics|copyright|inappropriate|moderation|artist name|producer tag|description",
-            ContentRefused,
-        ),
-        ({429}, r"", RateLimited),
-        ({500, 502, 503, 504}, r"task failed", TaskFailed),
-    )
-)
-
-_BY_STATUS: dict[int, ErrorClass] = {
-    401: Unauthorized,
-    402: OutOfCredits,
-    403: Forbidden,
-    410: RetiredOperation,
-    429: RateLimited,
-}
-
-
-def classify(status: int, message: str) -> ErrorClass:
-    """Return the error class for an HTTP status and the message of the reply.
-
-    Statuses below 200 and 3xx give `UnexpectedReply`: the service documents none of them.
-    """
-    for statuses, pattern, error in _BY_MESSAGE:
-        if status in statuses and pattern.search(message):
-            return error
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    if status >= 500:  # noqa: PLR2004 - HTTP status classes
-        return ServerError
-    return RejectedRequest if status >= 400 else UnexpectedReply  # noqa: PLR2004

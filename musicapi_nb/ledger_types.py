@@ -86,9 +86,13 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def held(self) -> int:
         """Credits that budgets count for it: spent, under way or possibly spent."""
-        if self.state in {"sending", "accepted", "reposting", "done", "uncertain"}:
-            return self.reserve
-        return self.reserve if self.state == "failed" and self.refunded is not True else 0
+        bought = self.state in {"sending", "accepted", "reposting", "done", "uncertain"}
+        return self.reserve if bought or self.failed_and_charged else 0
+
+    @property
+    def failed_and_charged(self) -> bool:
+        """Whether it failed, and no refund was reported. It is then not bought again."""
+        return self.state == "failed" and self.refunded is not True and self.price != 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class PurchaseTerms:
     experiment
         The experiment with a plan cell of this request and take.
     retry_failed
-        Whether to buy again what failed or was refused before.
+        Whether to buy again what was refused before, or failed and was refunded.
     simulated
         Whether it is bought from a simulator. Simulated songs and credits are kept apart.
     """

@@ -12,6 +12,15 @@ MIN_SECRET_LENGTH = 16
 """Characters. A shorter value could occur by chance in ordinary text or in an id."""
 
 
+_NAME = re.compile(r"(?:export\s+|set\s+)?\w*(?:key|token)\s*=\s*", re.IGNORECASE)
+_PLACEHOLDER = re.compile(
+    r"<.*>|\$?\{.*\}|\$\w+|%\w+%|(?:sk[-_])?(?:x{3,}|\*{3,}|\.{3,}|\u2026)"
+    r"|(?:your|my|insert|enter|paste|replace|change)[-_ ]?(?:me|this|the|your|own|api|key)\b.*"
+    r"|.*your[-_ ]?(?:musicapi[-_ ]?)?(?:api[-_ ]?)?(?:key|token).*|api[-_ ]?key|todo|none|null",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
 class _Error(Protocol):
     """An error whose text can be replaced, such as `errors.MusicAPIError`."""
 
@@ -40,6 +49,25 @@ class Secret:
 
     def __reduce__(self) -> Any:
         raise TypeError("a secret cannot be pickled")
+
+    def as_api_key(self, other: Secret | None = None) -> tuple[Secret, str]:
+        """Return the API key in this text, and what is wrong with it ("" if nothing).
+
+        White space, a name (`MUSICAPI_KEY=`) and quotes around it are dropped: a line of a .env
+        file may have been copied whole.
+        """
+        key = _NAME.sub("", self.__value.strip())
+        if len(key) > 1 and key[0] == key[-1] and key[0] in "'\"`":
+            key = key[1:-1].strip()
+        if not key:
+            problem = "no API key was given"
+        elif _PLACEHOLDER.fullmatch(key):
+            problem = "the API key is a placeholder of an example, not a key"
+        elif not key.isascii() or not key.isprintable() or " " in key:
+            problem = "the API key contains a space or another character that no key has"
+        else:
+            problem = ""
+        return Secret(key, other), problem
 
     def auth_headers(self) -> Mapping[str, str]:
         """Return the HTTP headers that authenticate a call with this key."""
@@ -71,6 +99,13 @@ class Secret:
         error.request_id = error.request_id and self.redact(error.request_id)
         if isinstance(error.body, bytes):
             error.body = self.redact(error.body.decode("latin-1")).encode("latin-1")
+
+
+def as_secret(value: object) -> Secret:
+    """Wrap a text, so that tracebacks that show local variables do not show it."""
+    if isinstance(value, Secret):
+        return value
+    return Secret(value if isinstance(value, str) else "")
 
 
 def _pattern(value: str) -> re.Pattern[str]:

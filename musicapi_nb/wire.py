@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import (
@@ -20,12 +20,19 @@ from musicapi_nb.errors import (
     ServerError,
     TaskFailed,
     UnexpectedReply,
-    classify,
 )
+from musicapi_nb.refusals import classify
 
 _REQUEST_ID_HEADERS = ("x-request-id", "x-vercel-id", "cf-ray")
-_MESSAGE_FIELDS = ("error", "message", "detail", "msg")
+_MESSAGE_FIELDS = ("error", "message", "detail", "msg", "errors")
+_CODE_FIELDS = ("code", "status", "statusCode", "status_code")
+_FAILURE_WORDS = frozenset({"error", "fail", "failed", "failure"})
+# A reply of these fields alone has nothing that was bought.
+_REFUSAL_FIELDS = frozenset(
+    {*_MESSAGE_FIELDS, *_CODE_FIELDS, "success", "type", "retriable", "timestamp", "path"}
+)
 _MAX_MESSAGE = 500
+_LONG_PAUSE = 60.0  # seconds that a message mentions
 # 4xx statuses of a server or proxy that gave up on the connection and did not refuse the request
 _NO_REFUSAL = frozenset({HTTPStatus.REQUEST_TIMEOUT, 499})
 
@@ -157,7 +164,7 @@ def read_response(  # noqa: PLR0913 - a reply and the properties of its call
     Raises
     ------
     MusicAPIError
-        Its class depends on status and message (see `errors.classify`).
+        Its class depends on status and message (see `refusals.classify`).
     """
     if status == HTTPStatus.ACCEPTED and (
         poll_by_repost or not paid
@@ -207,16 +214,46 @@ def refuses(status: int) -> bool:
     return 400 <= status < 500 and status not in _NO_REFUSAL  # noqa: PLR2004 - as above
 
 
+def refusal_in(
+    payload: Any, status: int, headers: Mapping[str, str], body: bytes, now: float
+) -> MusicAPIError | None:
+    """Return the refusal that a reply of HTTP 200 holds; None if it is not certainly one.
+
+    It is one if the reply names a code that `refuses` and has, beside messages, no other content.
+    Its `status` is that of HTTP, so that it is not sent again as after a real 429.
+    """
+    if not isinstance(payload, dict) or not payload.keys() <= _REFUSAL_FIELDS | {"data"}:
+        return None
+    error = payload.get("error")
+    holders = [payload, error] if isinstance(error, dict) else [payload]
+    values = [str(holder[name]) for holder in holders for name in _CODE_FIELDS if name in holder]
+    codes = [int(value) for value in values if re.fullmatch("[0-9]{3}", value)]
+    words = {value.lower() for value in values if not re.fullmatch("[0-9]{3}", value)}
+    if payload.get("data") or payload.get("success") is True or words - _FAILURE_WORDS:
+        return None
+    if not codes or not all(map(refuses, codes)):
+        return None
+    refusal = _error(codes[0], headers, body, paid=False, now=now)
+    refusal.set_message(f"{refusal.message.rstrip('. ')} (inside a reply of HTTP {status})")
+    refusal.status = status
+    return refusal
+
+
 def _error(
     status: int, headers: Mapping[str, str], body: bytes, *, paid: bool, now: float
 ) -> MusicAPIError:
     message = message_of(body)
     error_class, refunded = classify(status, message), _is_refunded(body)
+    if 300 <= status < 400 and (target := _host_of(headers.get("location", ""))):  # noqa: PLR2004
+        message = f"it redirects to {target}, where nothing was sent; see base_url"
     if (
         error_class is ServerError and refunded and not paid
     ):  # nuro's reply to polling a failed task
         error_class = TaskFailed
     detail = f": {message.rstrip('. ')}" if message else ""
+    pause = retry_after(headers, now)
+    if pause is not None and pause > _LONG_PAUSE:
+        detail += f"; it asks to wait {dt.timedelta(seconds=round(pause))}"
     error = error_class(
         f"the service answered {status} {_phrase(status)}{detail}{retriable_note(body)}",
         status=status,
@@ -224,10 +261,19 @@ def _error(
         body=body,
         may_have_cost=paid and not refuses(status),
     )
-    error.retry_after = retry_after(headers, now)
+    error.retry_after = pause
     if isinstance(error, TaskFailed):
         error.refunded = refunded or (True if "refund" in message.lower() else None)
     return error
+
+
+def _host_of(url: str) -> str:
+    """Return scheme and host of a URL; "" if it has none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return _one_line(f"{parts.scheme}://{parts.hostname}")[:100] if parts.hostname else ""
 
 
 def _phrase(status: int) -> str:

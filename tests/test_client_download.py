@@ -64,7 +64,7 @@ async def assert_refused(
 
 @pytest.fixture
 async def offline_client() -> AsyncIterator[MusicAPI]:
-    async with client("http://127.0.0.1:1") as api:
+    async with client("http://127.0.0.1:1", simulated=True) as api:  # files of any local server
         yield api
 
 

@@ -264,7 +264,7 @@ async def test_download_sends_no_key(tmp_path: Path) -> None:
     sound = reply(b"ID3" + b"\0" * 100)
     async with peer(answers(sound)) as other:
         away = reply(b"", 302, {"Location": f"{other.url.replace('127.0.0.1', 'localhost')}/x.mp3"})
-        async with peer(answers(sound, away)) as server, client(server.url) as api:
+        async with peer(answers(sound, away)) as server, client(server.url, simulated=True) as api:
             for name in ("from-the-api-host", "redirected"):
                 await api.download(f"{server.url}/{name}.mp3", tmp_path)
         assert len(server.requests) == 2

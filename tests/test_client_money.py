@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,12 @@ from musicapi_nb.errors import (
     InvalidRequest,
     LostReply,
     MusicAPIError,
+    NoSubscription,
+    OutOfCredits,
+    RateLimited,
+    RejectedRequest,
     ServerError,
+    Unauthorized,
     UnexpectedReply,
     Unreachable,
 )
@@ -149,6 +155,65 @@ async def test_redirected_submit_is_not_followed(status: int, where: str) -> Non
         assert WHAT_TO_DO.replace("\\", "") in str(error)
         assert server.posts == len(server.requests) == 1
         assert other.connections == []
+
+
+@pytest.mark.parametrize("status", [301, 307])
+async def test_redirect_is_named(status: int) -> None:
+    headers = {"Location": "https://new.example.org/api/v1/sonic/create?token=abc"}
+    async with world(answers(reply(b"", status, headers))) as (_, api):
+        error = await submit_error(api)
+    assert "redirects to https://new.example.org, where nothing was sent" in str(error)
+    assert "abc" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"code": 403, "message": "The remaining credits are not enough."}, OutOfCredits),
+        ({"code": 429, "msg": "Too many requests."}, RateLimited),
+        ({"code": "401", "detail": "Invalid key.", "data": None}, Unauthorized),
+        ({"success": False, "error": {"code": 403, "message": "No subscription"}}, NoSubscription),
+        ({"statusCode": 400, "status": "error", "errors": [{"msg": "too long"}]}, RejectedRequest),
+    ],
+)
+async def test_refusal_inside_a_success_costs_nothing(
+    body: dict[str, Any], kind: type[MusicAPIError]
+) -> None:
+    async with world(answers(reply(body))) as (server, api):
+        error = await submit_error(api)
+    assert type(error) is kind
+    assert not error.may_have_cost
+    assert "inside a reply of HTTP 200" in str(error)
+    assert server.posts == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": 500, "message": "Internal error"},
+        {"code": 408, "message": "Timeout"},
+        {"code": 403, "status": 200, "message": "?"},
+        {"code": 403, "status": "running", "message": "?"},
+        {"code": 403, "success": True, "message": "?"},
+        {"code": 403, "message": "?", "data": {"credits": 1}},
+        {"code": 403, "message": "?", "job": "j-1"},
+        {"success": False, "error": {"message": "tags too long"}},
+        {"message": "The remaining credits are not enough."},
+    ],
+)
+async def test_unproven_refusal_may_have_cost(body: dict[str, Any]) -> None:
+    async with world(answers(reply(body))) as (server, api):
+        error = await submit_error(api)
+    assert isinstance(error, UnexpectedReply)
+    assert error.may_have_cost
+    assert server.posts == 1
+
+
+async def test_task_id_beside_an_error_code_is_accepted() -> None:
+    body = {"code": 429, "message": "slow", "task_id": TASK_ID}
+    async with world(answers(reply(body))) as (server, api):
+        assert (await api.submit(SONG)).id == TASK_ID
+    assert server.posts == 1
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])

@@ -17,6 +17,7 @@ from musicapi_nb.errors import (
     LibraryFull,
     LostReply,
     MusicAPIError,
+    OverBudget,
     RateLimited,
     RetiredOperation,
     Unauthorized,
@@ -352,6 +353,73 @@ async def test_unwritten_answer_to_a_repost_is_kept_in_memory(
     assert server.posts == 2
     assert "could not record entry 1" in caplog.text
     assert "Nothing was sent" not in caplog.text
+
+
+# --- budgets -------------------------------------------------------------------------------
+
+
+async def test_budget_covers_each_repost(library: Library) -> None:
+    library.set_budget("b", 5, assume=2)
+    async with world(answers(WAITING), library, budgets=["b"]) as (server, api):
+        task = await api.poll(await api.submit(CHART))
+        assert library.budgets()["b"].held == 4
+        for poll in (api.poll(task), api.wait(task, deadline=AGES)):
+            with pytest.raises(OverBudget, match="may charge each repetition") as caught:
+                await poll
+            assert "Nothing was sent" in str(caught.value)
+        assert server.posts == 2
+        assert [entry.state for entry in library.entries()] == ["accepted"]
+        library.set_budget("b", 6, assume=2)
+        await api.poll(task)
+    assert server.posts == 3
+    assert library.budgets()["b"].held == 6
+
+
+@pytest.mark.parametrize(
+    ("response", "held"),
+    [
+        (reply({"error": "slow down"}, 429), 2),
+        (reply({"error": "invalid key"}, 401), 2),
+        (reply({"error": "gone"}, 410), 2),
+        (reply({"error": "broken"}, 500), 4),
+        (WAITING, 4),
+        (DONE, 4),
+    ],
+)
+async def test_budget_releases_a_repost_that_was_refused(
+    library: Library, response: bytes, held: int
+) -> None:
+    library.set_budget("b", 100, assume=2)
+    async with world(answers(WAITING, response), library, budgets=["b"]) as (server, api):
+        task = await api.submit(CHART)
+        with contextlib.suppress(MusicAPIError):
+            await api.poll(task)
+        assert server.posts == 2
+    assert library.budgets()["b"].held == held
+
+
+async def test_budget_releases_a_lost_repost_that_was_not_charged(library: Library) -> None:
+    library.set_budget("b", 100, assume=2)
+    async with world(answers_then_cuts(WAITING, WAITING), library, budgets=["b"]) as (_, api):
+        task = await api.poll(await api.submit(CHART))
+        with pytest.raises(LostReply):
+            await api.poll(task)
+    assert library.budgets()["b"].held == 6
+    library.resolve(library.entries()[0].id, charged=False)
+    assert library.budgets()["b"].held == 4
+    claim = library.claim_repost(CHART)
+    assert library.budgets()["b"].held == 6
+    library.undo_claim(claim)
+    assert library.budgets()["b"].held == 4
+    assert library.entries()[0].state == "accepted"
+
+
+async def test_purchase_without_a_budget_is_reposted_at_will(library: Library) -> None:
+    library.set_budget("of others", 0)
+    async with world(answers(*[WAITING] * 4, DONE), library) as (server, api):
+        assert (await api.run(CHART, deadline=AGES)).finished
+    assert server.posts == 5
+    assert library.budgets()["of others"].held == 0
 
 
 # --- several kernels -----------------------------------------------------------------------

@@ -235,7 +235,7 @@ async def test_loop_has_one_session() -> None:
             await api.credits()
         assert len(server.connections) == 1
         assert await api._transport.session() is await api._transport.session()
-        assert await api._transport.session(paid=True) is not await api._transport.session()
+        assert await api._transport.session("paid") is not await api._transport.session()
 
 
 async def test_simultaneous_calls_share_a_session() -> None:

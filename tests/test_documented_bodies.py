@@ -11,6 +11,7 @@ import pytest
 
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.engines import Request, operations, sonic
+from musicapi_nb.errors import RejectedRequest
 from musicapi_nb.simulator import Simulator
 
 
@@ -58,15 +59,11 @@ def test_batch_of_the_site_is_sent_unchanged() -> None:
     assert batch.body() == {"items": [{**DEFAULTS, **item}] * 2}
 
 
-# The simulator follows the docs, which require what two guides leave out.
-DOCUMENTED = [example for example in EXAMPLES if not example.source.startswith("guide")]
-
-
 @pytest.mark.parametrize(
     ("use_suno_cdn", "examples"),
     [
-        ("optional", DOCUMENTED),
-        ("required", [example for example in DOCUMENTED if example.path == "sonic/create"]),
+        ("optional", EXAMPLES),
+        ("required", [example for example in EXAMPLES if example.path == "sonic/create"]),
     ],
     ids=["optional", "required"],
 )
@@ -79,3 +76,14 @@ async def test_simulator_accepts_the_examples(use_suno_cdn: Any, examples: list[
             for example in examples:
                 await api.submit(request_of(example))
         assert sim.request_log.total == len(examples)
+
+
+async def test_simulator_can_require_what_the_guides_leave_out() -> None:
+    guides = [example for example in EXAMPLES if example.source.startswith("guide")]
+    async with Simulator(speed=2500) as sim:
+        sim.reply_options.unknown_clip, sim.reply_options.remix_fields = "accept", "required"
+        async with MusicAPI("sk-of-an-account-0001", base_url=sim.url, speed=2500, pace=0) as api:
+            for example in guides:
+                with pytest.raises(RejectedRequest, match="custom_mode"):
+                    await api.submit(request_of(example))
+    assert len(guides) == 2

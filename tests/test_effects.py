@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
@@ -348,6 +348,7 @@ VALUES = st.lists(
 
 
 @given(VALUES, VALUES, st.sampled_from(["difference", "ratio"]))
+@example([[1.0]] * 3, [[1.0], [1.0], [1.0, 140.0, 300.0]], "ratio")  # a bound beyond exp(700)
 @settings(max_examples=12, deadline=None)
 def test_swapping_level_and_baseline_inverts_the_effect(
     first: list[list[float]], second: list[list[float]], measure: Any

@@ -3,6 +3,7 @@ import pytest
 from musicapi_nb import errors
 from musicapi_nb.errors import (
     BadFrame,
+    CertificateRefused,
     ContentRefused,
     Forbidden,
     InvalidArgument,
@@ -30,8 +31,8 @@ from musicapi_nb.errors import (
     UnknownPrice,
     Unreachable,
     WaitTimeout,
-    classify,
 )
+from musicapi_nb.refusals import classify
 
 FAMILY = [
     member
@@ -49,6 +50,7 @@ PARENTS = {
     NoSubscription: Forbidden,
     ContentRefused: Forbidden,
     Unreachable: ConnectionError,
+    CertificateRefused: Unreachable,
     LostReply: ConnectionError,
     WaitTimeout: TimeoutError,
     NestingRefused: RuntimeError,
@@ -136,7 +138,7 @@ def test_other_errors_have_no_builtin_parent() -> None:
 
 def test_errors_that_are_oserrors() -> None:
     kinds = {member for member in FAMILY if issubclass(member, OSError)}
-    assert kinds == {Unreachable, LostReply, WaitTimeout}
+    assert kinds == {Unreachable, CertificateRefused, LostReply, WaitTimeout}
 
 
 @pytest.mark.parametrize(

@@ -635,7 +635,9 @@ def match_bills(sim: Simulator, library: Library) -> dict[int, Bill]:
                 likely = sorted(
                     left[wants[entry.id]], key=lambda bill: (bill.credits != entry.price, bill.name)
                 )
-                assert likely or state == "uncertain", f"{entry} was not charged"
+                # A download is charged with its files, not when it is accepted.
+                free = entry.operation == "download" and state in {"accepted", "reposting"}
+                assert likely or state == "uncertain" or free, f"{entry} was not charged"
                 if likely:
                     bills[entry.id] = likely[0]
                     left[wants[entry.id]].remove(likely[0])

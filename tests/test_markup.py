@@ -398,8 +398,8 @@ def test_web_urls_are_unchanged(url: str) -> None:
     assert Parsed(markup.link("open", url)).all("a") == [
         {"href": url, "target": "_blank", "rel": "noopener noreferrer"}
     ]
-    assert set(Parsed(markup.player(url, "it")).addresses()) == {url}
-    assert set(Parsed(markup.cover(url, "id", "it")).addresses()) == {url}
+    assert set(Parsed(markup.player(url, "it", local=True)).addresses()) == {url}
+    assert set(Parsed(markup.cover(url, "id", "it", local=True)).addresses()) == {url}
 
 
 @pytest.mark.parametrize("url", [None, *REFUSED], ids=repr)

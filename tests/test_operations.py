@@ -281,8 +281,7 @@ def _declared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make the class one that the package declares."""
     monkeypatch.setattr(Hum, "custom", False)
     monkeypatch.delitem(custom.CLASSES, ("sonic", "hum"))
-    monkeypatch.setattr(sonic, "Hum", Hum, raising=False)
-    monkeypatch.setattr(sonic, "__all__", [*sonic.__all__, "Hum"])
+    monkeypatch.setitem(custom.DECLARED, ("sonic", "hum"), Hum)
     _operations.cache_clear()
     yield
     _operations.cache_clear()

@@ -11,8 +11,7 @@ from aiohttp import web
 from fsspec.implementations.memory import MemoryFileSystem
 
 import musicapi_nb as mnb
-from musicapi_nb import sonic
-from musicapi_nb.client._publish import is_private
+from musicapi_nb import markup, sonic
 from musicapi_nb.errors import InvalidArgument, MissingExtra, PublishFailed
 from tests.exports.songs import sound
 
@@ -240,7 +239,7 @@ async def test_private_urls_are_refused_before_the_upload(
     ],
 )
 def test_private_hosts_are_recognized(host: str, *, private: bool) -> None:
-    assert is_private(host) is private
+    assert markup.is_private(host) is private
 
 
 @pytest.mark.parametrize(

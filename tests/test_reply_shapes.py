@@ -309,7 +309,11 @@ def test_retriable_is_shown(*, flag: bool, note: str) -> None:
         ({"code": 0, "data": [UUID]}, UUID, 1),
         ({"error": "slow", "result": {"task_id": "t1"}}, "t1", 1),
         ({"code": 500, "message": "slow", "task_id": "t1"}, "t1", 1),
-        ({"data": [{"clip_id": "c", "state": "pending", "task_id": "t1"}] * 2}, "t1", 1),
+        (
+            {"data": [{"clip_id": c, "state": "pending", "task_id": "t1"} for c in ("c", "d")]},
+            "t1",
+            1,
+        ),
         ({"data": {"task_id": "t1", "clips": [{"clip_id": "c", "state": "pending"}]}}, "t1", 2),
     ],
     ids=repr,
@@ -521,7 +525,7 @@ async def test_simulated_section_and_files(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         async with (
             Simulator(speed=20_000) as sim,
-            client(sim.url, speed=20_000, ledger=library) as api,
+            client(sim.url, speed=20_000, ledger=library, simulated=True) as api,
         ):
             song = (await api.run(_CREATE, deadline=AGES)).songs[0]
             again = song.replace(**{**_REPLACE.body(), "clip_id": song.id})

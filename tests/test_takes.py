@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import soundfile
 
-from musicapi_nb import MusicAPI, Task, errors, lyrics, nuro, sonic
+from musicapi_nb import MusicAPI, Task, errors, lyrics, nuro, producer, sonic
 from musicapi_nb.client.archive import check_audio
 from musicapi_nb.library import Entry, Library
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
@@ -567,6 +567,48 @@ async def test_unwritten_outcome_survives_the_end_of_the_loop(
             assert server.posts == 1
     assert "could not record entry 1" in caplog.text
     assert (f"task {TASK_ID} was accepted, keep its id" in caplog.text) is replied
+
+
+# --- failures --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [SONG, BEAT, producer.Create(sound="rain"), sonic.Batch(items=[SONG, SONG])],
+    ids=["sonic", "nuro", "producer", "batch"],
+)
+async def test_failure_without_a_refund_is_not_bought_again(
+    sim: Simulator, library: Library, request_: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    sim.faults.arm("task_fails", times=None, refund=False)
+    async with client(sim, library) as api:
+        runs = [await api.run(request_) for _ in range(3)]
+    async with client(sim, library) as api:
+        runs.append(await api.run(request_))
+    assert [task.state for task in runs] == ["failed"] * 4
+    assert sum(post.path.startswith("/api/") for post in sim.request_log.posts) == 1
+    assert "library.resolve(1, charged=True or False)" in caplog.text
+    assert "not bought again" in runs[-1]._repr_html_()
+    assert "not bought again" not in runs[0]._repr_html_()
+
+
+async def test_settled_failure_is_bought_again_once(sim: Simulator, library: Library) -> None:
+    sim.faults.arm("task_fails", times=2, refund=False)
+    async with client(sim, library) as api:
+        await api.run(SONG)
+        library.resolve(1, charged=False)
+        runs = [await api.run(SONG) for _ in range(3)]
+        assert {task.id for task in runs} == {library.entries()[-1].task_id}
+        library.resolve(library.entries()[-1].id, charged=True)
+        assert (await api.run(SONG)).state == "succeeded"
+    assert len(sim.request_log.posts) == 3
+
+
+async def test_next_press_of_the_form_skips_a_failure(sim: Simulator, library: Library) -> None:
+    sim.faults.arm("task_fails", refund=False)
+    async with client(sim, library) as api:
+        await api.run(SONG)
+    assert library.next_take(SONG) == 2
 
 
 # --- rate limit and files --------------------------------------------------------------------

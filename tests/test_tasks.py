@@ -378,14 +378,20 @@ def test_one_failed_clip_of_two_is_succeeded() -> None:
 
 
 def test_all_clips_failed() -> None:
-    failed = [clip(state="failed", error_message=reason) for reason in ("loud", "long", "loud")]
+    failed = [
+        clip(clip_id=name, state="failed", error_message=reason)
+        for name, reason in (("c1", "loud"), ("c2", "long"), ("c3", "loud"))
+    ]
     task = parse_task(clips(*failed), task=submitted())
     assert (task.state, task.fail_reason) == ("failed", "loud; long")
 
 
 def test_unknown_state_and_running_clip_is_running() -> None:
-    assert parse_task(clips(clip(state="paused"), clip(state="running"))).state == "running"
-    assert parse_task(clips(clip(state="paused"), clip())).state == "unknown"
+    assert (
+        parse_task(clips(clip(state="paused"), clip(clip_id="c2", state="running"))).state
+        == "running"
+    )
+    assert parse_task(clips(clip(state="paused"), clip(clip_id="c2"))).state == "unknown"
 
 
 def test_pending_clips_are_pending() -> None:

@@ -14,6 +14,7 @@ MIN_TASKS = 3
 """Tasks that an interval needs in each level: two tasks often resample to a single one."""
 _MAX_ARRAY_SIZE = 4_000_000
 _TOLERANCE = 1e-9
+_MAX_EXPONENT = 700.0  # beyond, exp overflows
 
 
 class Sums(NamedTuple):
@@ -95,7 +96,9 @@ def bootstrap_interval(
     low, high = estimate - t[-tail] * error, estimate - t[tail - 1] * error
     if not (np.isfinite(low) and np.isfinite(high)):
         return math.nan, math.nan
-    return (float(np.exp(low)), float(np.exp(high))) if measure == "ratio" else (low, high)
+    if measure == "ratio":
+        low, high = np.exp(np.clip((low, high), -_MAX_EXPONENT, _MAX_EXPONENT))
+    return float(low), float(high)
 
 
 def _contrast(

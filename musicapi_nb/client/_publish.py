@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import ipaddress
 import os
 import re
-import socket
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -18,7 +16,9 @@ import aiohttp
 
 from musicapi_nb import markup
 from musicapi_nb.client.file_type import read_head, suffix_of
+from musicapi_nb.client.network import LinkOpener, Network, PrivateAddressError
 from musicapi_nb.errors import InvalidArgument, MissingExtra, PublishFailed
+from musicapi_nb.paths import local_path
 
 _HEAD = 4096  # bytes to compare
 _TIMEOUT = aiohttp.ClientTimeout(total=60, connect=20)
@@ -36,6 +36,7 @@ async def publish(  # noqa: PLR0913 - independent settings
     expires: int = _SIGNATURE_SECONDS,
     local: bool = False,
     options: Mapping[str, Any] | None = None,
+    network: Network | None = None,
 ) -> str:
     """Copy an audio file to public storage and return its URL.
 
@@ -65,6 +66,8 @@ async def publish(  # noqa: PLR0913 - independent settings
         Accept a URL on this machine or a private network, for a simulator.
     options
         Options of fsspec for this storage (`{"profile": "music"}`).
+    network
+        `MusicAPI.network` of a client: the URL is asked through its proxy.
 
     Raises
     ------
@@ -79,13 +82,13 @@ async def publish(  # noqa: PLR0913 - independent settings
         _check_url(url, local=local)
     remote, size = await asyncio.to_thread(_upload, source, to, name, dict(options or {}))
     public = await asyncio.to_thread(_public_url, remote, name, url, expires)
-    await _check_content(public, head, size, local=local)
+    await _check_content(public, head, size, network or Network(), local=local)
     return public
 
 
 def _read_source(path: str | os.PathLike[str]) -> tuple[Path, bytes, str]:
     """Return the path of an audio file, its first bytes, and the name to store it under."""
-    source = Path(path).expanduser()
+    source = local_path(path)
     try:
         head = read_head(source)
         with source.open("rb") as file:
@@ -146,19 +149,8 @@ def _check_url(url: str, *, local: bool) -> None:
     parts = urlsplit(url)
     if parts.query or parts.fragment:
         raise InvalidArgument("url must be that of a folder, without ? and #")
-    if not local and is_private(parts.hostname or ""):
+    if not local and markup.is_private(parts.hostname or ""):
         raise _private_url_error(url)
-
-
-def is_private(host: str) -> bool:
-    """Return whether a host name or IP address belongs to this machine or a private network."""
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        last = host.rstrip(".").lower().rpartition(".")[2]
-        return last in {"", "localhost", "local", "internal", "lan", "home", "test"} or (
-            "." not in host.rstrip(".")
-        )
 
 
 def _private_url_error(url: str) -> PublishFailed:
@@ -168,20 +160,21 @@ def _private_url_error(url: str) -> PublishFailed:
     )
 
 
-async def _check_content(url: str, head: bytes, size: int, *, local: bool) -> None:
+async def _check_content(
+    url: str, head: bytes, size: int, network: Network, *, local: bool
+) -> None:
     """Ask for the file by HEAD, then download its first bytes and compare them with the file.
 
     The service probes by HEAD and refuses a URL that answers 403 or 404 ("Audio URL is not
     accessible": public clients, read 2026-11-29).
     """
     headers = {"Range": f"bytes=0-{_HEAD - 1}", "Accept-Encoding": "identity"}
+    links = LinkOpener(network, local=local)
     try:
-        await _check_host(url, local=local)
-        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
-            async with session.head(url, allow_redirects=True, max_redirects=5) as probe:
-                await _check_host(str(probe.url), local=local)
-            async with session.get(url, headers=headers, max_redirects=5) as reply:
-                await _check_host(str(reply.url), local=local)
+        async with aiohttp.ClientSession(connector=links.connector(), timeout=_TIMEOUT) as session:
+            async with await links.open(session, "HEAD", url) as probe:
+                pass
+            async with await links.open(session, "GET", url, headers=headers) as reply:
                 if reply.status not in {200, 206}:
                     raise PublishFailed(
                         f"{_redact_url(url)} answered {reply.status}: the uploaded file is not "
@@ -190,6 +183,8 @@ async def _check_content(url: str, head: bytes, size: int, *, local: bool) -> No
                     )
                 content = await _read(reply)
                 total = _total_bytes(reply)
+    except PrivateAddressError:
+        raise _private_url_error(url) from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise PublishFailed(
             f"{_redact_url(url)} does not answer ({type(error).__name__})"
@@ -223,18 +218,6 @@ def _total_bytes(reply: aiohttp.ClientResponse) -> int | None:
         return reply.content_length
     total = reply.headers.get("Content-Range", "").rpartition("/")[2]
     return int(total) if total.isascii() and total.isdigit() else None
-
-
-async def _check_host(url: str, *, local: bool) -> None:
-    if local:
-        return
-    host = urlsplit(url).hostname or ""
-    if is_private(host):
-        raise _private_url_error(url)
-    loop = asyncio.get_running_loop()
-    infos = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    if any(is_private(str(address[0]).partition("%")[0]) for *_, address in infos):
-        raise _private_url_error(url)
 
 
 def _redact_url(url: str) -> str:

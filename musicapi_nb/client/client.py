@@ -12,8 +12,9 @@ from musicapi_nb import polling, tasks, wire
 from musicapi_nb.client.archive import MediaArchiver
 from musicapi_nb.client.balance import Balance, parse_balance
 from musicapi_nb.client.callbacks import ProgressCallback, log_abandoned_task, notify
-from musicapi_nb.client.download import fetch
+from musicapi_nb.client.download import fetch, link_of
 from musicapi_nb.client.in_flight import InFlight
+from musicapi_nb.client.network import Certificates, parse_network
 from musicapi_nb.client.poller import Poller
 from musicapi_nb.client.purchasing import Order, PurchaseCoordinator, Purchaser
 from musicapi_nb.client.rate_limit import LocalRateLimiter, SharedRateLimiter
@@ -30,8 +31,9 @@ from musicapi_nb.client.transport import (
 from musicapi_nb.client.webhook_fields import webhook_fields, webhook_target
 from musicapi_nb.engines import Request, account
 from musicapi_nb.engines.values import plain_value
-from musicapi_nb.errors import DownloadFailed, TaskFailed, TaskNotFound
+from musicapi_nb.errors import TaskFailed, TaskNotFound
 from musicapi_nb.ledger_types import Entry, Ledger, Media, PurchaseTerms
+from musicapi_nb.secret import Secret, as_secret
 from musicapi_nb.tasks import Song, Task
 
 
@@ -63,13 +65,14 @@ class MusicAPI:
         960 characters. With a ledger, it also names the purchase, so that a purchase whose reply
         was lost is recovered (see `webhooks.app`).
     webhook_secret
-        What webhooks are signed with, 16 characters or more. It is sent to the service with each
-        request, stored nowhere and shown nowhere.
+        Signs webhooks; 16 characters or more. It is sent with each request and shown nowhere.
+    proxy, ssl
+        As in `connect`; by default HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE count.
     """
 
     def __init__(  # noqa: PLR0913 - independent settings
         self,
-        key: str,
+        key: str | Secret,
         *,
         base_url: str = BASE_URL,
         connect_timeout: float = 10.0,
@@ -81,16 +84,18 @@ class MusicAPI:
         budgets: Sequence[str] = (),
         webhook: str | None = None,
         webhook_secret: str | None = None,
+        proxy: str | None = None,
+        ssl: Certificates | None = None,
     ) -> None:
-        timeouts = Timeouts(
-            parse_number("connect_timeout", connect_timeout),
-            parse_number("reply_timeout", reply_timeout),
-        )
+        key = as_secret(key)
+        connect = parse_number("connect_timeout", connect_timeout)
+        timeouts = Timeouts(connect, parse_number("reply_timeout", reply_timeout))
         retry = RetryPolicy(parse_number("speed", speed))
         url = parse_base_url(base_url)
         self._webhook = webhook_target(webhook, webhook_secret, local=url.startswith("http:"))
         secret = parse_key(key, self._webhook.secret if self._webhook else None)
-        self._transport = Transport(url, secret, timeouts, retry)
+        self.network = parse_network(proxy, ssl)
+        self._transport = Transport(url, secret, timeouts, retry, self.network, simulated=simulated)
         self._interval = parse_number("pace", pace, zero=True) / speed
         self._in_flight = InFlight()
         self._ledger = ledger
@@ -124,8 +129,13 @@ class MusicAPI:
         """Seconds of the service's clock between two submits."""
         return self._interval * self.speed
 
+    def pause_notice(self) -> str:
+        """Return until when nothing is bought after a 429, in words; "" without such a pause."""
+        return self._coordinator.pause_notice() if self._coordinator else ""
+
     def __repr__(self) -> str:
-        return f"MusicAPI(base_url={self.base_url!r})"
+        transport = getattr(self, "_transport", None)  # missing if __init__ failed
+        return f"MusicAPI(base_url={transport and transport.base_url!r})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -171,8 +181,8 @@ class MusicAPI:
             Further budgets of the ledger that have to cover the price, and the experiment whose
             plan cell this is.
         retry_failed
-            With a ledger, whether to buy again what failed or was refused before. If not, its
-            failed task is returned and nothing is paid.
+            With a ledger, whether to buy again what was refused before, or failed and was refunded.
+            Otherwise its failed task is returned and nothing is paid.
 
         Raises
         ------
@@ -374,13 +384,7 @@ class MusicAPI:
     # --- balance and files -----------------------------------------------------------------
 
     async def credits(self) -> Balance:
-        """Return the balance of the account. Costs nothing.
-
-        Raises
-        ------
-        UnexpectedReply
-            The reply has no balance.
-        """
+        """Return the balance of the account, or raise `UnexpectedReply`. Costs nothing."""
         call = wire.submit_call(account.Credits())
         return await self._transport.exchange(call, lambda _, payload: parse_balance(payload))
 
@@ -399,7 +403,7 @@ class MusicAPI:
         source, media
             A song or a URL; which of a song's files, and what its content has to be.
         to
-            The file to write, or an existing folder.
+            The file to write, or a folder: one that exists, or a text that ends in a slash.
         max_bytes
             Larger files are refused.
 
@@ -408,12 +412,8 @@ class MusicAPI:
         DownloadFailed
             There is no link, it has expired, or the content is of another kind or too large.
         """
-        url = source if isinstance(source, str) else getattr(source, f"{media}_url")
-        if not isinstance(source, str) and media == "audio" and not source.finished:
-            raise DownloadFailed("the song is not finished; wait for its task first")
-        if not url:
-            raise DownloadFailed(f"the song has no {media} link")
-        return await fetch(self._transport, url, Path(to), media=media, max_bytes=max_bytes)
+        url = link_of(source, media)
+        return await fetch(self._transport, url, to, media=media, max_bytes=max_bytes)
 
     async def _archive(self, task: Task) -> None:
         if self._ledger is not None:

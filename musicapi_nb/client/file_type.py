@@ -43,6 +43,9 @@ _SIGNATURES: dict[Media, tuple[tuple[bytes, str], ...]] = {  # regular expressio
         (rb"\x1aE\xdf\xa3", ".mkv"),
     ),
 }
+SUFFIXES = frozenset(
+    {".mp3", ".aac", *(suffix for pairs in _SIGNATURES.values() for _, suffix in pairs)}
+)
 
 
 def read_head(path: Path) -> bytes:

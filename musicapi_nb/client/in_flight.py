@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ class InFlight:
     def __init__(self) -> None:
         self.tasks: dict[asyncio.Task[Any], asyncio.AbstractEventLoop] = {}
         self._closing = False
+        self._process = os.getpid()
 
     def check_open(self) -> None:
         if self._closing:
@@ -48,6 +50,8 @@ class InFlight:
     async def close(self) -> None:
         """Wait for all replies. From now on `check_open` raises."""
         self._closing = True
+        if self._process != os.getpid():  # a fork: they are its parent's
+            self.tasks.clear()
         while self.tasks:
             task, loop = next(iter(self.tasks.items()))
             if loop is asyncio.get_running_loop():

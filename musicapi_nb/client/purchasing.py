@@ -27,9 +27,14 @@ from musicapi_nb.errors import (
 )
 from musicapi_nb.ledger_types import Claim, Entry, Ledger, PurchaseTerms, RenderTime
 from musicapi_nb.tasks import Task
+from musicapi_nb.tasks.reply_search import task_id_of_body
 
 _RECHECK_SECONDS = 0.2  # how often to check whether another process has the reply
 _BOUGHT = frozenset({"accepted", "done", "failed"})
+_NOT_BOUGHT_AGAIN = (
+    "%s (take %s) failed before and was not bought again: no refund was reported (entry %s). Run "
+    "another take; or call library.resolve(%s, charged=True or False), and run it again to buy it."
+)
 _log = logging.getLogger(__name__)
 _Outcome = TypeVar("_Outcome", Task, MusicAPIError)
 _Result = TypeVar("_Result")
@@ -149,6 +154,7 @@ class PurchaseCoordinator(Purchaser):
         self._ledger = ledger
         self._shared_limiter = limiter
         self._throttle = limiter.throttle
+        self.pause_notice = limiter.pause_notice
         self._simulated = simulated
         self._entries: dict[str, int] = {}  # by task id
         # By entry: the step that the ledger failed to store, and its outcome as last known.
@@ -194,6 +200,8 @@ class PurchaseCoordinator(Purchaser):
             if task is not None:
                 # The ledger cannot decode the request of an operation that it does not know.
                 task = self._remember(entry, msgspec.structs.replace(task, request=order.request))
+                if entry.failed_and_charged and terms.retry_failed:
+                    _log.warning(_NOT_BOUGHT_AGAIN, entry.name, entry.take, entry.id, entry.id)
                 notify(order.progress, task)
                 return task
             if claim.kind == "uncertain" or entry.id in self._unwritten:
@@ -219,6 +227,9 @@ class PurchaseCoordinator(Purchaser):
             if not error.may_have_cost:
                 await self._record(ledger.record_refused, entry, error)
                 raise
+            if (task_id := task_id_of_body(error.body)) is not None:
+                hint = f"its reply names a task: library.resolve({entry}, task_id={task_id!r})"
+                error.set_message(f"{error.message.rstrip('. ')}; {hint}")
             latest = await self._record(ledger.record_uncertain, entry, error)
             if latest is None or latest.state not in _BOUGHT:
                 raise
@@ -399,7 +410,7 @@ def _cost_nothing(entry: Entry, joined: int | None) -> bool:
 
 def _uncertain_error(entry: Entry) -> UncertainPurchase:
     return UncertainPurchase(
-        f"{entry.name} (take {entry.take}) may have been bought: the reply to it was lost "
-        f"(entry {entry.id})",
+        f"{entry.name} (take {entry.take}) may have been bought (entry {entry.id}): "
+        f"{entry.note or 'the reply to it was lost'}",
         entry=entry.id,
     )

@@ -10,6 +10,7 @@ import weakref
 
 from musicapi_nb.ledger_types import Ledger
 
+_LONG_WAIT = 5.0  # seconds that deserve an explanation
 # Without an interval only a pause can delay a request. Seconds until that is checked again.
 _RECHECK = 0.05
 
@@ -62,6 +63,7 @@ class SharedRateLimiter:
         self._slots = ledger.rate_limits
         self._name = name
         self._unthrottled_until = 0.0  # on the monotonic clock
+        self._paused_until = 0.0  # unix time
         self._locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
             weakref.WeakKeyDictionary()
         )
@@ -101,8 +103,17 @@ class SharedRateLimiter:
 
     async def throttle(self, seconds: float) -> None:
         """Pause all users of the ledger for some seconds, then slow down for a while."""
-        await self._ledger.commit(lambda: self._slots.throttle(self._name, seconds), durable=False)
+        self._paused_until = await self._ledger.commit(
+            lambda: self._slots.throttle(self._name, seconds), durable=False
+        )
         self._unthrottled_until = 0.0
+
+    def pause_notice(self) -> str:
+        """Return until when nothing is sent, because the service asked for that; else ""."""
+        if self._paused_until <= time.time():
+            return ""
+        clock = time.strftime("%H:%M:%S", time.localtime(self._paused_until))
+        return f"Nothing is bought until {clock}: the service asked for fewer requests (429)."
 
     async def _reserve(self) -> float:
         return await self._ledger.commit(
@@ -119,6 +130,8 @@ class SharedRateLimiter:
 
     async def _wait_until(self, slot: float) -> None:
         try:
+            if slot - time.time() > _LONG_WAIT:  # perhaps a pause after another kernel's 429
+                self._paused_until = await asyncio.to_thread(self._slots.paused_until, self._name)
             await asyncio.sleep(max(0.0, slot - time.time()))
         except asyncio.CancelledError:
             self._release_later(slot)

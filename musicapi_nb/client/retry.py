@@ -8,7 +8,14 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import TypeVar
 
-from musicapi_nb.errors import MusicAPIError, RateLimited, ServerError, UnexpectedReply, Unreachable
+from musicapi_nb.errors import (
+    CertificateRefused,
+    MusicAPIError,
+    RateLimited,
+    ServerError,
+    UnexpectedReply,
+    Unreachable,
+)
 
 _Result = TypeVar("_Result")
 _ATTEMPTS = 5
@@ -16,6 +23,8 @@ _MAX_429_RETRIES = 8
 # Seconds: the first delay doubles up to the longest; a Retry-After counts up to its own limit.
 _FIRST_DELAY, _LONGEST_DELAY, _LONGEST_RETRY_AFTER = 0.5, 30.0, 60.0
 _DEFAULT_429_DELAY = 3.0  # of the service's clock
+LONGEST_PAUSE = 300.0
+"""Real seconds. A refusal that asks for a longer pause is an error at once."""
 
 
 def is_transient(error: MusicAPIError, *, paid: bool = False) -> bool:
@@ -23,6 +32,8 @@ def is_transient(error: MusicAPIError, *, paid: bool = False) -> bool:
 
     A paid call may be sent again only if it never reached the service.
     """
+    if isinstance(error, CertificateRefused):
+        return False
     if paid:
         return isinstance(error, Unreachable)
     return isinstance(error, Unreachable | RateLimited | ServerError | UnexpectedReply)
@@ -47,8 +58,9 @@ class RetryPolicy:
     ) -> _Result:
         """Send, and send again after an error that `is_transient`, five times at most.
 
-        `throttle` pauses all who share the rate limit, for some real seconds. With it, a paid call
-        that was refused by a 429 is sent again, up to eight times. `send` then waits for a slot.
+        `throttle` pauses all who share the rate limit, for some real seconds. With it, also a paid
+        call that was refused by a 429 is sent again, up to eight times, unless the pause would be
+        longer than `LONGEST_PAUSE`. `send` then waits for a slot.
         """
         failures = refusals = 0
         while True:
@@ -57,9 +69,10 @@ class RetryPolicy:
             except MusicAPIError as error:
                 if throttle is not None and _is_429(error):
                     refusals += 1
-                    if refusals > _MAX_429_RETRIES:
+                    seconds = self.seconds_to_pause(error)
+                    await throttle(seconds)
+                    if refusals > _MAX_429_RETRIES or seconds > LONGEST_PAUSE:
                         raise
-                    await throttle(self.seconds_to_pause(error))
                     continue
                 failures += 1
                 if failures == _ATTEMPTS or not is_transient(error, paid=paid):

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import math
+import os
+import re
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import aiohttp
 import yarl
 
 from musicapi_nb import wire
+from musicapi_nb.client.host_queue import HostQueue
+from musicapi_nb.client.network import LinkOpener, Network, is_loopback
 from musicapi_nb.client.retry import RetryPolicy
 from musicapi_nb.errors import (
+    CertificateRefused,
     ClientClosed,
     InvalidRequest,
     LostReply,
@@ -23,9 +27,10 @@ from musicapi_nb.errors import (
     Problem,
     RetiredOperation,
     Unauthorized,
+    UnexpectedReply,
     Unreachable,
-    replacement_for,
 )
+from musicapi_nb.refusals import replacement_for
 from musicapi_nb.secret import Secret
 
 BASE_URL = "https://api.musicapi.ai"
@@ -33,20 +38,25 @@ LARGEST_REPLY = 32 * 1024 * 1024
 _OPERATION = "the client's first request"
 _LONGEST_CAUSE = 200
 # aiohttp raises these during lookup, connect or TLS handshake: no byte of the request was sent.
-_UNSENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+# ClientHttpProxyError: the proxy refused the tunnel through which it would have been sent.
+_UNSENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+)
 _Result = TypeVar("_Result")
 _Closer: TypeAlias = AsyncGenerator[aiohttp.ClientSession, None]
-_LoopKey: TypeAlias = tuple[asyncio.AbstractEventLoop, bool]
+_Purpose: TypeAlias = Literal["paid", "free", "file"]
+_LoopKey: TypeAlias = tuple[asyncio.AbstractEventLoop, _Purpose]
 
 
-def parse_key(key: str, other: Secret | None = None) -> Secret:
+def parse_key(key: Secret, other: Secret | None = None) -> Secret:
     """Check an API key; see `Secret` for `other`. Errors do not show the key."""
-    if not isinstance(key, str) or not key.strip():
-        raise Unauthorized("no API key was given")
-    key = key.strip()
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise Unauthorized("the API key contains a space or another character that no key has")
-    return Secret(key, other)
+    secret, problem = key.as_api_key(other)
+    if problem:
+        raise Unauthorized(problem)
+    return secret
 
 
 def parse_base_url(url: str) -> str:
@@ -58,6 +68,9 @@ def parse_base_url(url: str) -> str:
         plain = text.isprintable() and not (parts.user or parts.password or parts.query_string)
         if parts.host and secure and plain and " " not in text:
             return str(parts.with_fragment(None)).rstrip("/").removesuffix("/api/v1").rstrip("/")
+    if "//" not in text and "@" not in text:
+        message = f"lacks http:// or https:// before {text:.80}"
+        raise InvalidRequest(_OPERATION, [Problem("base_url", message)])
     message = (
         "must be https://host, without user or query (http only on this machine: it would "
         "send the key in clear text)"
@@ -72,13 +85,6 @@ def parse_number(name: str, value: float, *, zero: bool = False) -> float:
         problem = Problem(name, f"must be a number, {'0 or more' if zero else 'more than 0'}")
         raise InvalidRequest(_OPERATION, [problem])
     return float(value)
-
-
-def is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 class Timeouts(NamedTuple):
@@ -101,19 +107,30 @@ async def _close(closer: _Closer) -> None:
 class Transport:
     """Sends calls and reads their replies. `retry` decides which calls are sent again."""
 
-    def __init__(
-        self, base_url: str, secret: Secret, timeouts: Timeouts, retry: RetryPolicy
+    def __init__(  # noqa: PLR0913 - independent settings
+        self,
+        base_url: str,
+        secret: Secret,
+        timeouts: Timeouts,
+        retry: RetryPolicy,
+        network: Network,
+        *,
+        simulated: bool,
     ) -> None:
         self.base_url = base_url
+        self.network = network
+        self.links = LinkOpener(network, yarl.URL(base_url), local=simulated)
+        self._hosts: dict[tuple[asyncio.AbstractEventLoop, str], HostQueue] = {}
         self.secret = secret
         self.timeouts = timeouts
         self.retry = retry
         self.speed = retry.speed
         self.closed = False
+        self._process = os.getpid()
         self._sessions: dict[_LoopKey, tuple[aiohttp.ClientSession, _Closer]] = {}
 
-    async def session(self, *, paid: bool = False) -> aiohttp.ClientSession:
-        """Return the running loop's session, for paid calls or for others.
+    async def session(self, purpose: _Purpose = "free") -> aiohttp.ClientSession:
+        """Return the running loop's session for paid calls, for free ones, or for files.
 
         Each paid call opens a connection. On a reused one, which the server may be closing at that
         moment, the call could get lost; and it would wait behind downloads.
@@ -122,11 +139,11 @@ class Transport:
             raise ClientClosed("the client is closed")
         for key in [key for key in self._sessions if key[0].is_closed()]:
             self._sessions.pop(key, None)
-        key = (asyncio.get_running_loop(), paid)
+        key = (asyncio.get_running_loop(), purpose)
         if key not in self._sessions:
             connect, reply = self.timeouts
             session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, force_close=True) if paid else None,
+                connector=self._connector(purpose),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=connect + reply, connect=connect),
                 headers={"User-Agent": "musicapi_nb"},
@@ -136,11 +153,28 @@ class Transport:
             await anext(closer)
         return self._sessions[key][0]
 
+    def _connector(self, purpose: _Purpose) -> aiohttp.TCPConnector | None:
+        if purpose == "file":
+            return self.links.connector()
+        return aiohttp.TCPConnector(limit=0, force_close=True) if purpose == "paid" else None
+
+    def host_queue(self, host: str) -> HostQueue:
+        """Return the running loop's queue of downloads from a host."""
+        for key in [key for key in self._hosts if key[0].is_closed()]:
+            self._hosts.pop(key, None)
+        key = (asyncio.get_running_loop(), host)
+        retry = self.retry
+        return self._hosts.setdefault(
+            key, HostQueue(lambda seconds: retry.sleep(seconds * retry.speed))
+        )
+
     async def close(self) -> None:
         """Close the sessions of all loops."""
         self.closed = True
         running = asyncio.get_running_loop()
         for (loop, _), (_, closer) in list(self._sessions.items()):
+            if loop is not running and self._process != os.getpid():
+                continue  # a fork: its parent runs that loop
             if loop is not running and loop.is_running():
                 closing = asyncio.run_coroutine_threadsafe(_close(closer), loop)
                 with contextlib.suppress(TimeoutError):  # something blocks that loop
@@ -175,7 +209,13 @@ class Transport:
                 poll_by_repost=call.poll_by_repost,
                 now=time.time(),
             )
-            return parse(status, payload)
+            try:
+                return parse(status, payload)
+            except UnexpectedReply:
+                refusal = wire.refusal_in(payload, status, headers, body, time.time())
+                if refusal is None:
+                    raise
+                raise refusal from None
         except MusicAPIError as error:
             if isinstance(error, RetiredOperation) and (advice := replacement_for(call.path)):
                 error.set_message(f"{error.message.rstrip('. ')}; {advice}")
@@ -184,19 +224,23 @@ class Transport:
 
     async def _http(self, call: wire.Call) -> tuple[int, Mapping[str, str], bytes]:
         """Return status, headers (names in lower case) and body, without the key."""
-        session = await self.session(paid=call.paid)
+        session = await self.session("paid" if call.paid else "free")
+        url = yarl.URL(f"{self.base_url}{call.path}", encoded=True)
         try:
             async with session.request(
                 call.method,
-                f"{self.base_url}{call.path}",
+                url,
                 data=call.body,
                 headers={**_headers(call), **self.secret.auth_headers()},
                 allow_redirects=False,  # a redirect would take key and request elsewhere
+                **self.network.options(url),
             ) as reply:
                 body = await _body(reply, paid=call.paid)
         except _UNSENT as error:
-            cause = self._cause(error)
-            raise Unreachable(f"{self.base_url} cannot be reached ({cause})") from None
+            way, cause = self.network.describe_proxy(url), self._cause(error)
+            refused = isinstance(error, aiohttp.ClientConnectorCertificateError)
+            kind = CertificateRefused if refused else Unreachable
+            raise kind(f"{self.base_url} cannot be reached{way} ({cause})") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             request, cause = f"{call.method} {call.path}", self._cause(error)
             if call.paid:
@@ -208,7 +252,8 @@ class Transport:
         return reply.status, headers, self.secret.redact_body(body)
 
     def _cause(self, error: BaseException) -> str:
-        text = " ".join(self.secret.redact(str(error)).split())[:_LONGEST_CAUSE]
+        text = re.sub(r"//[^/@\s]*@", "//", self.secret.redact(str(error)))  # a proxy's password
+        text = " ".join(text.split())[:_LONGEST_CAUSE]
         return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from types import ModuleType
 
 from musicapi_nb import markup
-from musicapi_nb.engines import account, lyrics, nuro, producer, riffusion, sonic, studio
+from musicapi_nb.engines import account, custom, lyrics, nuro, producer, riffusion, sonic, studio
 from musicapi_nb.engines.fields import Field
 from musicapi_nb.engines.request import Availability, Price, Request, model_of
 
@@ -29,7 +28,7 @@ __all__ = [
     "studio",
 ]
 
-ENGINES: tuple[ModuleType, ...] = (sonic, studio, lyrics, nuro, producer, riffusion, account)
+_ENGINES = ("sonic", "studio", "lyrics", "nuro", "producer", "riffusion", "account")
 
 
 class Operations(tuple[type[Request], ...]):
@@ -39,15 +38,17 @@ class Operations(tuple[type[Request], ...]):
     _COLUMNS = ("request", "what it does", "credits", "songs", "availability")
 
     def _rows(self) -> list[tuple[str, str, int | None, int | None, str]]:
+        # within an engine, operations that create from text come first
+        order = {kind: (_ENGINES.index(kind.engine), not _creates_from_text(kind)) for kind in self}
         return [
             (
-                f"{operation.engine}.{operation.__name__}",
-                operation_summary(operation),
-                operation().price(),
-                operation.songs,
-                operation.availability.status if operation.availability else "",
+                f"{kind.engine}.{kind.__name__}",
+                operation_summary(kind),
+                kind().price(),
+                kind.songs,
+                kind.availability.status if kind.availability else "",
             )
-            for operation in sorted(self, key=_sort_key)
+            for kind in sorted(self, key=order.__getitem__)
         ]
 
     def __repr__(self) -> str:
@@ -58,9 +59,7 @@ class Operations(tuple[type[Request], ...]):
         )
 
     def _repr_html_(self) -> str:
-        limited = {
-            operation.engine: operation.availability for operation in self if operation.availability
-        }
+        limited = {kind.engine: kind.availability for kind in self if kind.availability}
         notices = [
             markup.notice(f"{engine} is {availability.status}: {availability.note}.", "warn")
             for engine, availability in limited.items()
@@ -79,12 +78,6 @@ def default_operation(candidates: Sequence[type[Request]]) -> type[Request]:
     return next(creates, candidates[0])
 
 
-def _sort_key(operation: type[Request]) -> tuple[int, bool]:
-    """Sort by engine; within one, operations that create from text come first."""
-    engines = [module.__name__.rpartition(".")[2] for module in ENGINES]
-    return engines.index(operation.engine), not _creates_from_text(operation)
-
-
 def _creates_from_text(operation: type[Request]) -> bool:
     needs_clip = any(field.kind in {"clip", "clips"} for field in operation.fields().values())
     return bool(operation.text_fields) and not needs_clip
@@ -92,7 +85,5 @@ def _creates_from_text(operation: type[Request]) -> bool:
 
 def operations() -> Operations:
     """Return every declared operation, engine by engine."""
-    public = (getattr(engine, name) for engine in ENGINES for name in engine.__all__)
-    return Operations(
-        value for value in public if isinstance(value, type) and issubclass(value, Request)
-    )
+    classes = sorted(custom.DECLARED.values(), key=lambda operation: operation.__name__)
+    return Operations(sorted(classes, key=lambda operation: _ENGINES.index(operation.engine)))

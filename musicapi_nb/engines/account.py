@@ -7,8 +7,6 @@ from typing import ClassVar, Literal
 from musicapi_nb.engines.request import Price, ReplyKind, Request
 from musicapi_nb.engines.sources import BALANCE, Source
 
-__all__ = ["Credits"]
-
 
 class Credits(Request, frozen=True, kw_only=True):
     """Read the credit balance; free of charge."""

@@ -21,8 +21,8 @@ from musicapi_nb.errors import InvalidArgument, Problem
 _Class: TypeAlias = type[Any]
 CLASSES: dict[tuple[str, str], _Class] = {}
 """Custom operations by engine and operation; the class defined last."""
-_DECLARED: dict[tuple[str, str], _Class] = {}
-"""The package's operations, and their base classes, by engine and operation."""
+DECLARED: dict[tuple[str, str], _Class] = {}
+"""The package's operations by engine and operation."""
 _PLACEHOLDERS: dict[tuple[str, str, str], _Class] = {}
 """Classes that `find` made, by engine, operation and declaration."""
 
@@ -44,8 +44,9 @@ def complete(cls: _Class, body: Mapping[str, Any]) -> None:
         cls.operation = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
     if not hasattr(cls, "engine") and (engine := _engine_of_path(cls)):
         cls.engine = engine
-    if hasattr(cls, "engine") and not cls.custom:
-        _DECLARED[cls.engine, cls.operation] = cls
+    is_base = cls.__name__.startswith("_") or not hasattr(cls, "engine")
+    if not (is_base or cls.custom):
+        DECLARED[cls.engine, cls.operation] = cls
 
 
 def _engine_of_path(cls: _Class) -> str | None:
@@ -139,7 +140,7 @@ def _name_problems(cls: _Class) -> Iterator[Problem]:
         if name not in cls.__struct_fields__:
             attribute = "text_fields" if name in cls.text_fields else "active_when"
             yield Problem(attribute, f"{name!r} is not a field of the class")
-    declared = _DECLARED.get((cls.engine, cls.operation))
+    declared = DECLARED.get((cls.engine, cls.operation))
     if declared and (declared.path, declared.constants) != (cls.path, cls.constants):
         yield Problem(
             "operation",

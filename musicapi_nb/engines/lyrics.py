@@ -9,8 +9,6 @@ from musicapi_nb.engines.fields import Field
 from musicapi_nb.engines.request import Price, ReplyKind, Request
 from musicapi_nb.engines.sources import LYRICS, Source
 
-__all__ = ["Make"]
-
 
 class Make(Request, frozen=True, kw_only=True):
     """Write two titles with lyrics; the reply is immediate."""

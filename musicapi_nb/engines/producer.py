@@ -13,18 +13,6 @@ from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import Price, Request, range_problems
 from musicapi_nb.errors import Problem
 
-__all__ = [
-    "Cover",
-    "CoverUpload",
-    "Create",
-    "Download",
-    "Extend",
-    "ExtendUpload",
-    "Replace",
-    "ReplaceUpload",
-    "Upload",
-]
-
 MODEL = "Lyria 3 Pro"
 """The default, and since 2026-04 the renderer of the older ids."""
 OLDER = (
@@ -190,7 +178,7 @@ class Cover(_Producer, frozen=True, kw_only=True):
 
     path: ClassVar[str] = "/api/v1/producer/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_music"}
-    cost: ClassVar[Price | None] = Price(12, *sources.CLIENTS)
+    cost: ClassVar[Price | None] = Price(12, *sources.LIKE_CREATE, is_assumption=True)
     text_fields: ClassVar[tuple[str, ...]] = ("instruction",)
     fields_source: ClassVar[sources.Source | None] = sources.PRODUCER_COVER
 

@@ -17,8 +17,6 @@ from musicapi_nb.engines.request import (
 from musicapi_nb.engines.sources import CREDITS, RIFFUSION, SDK, Source
 from musicapi_nb.errors import Problem
 
-__all__ = ["Create", "Upload"]
-
 MODELS = ("FUZZ-1.1 Pro", "FUZZ-1.1", "FUZZ-1.0 Pro", "FUZZ-1.0")
 TASKS = (
     "create_music",

@@ -11,8 +11,6 @@ from musicapi_nb.engines.request import ActiveWhen, Availability, Price, Request
 from musicapi_nb.engines.sources import STUDIO, Source
 from musicapi_nb.errors import Problem
 
-__all__ = ["Custom", "Description", "Extend", "Instrumental"]
-
 _REGULAR = {"mode": "regular"}
 MODELS = ("studio130-v1.5", "studio32-v1.5")
 

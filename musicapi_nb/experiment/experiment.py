@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from musicapi_nb import markup
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import (
@@ -303,11 +304,14 @@ class Experiment:
             return "cancelled"
         return "stopped" if runner.stop_reason else "ended"
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         return html.line(self.progress)
 
     def _repr_html_(self) -> str:
         problems = [str(problem) for problem in self.plan.grouped_problems() if problem.hard]
+        if self.running and (pause := self._client.pause_notice()):
+            problems.append(pause)
         return html.card(self.progress, problems, self._outside_plan)
 
     def refresh(self) -> Progress:

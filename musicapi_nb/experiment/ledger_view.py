@@ -61,7 +61,7 @@ class ExperimentLedger:
                 latest = entries[index]
                 if latest is not None and (latest.state, latest.note) == ("not_run", reason):
                     continue
-                if latest is not None and latest.state == "failed" and latest.refunded is not True:
+                if latest is not None and latest.failed_and_charged:
                     continue  # bought elsewhere in the meantime, and paid for
                 entry = self._plan(self._cells[index])
                 if entry.state == "planned":  # else bought elsewhere in the meantime

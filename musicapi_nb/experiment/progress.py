@@ -42,6 +42,7 @@ _REFUND_UNKNOWN = (
 )
 _NOT_REFUNDED = (
     "Not retried automatically: its credits are spent. To buy it again: "
+    "library.resolve({entry}, charged=True), then "
     "api.run(plan.cells[{order}].request, take={take})."
 )
 
@@ -108,7 +109,7 @@ class CellState:
         if self.state == "failed" and self.refunded is None:
             return _REFUND_UNKNOWN.format(entry=self.entry)
         if self.state == "failed" and not self.refunded:
-            return _NOT_REFUNDED.format(order=cell.order, take=cell.take)
+            return _NOT_REFUNDED.format(entry=self.entry, order=cell.order, take=cell.take)
         return self.advice or _RUN_AGAIN
 
     def with_entry(self, entry: Entry, budget: str | None) -> CellState:

@@ -20,6 +20,7 @@ from musicapi_nb.exports.folder import MANIFEST, PLAYLIST, TABLES, Folder, sha25
 from musicapi_nb.exports.result import ExportedSong, ExportResult, Outcome
 from musicapi_nb.exports.selection import LibraryIndex, Selection, requested_fields, select_songs
 from musicapi_nb.library import Library
+from musicapi_nb.paths import local_path
 from musicapi_nb.tasks import Song, Task
 
 _IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp"}
@@ -64,7 +65,7 @@ def export(
         The path cannot be written.
     """
     selection = select_songs(songs, library)
-    target = Path(path).expanduser().absolute()
+    target = local_path(path).absolute()
     if target.resolve().is_relative_to(selection.index.library.path.resolve()):
         raise InvalidArgument(f"{target} is inside the library; choose a folder next to it")
     is_zip = target.suffix.lower() == ".zip"

@@ -1,19 +1,17 @@
 """Frames of many files as Dask DataFrames, for all cores or a cluster."""
 
-from __future__ import annotations
-
 import functools
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
+
+import pandas as pd
 
 from musicapi_nb.errors import InvalidArgument, MissingExtra
 from musicapi_nb.frames.flattener import Columns, Frames
 from musicapi_nb.frames.inputs import SUFFIXES
-
-if TYPE_CHECKING:
-    import pandas as pd
+from musicapi_nb.paths import local_path
 
 Paths: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -61,7 +59,7 @@ def dask_frames(paths: Paths) -> Frames:
 
 def _files(paths: Any) -> list[str]:
     if isinstance(paths, str) or hasattr(paths, "__fspath__"):
-        folder = Path(paths).expanduser()
+        folder = local_path(paths)
         files = [folder]
         if folder.is_dir():
             files = sorted(
@@ -71,7 +69,7 @@ def _files(paths: Any) -> list[str]:
             suffixes = ", ".join(SUFFIXES)
             raise FileNotFoundError(f"{folder} contains no file of replies ({suffixes})")
     elif isinstance(paths, Iterable):
-        files = [Path(path).expanduser() for path in paths]
+        files = [local_path(path) for path in paths]
     else:
         raise InvalidArgument(f"expected a path or several paths, got {type(paths).__name__}")
     for path in files:

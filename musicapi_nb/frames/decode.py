@@ -1,18 +1,15 @@
 """A batch of replies as Arrow columns."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-from musicapi_nb.frames.inputs import Item, parse_reply
+import pyarrow as pa
+
+from musicapi_nb.frames.inputs import Item, ParsedReply, parse_reply
 from musicapi_nb.frames.reply_types import Rows, decode_reply, decode_stored, nonblank
 from musicapi_nb.frames.schema import SONGS, TASKS, IssueRow, SongRow, array
 from musicapi_nb.tasks import StoredReply, Task
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Key: TypeAlias = tuple[str, str]
 """A column: its table and its name. The table "lists" has the tags and replacements of songs."""
@@ -50,6 +47,10 @@ def read_batch(
             if parsed.task is None:
                 continue
             rows = _rows(parsed.task)
+        elif rows.issues:
+            reply = item.reply.strip() if item.source else item.reply
+            parsed = ParsedReply(item.source, item.position, reply, None, rows.task[0], rows.issues)
+            issues += [IssueRow(parsed, issue) for issue in rows.issues]
         task_rows.append(rows.task)
         song_rows += rows.song_rows
         songs += rows.songs

@@ -1,18 +1,14 @@
 """The functions that make one frame each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
+
+import pandas as pd
 
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames import schema
 from musicapi_nb.frames.flattener import Columns
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from musicapi_nb.frames.inputs import Replies
+from musicapi_nb.frames.inputs import Replies
 
 
 @schema.document_columns(schema.TASKS)

@@ -1,7 +1,5 @@
 """Accepted inputs of the frames: replies, files of replies, and the parsing of one reply."""
 
-from __future__ import annotations
-
 import gzip
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Frames, and optionally their raw replies, in a folder of Parquet files."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 import json
@@ -17,6 +15,7 @@ import pyarrow.parquet as pq
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames.flattener import Frames
 from musicapi_nb.frames.inputs import BATCH_ROWS, REPLY_COLUMN, Replies, iter_items
+from musicapi_nb.paths import local_path
 from musicapi_nb.tasks import Task
 
 _NO_CATEGORIES = pd.CategoricalDtype(pd.Series([], dtype="str"))
@@ -42,7 +41,7 @@ def write_parquet(
     InvalidArgument
         A column holds lists or objects, or `raw` is not an input of frames.
     """
-    path = Path(folder).expanduser()
+    path = local_path(folder)
     write_frames(path, frames._asdict())
     if raw is not None:
         replies = (item.reply for item in iter_items(raw))
@@ -58,7 +57,7 @@ def read_parquet(folder: str | os.PathLike[str]) -> Frames:
     FileNotFoundError
         One of the files does not exist.
     """
-    path = Path(folder).expanduser()
+    path = local_path(folder)
     return Frames(*(_read_frame(path / f"{name}.parquet") for name in Frames._fields))
 
 

@@ -17,8 +17,9 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from musicapi_nb.frames.schema import TASKS
-from musicapi_nb.tasks import StoredReply, Task
+from musicapi_nb.tasks import Issue, StoredReply, Task
 from musicapi_nb.tasks.json_reader import LATEST, as_number
+from musicapi_nb.tasks.parse_songs import silence_issue
 from musicapi_nb.tasks.tags import split_at_commas
 
 _from_iso_format = dt.datetime.fromisoformat
@@ -41,6 +42,7 @@ class Rows(NamedTuple):
     task: Sequence[Any]
     song_rows: Sequence[Sequence[Any]]
     songs: Sequence[Any]
+    issues: tuple[Issue, ...] = ()
 
 
 class _StudioSong(
@@ -91,7 +93,7 @@ class _StudioSong(
     state_word: ClassVar[None] = None
 
     def __post_init__(self) -> None:
-        if not self.finished or not nonblank(self.audio_url):
+        if not self.finished:
             raise UntypedReply
         self.created_at = _moment(self.created_at)
         self.duration = self.duration or None  # 0 states no duration
@@ -158,8 +160,6 @@ class _SonicSong(
     replacements: ClassVar[tuple[()]] = ()
 
     def __post_init__(self) -> None:
-        if not nonblank(self.audio_url):
-            raise UntypedReply
         self.created_at = _moment(self.created_at)
         seconds = as_number(self.duration) if self.duration else 0.0
         if seconds is None or seconds < 0:
@@ -290,7 +290,7 @@ def decode_stored(stored: StoredReply) -> Rows:
     """Decode a stored reply; raises as `decode_reply`, or if the library contradicts the reply."""
     rows = decode_reply(stored.raw or "", stored.base)
     cells = dict(zip(TASKS, rows.task, strict=True))
-    if any(cells[name] != value for name, value in stored.overrides.items()):
+    if rows.issues or any(cells[name] != value for name, value in stored.overrides.items()):
         raise UntypedReply
     return rows
 
@@ -314,14 +314,18 @@ def _rows(reply: _Reply, base: Task, extras: Iterable[Any] | None) -> Rows:
         or not (is_sonic or reply.task_id is UNSET)
         or base.engine not in {None, engine}
         or len(songs) < (base.expected or 1)
+        or len({song.id for song in songs}) < len(songs)  # repeated, or without id
         or (base.id and task_id and base.id != task_id)
     ):
         raise UntypedReply
     task_id, operation, simulated = base.id or task_id, base.operation, base.simulated
     request = repr(base.request) if base.request else None
+    silent = sum(not nonblank(song.audio_url) for song in songs)
+    issues = (silence_issue(silent, len(songs)),) if silent else ()
+    state = "running" if silent else "succeeded"
     task_row = (
-        *(task_id, len(songs), engine, operation, "succeeded", *times, None, None),
-        *(state_word, base.expected, progress, simulated, 0, request, None, _json_text(extra)),
+        *(task_id, len(songs), engine, operation, state, *times, None, None, state_word),
+        *(base.expected, progress, simulated, len(issues), request, None, _json_text(extra)),
     )
     if extras is None:
         extras = map(_sonic_extra if is_sonic else _studio_extra, songs)
@@ -332,7 +336,7 @@ def _rows(reply: _Reply, base: Task, extras: Iterable[Any] | None) -> Rows:
         )
         for position, (song, extra) in enumerate(zip(songs, extras, strict=True))
     ]
-    return Rows(task_row, song_rows, songs)
+    return Rows(task_row, song_rows, songs, issues)
 
 
 def _times(task: _StudioTask) -> tuple[float | None, ...]:

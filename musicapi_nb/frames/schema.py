@@ -1,24 +1,20 @@
 """The columns of every frame: name, pandas dtype, cell of a row, and description."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 
 from musicapi_nb.frames.builders import ARROW_TYPES, MOMENT, POOL, column_builder
+from musicapi_nb.frames.inputs import ParsedReply
 from musicapi_nb.tasks import Issue, Song, Task
 from musicapi_nb.tasks.json_reader import clean
-
-if TYPE_CHECKING:
-    from musicapi_nb.frames.inputs import ParsedReply
 
 Row = TypeVar("Row")
 Frame = TypeVar("Frame", bound=Callable[..., pd.DataFrame])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from musicapi_nb.engines import Request
 from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidArgument, LibraryError, OverBudget, UnknownPrice
+from musicapi_nb.ledger_types import Entry
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,3 +72,29 @@ def reserve_credits(connection: sqlite3.Connection, request: Request, names: Seq
                 f"of {name!r} are already reserved"
             )
     return credits_
+
+
+def reserve_repost(
+    connection: sqlite3.Connection, request: Request, entry: Entry
+) -> dict[str, Any]:
+    """Return what an event stores so that the budgets of a purchase hold one more repost.
+
+    `OverBudget` if they do not cover it: the service may charge each.
+    """
+    if not entry.budgets:
+        return {}
+    try:
+        credits_ = reserve_credits(connection, request, entry.budgets)
+    except OverBudget as error:
+        message = f"{error.message}. It is bought, but the service may charge each repetition"
+        error.set_message(message)
+        raise
+    return {"reserve": entry.reserve + credits_, "repost": credits_}
+
+
+def release_repost(connection: sqlite3.Connection, entry: Entry) -> dict[str, Any]:
+    """Return what an event stores if the last repost was not charged."""
+    query = "SELECT data FROM events WHERE entry=? AND kind='reposting' ORDER BY id DESC LIMIT 1"
+    row = connection.execute(query, (entry.id,)).fetchone()
+    credits_ = json.loads(row[0]).get("repost", 0) if row else 0
+    return {"reserve": entry.reserve - credits_} if credits_ else {}

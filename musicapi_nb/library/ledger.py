@@ -12,12 +12,12 @@ from musicapi_nb.errors import InvalidTransition, MusicAPIError, UncertainPurcha
 from musicapi_nb.ledger_types import Claim, Entry, EntryState, PurchaseTerms
 from musicapi_nb.library import events, stored_tasks
 from musicapi_nb.library._request_key import key_of_json, request_key, to_json
-from musicapi_nb.library.budgets import reserve_credits
+from musicapi_nb.library.budgets import release_repost, reserve_credits, reserve_repost
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.entry import is_allowed
 from musicapi_nb.library.notifications import Notification, NotificationResult, match_entry
 from musicapi_nb.library.process_lock import ProcessLock
-from musicapi_nb.library.resolve import Credits, resolution_event
+from musicapi_nb.library.resolve import Credits, nothing_to_resolve, resolution_event
 from musicapi_nb.tasks import Task
 
 DEFAULT_TERMS = PurchaseTerms()
@@ -83,9 +83,6 @@ class Ledger:
             The price is unknown, and a budget assumes none. Nothing was written.
         LibraryError
             The library was deleted, moved or replaced while it was open. Nothing was written.
-        UncertainPurchase
-            For an experiment: it was bought and failed, and no refund was reported. An experiment
-            does not buy that again.
         """
         with self._database.write(durable=True) as connection:
             request_json = to_json(request)
@@ -95,9 +92,9 @@ class Ledger:
                 claim = self._claim_for(connection, entry)
                 self._link_cell(connection, entry, terms)
                 return claim
+            self._database.check_in_place()
             if terms.experiment is not None:
                 self._check_not_charged(connection, key, terms)
-            self._database.check_in_place()
             budgets = tuple(dict.fromkeys(terms.budgets))
             data: dict[str, Any] = {
                 "price": request.price(),
@@ -116,7 +113,8 @@ class Ledger:
 
         If the claim says "repost", the step `reposting` is on disk. Send the same request, then
         call `record_poll`, `record_uncertain` or `record_unchanged`. Whether a repost is charged is
-        unknown. Raise `InvalidTransition` if it was never bought with this library.
+        unknown: the budgets of the purchase have to cover each, else `OverBudget` is raised. Raise
+        `InvalidTransition` if it was never bought with this library.
         """
         with self._database.write(durable=True) as connection:
             key = request_key(request, terms.take)
@@ -130,7 +128,8 @@ class Ledger:
                 )
             if entry.state == "accepted" and entry.task_id is None:
                 self._database.check_in_place()
-                return Claim("repost", self._append(connection, "reposting", {}, entry))
+                data = reserve_repost(connection, request, entry)
+                return Claim("repost", self._append(connection, "reposting", data, entry))
             return self._claim_for(connection, entry)
 
     def undo_claim(self, claim: Claim) -> None:
@@ -139,20 +138,27 @@ class Ledger:
             return
         with self._database.write(durable=True) as connection:
             if events.entry(connection, claim.entry.id) == claim.entry:
-                kind = "unsent" if claim.kind == "buy" else "polled"
-                data = {"note": "it was never sent"} if claim.kind == "buy" else {}
-                self._append(connection, kind, data, claim.entry)
+                if claim.kind == "buy":
+                    self._append(connection, "unsent", {"note": "it was never sent"}, claim.entry)
+                else:
+                    self.record_unchanged(claim.entry.id)
 
     def _current_entry(
         self, connection: sqlite3.Connection, key: str, terms: PurchaseTerms
     ) -> Entry | None:
         """Return the entry that decides whether to buy.
 
-        It is the active one. Unless failures are to be retried, it can be one that has ended.
+        It is the active one, or one that failed and may have been charged, until a person settles
+        it. Unless failures are to be retried, it can be any that has ended.
         """
         entry = self._active_entry(connection, key, terms)
-        if not terms.retry_failed and (entry is None or entry.state == "planned"):
-            return _latest_ended(connection, key, terms) or entry
+        if entry is None or entry.state == "planned":
+            ended = _latest_ended(connection, key, terms)
+            if ended is not None and (
+                not terms.retry_failed
+                or (terms.experiment is None and _may_be_charged(connection, ended))
+            ):
+                return ended
         return entry
 
     def _active_entry(
@@ -171,7 +177,7 @@ class Ledger:
     ) -> None:
         """Raise if it was charged and failed, perhaps in another kernel a moment ago."""
         entry = _latest_ended(connection, key, terms)
-        if entry is not None and entry.state == "failed" and entry.refunded is not True:
+        if entry is not None and entry.failed_and_charged:
             raise UncertainPurchase(
                 f"{entry.name} (take {entry.take}) was bought and failed, and no refund was "
                 f"reported (entry {entry.id})",
@@ -267,23 +273,31 @@ class Ledger:
 
     def record_refused(self, entry: int, error: MusicAPIError) -> Entry:
         """Record that the service refused: nothing was charged, budgets get the credits back."""
-        return self._append_step(entry, "refused", {"note": _message(error)}, durable=True)
+        data = stored_tasks.error_to_event(error)
+        return self._append_step(entry, "refused", data, durable=True)
 
     def record_uncertain(self, entry: int, error: BaseException) -> Entry:
-        """Record that the reply was lost: it may have been charged and is never resent. Durable."""
+        """Record that the reply was lost or not understood, with its body. Durable.
+
+        The request may have been charged and is never resent.
+        """
         with self._database.write(durable=True) as connection:
             before = require_entry(connection, entry)
             if before.state in _BOUGHT and before.task_id is not None:
                 return before  # its webhook came before its reply was lost
-            return self._append(connection, "uncertain", {"note": _message(error)}, before)
+            data = stored_tasks.error_to_event(error)
+            return self._append(connection, "uncertain", data, before)
 
     def record_unchanged(self, entry: int) -> Entry:
         """Record that a repost changed nothing: it was refused or never sent."""
-        return self._append_step(entry, "polled", {})
+        with self._database.write() as connection:
+            before = require_entry(connection, entry)
+            return self._append(connection, "polled", release_repost(connection, before), before)
 
     def record_unsent(self, entry: int, error: BaseException) -> Entry:
         """Record that the request provably never reached the service."""
-        return self._append_step(entry, "unsent", {"note": f"it was never sent: {_message(error)}"})
+        message = stored_tasks.error_to_event(error)["note"]
+        return self._append_step(entry, "unsent", {"note": f"it was never sent: {message}"})
 
     def resolve(
         self,
@@ -304,7 +318,7 @@ class Ledger:
             The balance before it was sent and after its reply was lost. If it fell by the price,
             the purchase was charged; if it did not change, it was not. Anything else is refused.
         charged
-            Your statement. Also for a failed purchase whose refund was not reported, and for an
+            Your statement. Also for a failed purchase without a reported refund, and for an
             accepted one that the service has forgotten, which is then no longer waited for. If the
             reply to a repost was lost and it was not charged, the purchase is accepted again.
 
@@ -314,14 +328,15 @@ class Ledger:
             The evidence settles nothing, or there is nothing to settle.
         """
         with self._database.write(durable=True) as connection:
+            current = require_entry(connection, entry)
+            if current.state == "failed" and not _may_be_charged(connection, current):
+                raise nothing_to_resolve(current)
             kind, data = resolution_event(
-                require_entry(connection, entry),
-                task_id=task_id,
-                before=before,
-                after=after,
-                charged=charged,
+                current, task_id=task_id, before=before, after=after, charged=charged
             )
-            return self._append_step(entry, kind, data)
+            if kind == "accepted" and task_id is None:  # the repost was not charged
+                data |= release_repost(connection, current)
+            return self._append(connection, kind, data, current)
 
     def recover(self) -> None:
         """Mark purchases as uncertain that ended processes were sending."""
@@ -378,6 +393,15 @@ def _latest_ended(connection: sqlite3.Connection, key: str, terms: PurchaseTerms
     return next(iter(events.entries(connection, latest, key, terms.simulated)), None)
 
 
+def _may_be_charged(connection: sqlite3.Connection, entry: Entry) -> bool:
+    """Return whether it failed without a reported refund, and no person has settled it."""
+    settled = (
+        "SELECT 1 FROM events WHERE entry=? AND kind='charged' "
+        "AND json_extract(data, '$.state') IS NULL"  # with a state, it is from a reply
+    )
+    return entry.failed_and_charged and not connection.execute(settled, (entry.id,)).fetchone()
+
+
 def _new_entry(
     request: Request, request_json: dict[str, Any], key: str, terms: PurchaseTerms
 ) -> dict[str, Any]:
@@ -388,7 +412,3 @@ def _new_entry(
         "simulated": terms.simulated,
         "model": model_of(request),
     }
-
-
-def _message(error: BaseException) -> str:
-    return error.message if isinstance(error, MusicAPIError) else f"{error!r:.300}"

@@ -43,6 +43,7 @@ from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.library.rate_limit import RateLimits
 from musicapi_nb.library.ratings import Rating
 from musicapi_nb.library.totals import Account
+from musicapi_nb.paths import local_path
 from musicapi_nb.tasks import Song, StoredReply, Task
 
 _WITH_TASKS: tuple[EntryState, ...] = ("accepted", "reposting", "done", "failed")
@@ -82,13 +83,11 @@ class Library(Ledger):
     ) -> None:
         path = default_folder() if path is None else path
         self._display_path = str(path)
-        self.path = Path(path).expanduser().absolute()  # the working directory may change
+        self._closed = True  # until it is open
+        self.path = local_path(path).absolute()  # the working directory may change
         try:
             self._open(lock_timeout)
-        except LibraryReadOnly:
-            with disk_errors(self.path):
-                if not (self.path / DATABASE).is_file():
-                    raise
+        except LibraryReadOnly:  # raised again if there is no library to read
             self._open(lock_timeout, read_only=True)
         self.rate_limits = RateLimits(self._database)
         self._group_commit = GroupCommit(self._database)
@@ -398,6 +397,7 @@ class Library(Ledger):
             self.notice,
         )
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         if self._closed:
             return markup.one_line(f"<Library {self._display_path}: closed>")

@@ -36,10 +36,9 @@ def resolution_event(
     evidence = [task_id is not None, before is not None or after is not None, charged is not None]
     if sum(evidence) != 1 or (before is None) != (after is None):
         raise InvalidTransition("give one of: task_id=; before= and after=; charged=True or False")
-    refund_unknown = entry.state == "failed" and entry.refunded is None
-    in_doubt = refund_unknown or entry.state in {"uncertain", "accepted"}
+    in_doubt = entry.failed_and_charged or entry.state in {"uncertain", "accepted"}
     if not in_doubt or (task_id is not None and entry.state != "uncertain"):
-        raise InvalidTransition(f"entry {entry.id} is {entry.state}; there is nothing to resolve")
+        raise nothing_to_resolve(entry)
     if task_id is not None:
         if not task_id.strip():
             raise InvalidTransition("the task id is blank")
@@ -47,6 +46,10 @@ def resolution_event(
     if before is not None and after is not None:
         return _by_balance(entry, _total(before) - _total(after))
     return _event(entry, charged=bool(charged), note="resolved by a person's statement")
+
+
+def nothing_to_resolve(entry: Entry) -> InvalidTransition:
+    return InvalidTransition(f"entry {entry.id} is {entry.state}; there is nothing to resolve")
 
 
 def _total(balance: Credits) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from musicapi_nb.engines import Request
+from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.ledger_types import Entry, EntryState
 from musicapi_nb.library import events
 from musicapi_nb.library._request_key import from_json
@@ -19,6 +20,7 @@ from musicapi_nb.tasks import StoredReply, Task
 _CHUNK = 128  # tasks of one query
 _MAX_DEPTH = 50  # levels; documented replies have 8 at most
 _MAX_BRACKETS = 300  # with fewer, no part can be nested too deeply
+_MAX_BODY = 200_000  # characters; the page of a proxy can be long
 _TASK_FIELDS = ("state", "state_word", "fail_reason", "refunded")
 _WITH_REPLIES = """
     SELECT entries.id, requests.data, latest.data, replies.raw FROM entries
@@ -47,15 +49,29 @@ def to_event(task: Task) -> dict[str, Any]:
 
 def raw_text(task: Task) -> str | None:
     """Return the raw reply as JSON text; parts that are nested too deeply are replaced."""
-    if task.raw is None:
-        return None
+    return None if task.raw is None else _json_text(task.raw)
+
+
+def error_to_event(error: BaseException) -> dict[str, Any]:
+    """Return what an event stores of an error: its message, and the body of the reply as text."""
+    if not isinstance(error, MusicAPIError):
+        return {"note": f"{error!r:.300}"}
+    body = error.body
+    if isinstance(body, bytes):
+        body = body.decode(errors="replace")
+    if body is not None and not isinstance(body, str):
+        body = _json_text(body)
+    return {"note": error.message, "body": body and body[:_MAX_BODY]}
+
+
+def _json_text(value: Any) -> str:
     try:
-        text = as_json(task.raw)
+        text = as_json(value)
     except (ValueError, TypeError, RecursionError):
-        return as_json(_limit_depth(task.raw, _MAX_DEPTH))
+        return as_json(_limit_depth(value, _MAX_DEPTH))
     # The limit depends on the JSON reader, and stored text must be readable by all of them.
     if text.count("[") + text.count("{") > _MAX_BRACKETS:
-        return as_json(_limit_depth(task.raw, _MAX_DEPTH))
+        return as_json(_limit_depth(value, _MAX_DEPTH))
     return text
 
 

@@ -286,9 +286,12 @@ def link(label: str, url: str | None) -> Html:
     return element("a", label, href=href, target="_blank", rel="noopener noreferrer")
 
 
-def player(url: str | None, label: str = "this song") -> Html:
-    """Return a player that loads nothing before it is played; without a usable URL, a note."""
-    src = media_url(url)
+def player(url: str | None, label: str = "this song", *, local: bool = False) -> Html:
+    """Return a player that loads nothing before it is played; without a usable URL, a note.
+
+    For `local`, see `media_url`.
+    """
+    src = media_url(url, local=local)
     if src is None:
         message = "No audio." if is_blank(url) else "No audio: its URL cannot be opened."
         return element("div", message, style=f"font-size:12.5px;{MUTED}")
@@ -309,13 +312,16 @@ def gradient(seed: str) -> str:
     return f"linear-gradient(135deg,rgb({next(stops)}),rgb({next(stops)}))"
 
 
-def cover(url: str | None, seed: str, title: str | None = None) -> Html:
-    """Return a square picture; if it is missing or does not load, the gradient of `seed` shows."""
+def cover(url: str | None, seed: str, title: str | None = None, *, local: bool = False) -> Html:
+    """Return a square picture; if it is missing or does not load, the gradient of `seed` shows.
+
+    For `local`, see `media_url`.
+    """
     box = (
         "flex:none;width:96px;height:96px;overflow:hidden;border-radius:10px;"
         f"background-image:{gradient(seed)}"
     )
-    src = media_url(url)
+    src = media_url(url, local=local)
     if src is None:
         return element("div", style=box)
     alt = "Cover" if title is None or is_blank(title) else f"Cover of {plain_attribute(title)}"

@@ -3,9 +3,11 @@
 import base64
 import functools
 import html
+import ipaddress
 import re
 import unicodedata
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Callable
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit
 
 MediaType: TypeAlias = Literal[
@@ -16,6 +18,7 @@ SENTENCE_LIMIT: Final = 1_000
 TITLE_LIMIT: Final = 120
 URL_LIMIT: Final = 8_192
 MUTED: Final = "opacity:.68"
+_Self = TypeVar("_Self")
 
 
 class Html(str):
@@ -206,8 +209,50 @@ def web_url(url: str | None) -> str | None:
     return url if port_is_valid and _HOST.fullmatch(host) else None
 
 
-def media_url(url: str | None) -> str | None:
-    """Return a URL that a picture or player may load, or None."""
+def is_private(host: str) -> bool:
+    """Return whether a host name or IP address belongs to this machine or a private network."""
+    name = host.partition("%")[0].rstrip(".").lower()  # without the zone of an IPv6 address
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        last = name.rpartition(".")[2]
+        # Browsers and resolvers read 0x7f.1 and 2130706433 as IPv4 addresses.
+        return "." not in name or last in _PRIVATE_DOMAINS or _NUMBER.fullmatch(last) is not None
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address.sixtofour or address
+    return address.is_multicast or not address.is_global
+
+
+_PRIVATE_DOMAINS: Final = frozenset({"localhost", "local", "internal", "lan", "home", "test"})
+_NUMBER: Final = re.compile("[0-9]+|0x[0-9a-f]*")
+
+
+def media_url(url: str | None, *, local: bool = False) -> str | None:
+    """Return a URL that a picture or player may load, or None.
+
+    Private addresses are refused: whoever opens the page would ask their own network. With `local`,
+    for a simulator, they are accepted.
+    """
     if isinstance(url, DataUrl):
         return url if _DATA_URL.fullmatch(url) else None
-    return url if isinstance(url, LocalFile) else web_url(url)
+    if isinstance(url, LocalFile):
+        return url
+    address = web_url(url)
+    if address is None or local or not is_private(urlsplit(address).hostname or ""):
+        return address
+    return None
+
+
+def safe_repr(method: Callable[[_Self], str]) -> Callable[[_Self], str]:
+    """Decorate a `__repr__`, so that an object whose `__init__` raised has one in a traceback."""
+
+    @functools.wraps(method)
+    def text(self: _Self) -> str:
+        try:
+            return method(self)
+        except AttributeError as error:
+            if error.obj is not self:
+                raise
+            return f"<{type(self).__name__}: not initialized>"
+
+    return text

@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import secrets
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -16,13 +17,16 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from musicapi_nb.client import BASE_URL, MusicAPI
-from musicapi_nb.client.transport import parse_base_url
+from musicapi_nb.client.network import Certificates, parse_network
+from musicapi_nb.client.transport import parse_base_url, parse_key
 from musicapi_nb.client.webhook_fields import webhook_target
 from musicapi_nb.engines import Request
 from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidRequest, Problem, UnexpectedReply, Unreachable
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.session import KEY_VARIABLE, Session, open_sessions
+from musicapi_nb.paths import local_path
+from musicapi_nb.secret import Secret, as_secret
 from musicapi_nb.webhook_signing import SECRET_VARIABLE
 
 if TYPE_CHECKING:
@@ -32,6 +36,13 @@ if TYPE_CHECKING:
 
 SIMULATOR_VARIABLE = "MUSICAPI_SIMULATOR"
 _SIMULATOR_KEY = "simulated-account"
+_connecting = threading.RLock()
+if hasattr(os, "register_at_fork"):  # another thread may hold it when this one forks
+    os.register_at_fork(
+        before=_connecting.acquire,
+        after_in_parent=_connecting.release,
+        after_in_child=_connecting.release,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +50,7 @@ class _Target:
     """The service: key and URL; a standalone simulator: URL; else an embedded simulator."""
 
     base_url: str | None = None
-    key: str | None = dataclasses.field(default=None, repr=False)
+    key: Secret | None = None
     simulator: Simulator | None = None  # None: a new one
 
 
@@ -51,10 +62,12 @@ class _Options:
     spend_limit: int | None
     webhook: str | None
     webhook_secret: str | None = dataclasses.field(repr=False)
+    proxy: str | None = dataclasses.field(repr=False)
+    ssl: Certificates | None
 
 
 def connect(  # noqa: PLR0913 - independent settings
-    key: str | None = None,
+    key: str | Secret | None = None,
     *,
     base_url: str | None = None,
     simulator: Simulator | str | None = None,
@@ -62,6 +75,8 @@ def connect(  # noqa: PLR0913 - independent settings
     spend_limit: int | None = None,
     webhook: str | None = None,
     webhook_secret: str | None = None,
+    proxy: str | None = None,
+    ssl: Certificates | None = None,
 ) -> Session:
     """Connect to MusicAPI, or without a key to an embedded simulator, and print which.
 
@@ -91,6 +106,12 @@ def connect(  # noqa: PLR0913 - independent settings
         simulator also calls http addresses on this machine.
     webhook_secret
         Secret that signs webhooks. Default: the environment variable MUSICAPI_WEBHOOK_SECRET.
+    proxy
+        http://host:port of the proxy to the service; a simulator is reached without. Default: the
+        environment variable HTTPS_PROXY, except for hosts in NO_PROXY.
+    ssl
+        Certificate authorities to trust: a PEM file, or an `ssl.SSLContext`. Default: those of the
+        environment variable SSL_CERT_FILE, else those of the system.
 
     Raises
     ------
@@ -103,36 +124,49 @@ def connect(  # noqa: PLR0913 - independent settings
     InvalidRequest
         The arguments contradict each other, or the webhook address or secret is invalid.
     """
+    key = as_secret(key) if key else None
     target = _resolve_target(key, base_url, simulator)
-    options = _resolve_options(target, library, spend_limit, webhook, webhook_secret)
+    options = _resolve_options(target, library, spend_limit, webhook, webhook_secret, proxy, ssl)
     digest = _digest(target, options)
-    session = open_sessions.pop(digest, None) or _open(target, options)
-    open_sessions[digest] = session  # the last one is the current one
+    with _connecting:  # threads share a session, and its spend limit
+        session = open_sessions.pop(digest, None) or _open(target, options)
+        open_sessions[digest] = session  # the last one is the current one
     print(session.description)  # noqa: T201 - users must see whether songs will cost money
     return session
 
 
 def _resolve_target(
-    key: str | None, base_url: str | None, simulator: Simulator | str | None
+    key: Secret | None, base_url: str | None, simulator: Simulator | str | None
 ) -> _Target:
     if simulator is not None and base_url is not None:
         raise _invalid("simulator", "has its own address; omit base_url")
     if not (simulator or key or base_url):
-        simulator = os.environ.get(SIMULATOR_VARIABLE)
+        simulator = _variable(SIMULATOR_VARIABLE)
     if isinstance(simulator, str) and simulator:
         return _Target(simulator)
     if simulator:
         return _Target(simulator=simulator)
-    key = key or os.environ.get(KEY_VARIABLE) or ""
-    return _Target(base_url or BASE_URL, key) if key or base_url else _Target()
+    if key is None and _variable(KEY_VARIABLE):
+        key = as_secret(_variable(KEY_VARIABLE))
+    return _Target(base_url or BASE_URL, as_secret(key)) if key or base_url else _Target()
 
 
-def _resolve_options(
+def _variable(name: str) -> str | None:
+    """Return an environment variable. No caller that can raise names the environment.
+
+    Verbose tracebacks show the values of all names in a line: also those of `os.environ`.
+    """
+    return os.environ.get(name) or None
+
+
+def _resolve_options(  # noqa: PLR0913, PLR0917 - as connect
     target: _Target,
     library: Path | str | None,
     spend_limit: int | None,
     webhook: str | None,
     webhook_secret: str | None,
+    proxy: str | None,
+    ssl: Certificates | None,
 ) -> _Options:
     if library is None and target.base_url is not None:
         library = _default_library(target.base_url)
@@ -142,10 +176,16 @@ def _resolve_options(
     if spend_limit is not None and limit is None:
         raise _invalid("spend_limit", f"must be a number of credits, not {spend_limit!r:.40}")
     if webhook is not None and webhook_secret is None:
-        webhook_secret = os.environ.get(SECRET_VARIABLE) or None
-    webhook_target(webhook, webhook_secret, local=True)  # raises before anything is opened
-    folder = None if library is None else Path(library).expanduser().absolute()
-    return _Options(folder, limit, webhook, webhook_secret)
+        webhook_secret = _variable(SECRET_VARIABLE)
+    # These raise before anything is opened.
+    webhook_target(webhook, webhook_secret, local=True)
+    parse_network(proxy, ssl)
+    if target.base_url is not None:
+        parse_base_url(target.base_url)
+    if target.key is not None:
+        parse_key(target.key)
+    folder = None if library is None else local_path(library).absolute()
+    return _Options(folder, limit, webhook, webhook_secret, proxy, ssl)
 
 
 def _invalid(argument: str, message: str) -> InvalidRequest:
@@ -155,7 +195,8 @@ def _invalid(argument: str, message: str) -> InvalidRequest:
 def _digest(target: _Target, options: _Options) -> str:
     """Identify the arguments by a hash, so that neither the key nor the secret is stored."""
     address = target.base_url or id(target.simulator)
-    arguments = (address, target.key, *dataclasses.astuple(options))
+    key = target.key and target.key.sign(b"connect")
+    arguments = (address, key, *vars(options).values())
     return hashlib.sha256(repr(arguments).encode()).hexdigest()
 
 
@@ -213,6 +254,8 @@ def _start(
         budgets=budgets,
         webhook=options.webhook,
         webhook_secret=options.webhook_secret,
+        proxy=options.proxy if target.key is not None else None,  # a simulator is near
+        ssl=options.ssl,
     )
     return Session(client, background, simulator, library)
 
@@ -243,7 +286,8 @@ async def _probe_simulator(address: str) -> tuple[str, float]:
 
 def current_session() -> Session:
     """Return the open session that was connected last; connect if there is none."""
-    return next(reversed(open_sessions.values()), None) or connect()
+    with _connecting:
+        return next(reversed(open_sessions.values()), None) or connect()
 
 
 def form(start: type[Request] | Request | ModuleType | None = None) -> Form:

@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
+
+from musicapi_nb.errors import ClientClosed
 
 _Result = TypeVar("_Result")
 
@@ -14,6 +17,7 @@ class BackgroundLoop:
     """An event loop that runs on its own thread until `stop`."""
 
     def __init__(self) -> None:
+        self._process = os.getpid()
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="musicapi_nb", daemon=True)
         self._thread.start()
@@ -30,13 +34,27 @@ class BackgroundLoop:
         """Whether the caller runs on this loop's thread, where a blocking wait would deadlock."""
         return threading.current_thread() is self._thread
 
+    @property
+    def is_forked(self) -> bool:
+        """Whether this process is a fork; the loop's thread then runs in its parent alone."""
+        return self._process != os.getpid()
+
+    def check_process(self) -> None:
+        if self.is_forked:
+            raise ClientClosed("a forked process cannot use its parent's session")
+
     def submit(self, coroutine: Coroutine[Any, Any, _Result]) -> Future[_Result]:
         """Start a coroutine and return a future that any thread may wait for."""
+        try:
+            self.check_process()
+        except ClientClosed:
+            coroutine.close()
+            raise
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
     def stop(self) -> None:
         """Cancel running tasks, let them clean up, and end the loop and its thread."""
-        if self.loop.is_closed():
+        if self.loop.is_closed() or self.is_forked:
             return
         self.submit(_cancel_all_tasks()).result()
         self.loop.call_soon_threadsafe(self.loop.stop)

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, Self, TypeVar
+from weakref import WeakKeyDictionary
 
 from musicapi_nb import markup
 from musicapi_nb.client import MusicAPI
@@ -31,7 +32,8 @@ class Job(Generic[_Result]):
 
     Its display shows the progress, then the result or the error. Interrupting a cell that waits
     for it does not end it; `cancel` does. `task` is the latest state of the task, None until the
-    service has accepted the request.
+    service has accepted the request. asyncio takes a job for a coroutine: `TaskGroup.create_task`,
+    `gather` and `wait_for` accept it; for `asyncio.wait`, make a task: `asyncio.create_task(job)`.
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class Job(Generic[_Result]):
         self._ended: float | None = None
         self._display_ids: list[str] = []
         self._callbacks: list[Callable[[], None]] = []
+        self._waits: WeakKeyDictionary[asyncio.Task[Any], Generator[Any, None, _Result]]
+        self._waits = WeakKeyDictionary()
         self._future = background.submit(work(self))
         self._future.add_done_callback(self._finish)
 
@@ -72,8 +76,29 @@ class Job(Generic[_Result]):
         return any(song.finished and song.audio_url for song in songs)
 
     def __await__(self) -> Generator[Any, None, _Result]:
+        if not self.done():
+            self._background.check_process()
         # Shielded: an interrupted cell stops waiting, but the work continues.
         return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
+
+    # asyncio takes what has send, throw and close for a coroutine, of which it makes tasks.
+
+    def send(self, value: Any) -> Any:
+        return self._wait_of_task().send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._wait_of_task().throw(*error)
+
+    def close(self) -> None:
+        """Do nothing: a task that ends leaves the job to others."""
+
+    def _wait_of_task(self) -> Generator[Any, None, _Result]:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("await a job, or make an asyncio task of it")
+        if task not in self._waits:
+            self._waits[task] = self.__await__()
+        return self._waits[task]
 
     def result(self, timeout: float | None = None) -> _Result:
         """Wait for the result without `await`, at most `timeout` seconds.
@@ -87,6 +112,8 @@ class Job(Generic[_Result]):
         """
         if self._background.is_current_thread:
             raise MusicAPIError("result() would block the loop that runs this job; use await")
+        if not self.done():
+            self._background.check_process()
         try:
             return self._future.result(timeout)
         except concurrent.futures.TimeoutError:
@@ -118,6 +145,7 @@ class Job(Generic[_Result]):
         """Seconds of the service's clock since the start, until the end."""
         return ((self._ended or time.monotonic()) - self._started) * self._speed
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         return markup.one_line(f"<Job {self.title}: {self._state_text()}>")
 
@@ -133,7 +161,7 @@ class Job(Generic[_Result]):
         if self._future.done():
             return repr(self._future.result())
         if self.task is None:
-            return "sending the request"
+            return self._pause_notice() or "sending the request"
         return f"{self.task.state}, {markup.format_duration(self.seconds)} elapsed"
 
     def _repr_html_(self) -> str:
@@ -160,7 +188,13 @@ class Job(Generic[_Result]):
     def _progress_html(self) -> markup.Html:
         share = self.task.progress if self.task else None
         state = self.task.state if self.task else "sending the request"
-        return self._card(state, markup.progress(share, self._elapsed_text()), tone="info")
+        pause = self._pause_notice()
+        notice = markup.notice(pause, "warn") if pause else markup.EMPTY
+        progress = markup.progress(share, self._elapsed_text())
+        return self._card(state, progress, notice, tone="info")
+
+    def _pause_notice(self) -> str:
+        return self._client.pause_notice() if self._client and self.task is None else ""
 
     def _elapsed_text(self) -> str:
         clock = "" if self._speed == 1 else " on the simulator's clock"

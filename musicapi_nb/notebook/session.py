@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import itertools
+import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from musicapi_nb import markup
 from musicapi_nb.client import Balance, MusicAPI, publish
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "MUSICAPI_KEY"
 open_sessions: dict[str, Session] = {}
 """Open sessions by a digest of connect()'s arguments; the one connected last is the last."""
+if hasattr(os, "register_at_fork"):  # a child connects anew
+    os.register_at_fork(after_in_child=open_sessions.clear)
 
 
 class SongList(tuple[Song, ...]):
@@ -74,6 +78,12 @@ class Session:
         self._jobs: list[Job[Task]] = []
         atexit.register(self.close)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     @property
     def description(self) -> str:
         """What it is connected to, whether songs cost credits, and where they are recorded."""
@@ -92,6 +102,7 @@ class Session:
         offer = f"cost nothing. Set {KEY_VARIABLE} to use the real service."
         return f"MusicAPI simulator: songs are synthesized on this machine and {offer}"
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         return f"<{self.description}>"
 
@@ -231,11 +242,17 @@ class Session:
 
         With a simulator, a URL on this machine is accepted.
         """
-        local = self.simulated
-        return self._job(
-            lambda _: publish(path, to, url=url, expires=expires, local=local, options=options),
-            title="publish",
+        upload = functools.partial(
+            publish,
+            path,
+            to,
+            url=url,
+            expires=expires,
+            local=self.simulated,
+            options=options,
+            network=self._client.network,
         )
+        return self._job(lambda _: upload(), title="publish")
 
     def form(self, start: type[Request] | Request | ModuleType | None = None) -> Form:
         """Return a form whose button buys; with a library, each press buys the next take.
@@ -287,6 +304,7 @@ class Session:
     def _check_open(self) -> None:
         if self._closed:
             raise ClientClosed("this session is closed")
+        self._background.check_process()
 
     def close(self) -> None:
         """Wait for replies to requests already sent, then close everything it opened.
@@ -299,8 +317,9 @@ class Session:
         atexit.unregister(self.close)
         for digest in [digest for digest in open_sessions if open_sessions[digest] is self]:
             del open_sessions[digest]
-        self._background.submit(self._aclose()).result()
-        self._background.stop()
+        if not self._background.is_forked:
+            self._background.submit(self._aclose()).result()
+            self._background.stop()
         if self.library is not None:
             self.library.close()
 

@@ -64,6 +64,9 @@ class ReplyOptions:
     """Whether a field that the model or the kind of clip does not support gets a 400."""
     use_suno_cdn: Literal["optional", "required"] = "optional"
     """Whether sonic requires ``use_suno_cdn`` (live calls: no, schema: yes)."""
+    remix_fields: Literal["optional", "required"] = "optional"
+    """Whether an extend or cover needs ``custom_mode``, and an extend ``continue_at`` (the site's
+    guides: no, docs: yes)."""
     retired: frozenset[str] = frozenset(
         f"producer.{kind}" for kind in ("music_variation", "swap_music_vocals", "swap_music_sound")
     )

@@ -68,6 +68,8 @@ _OF_SECTION = TaskRule(
 
 def _check_create(call: Call, task_type: str, rule: TaskRule) -> None:
     body, options = call.body, call.options
+    if task_type in ("extend_music", "cover_music") and options.remix_fields == "optional":
+        rule = rule._replace(needs=_CLIP, custom_mode=False)
     _check(call, rule, task_type)
     if task_type == "persona_music":
         owner = call.catalog.owners.get(body["persona_id"])
@@ -174,6 +176,12 @@ def _create(call: Call) -> tuple[Song, ...]:
     return sonic_songs(call, call.song("continue_clip_id"))
 
 
+def _extend(call: Call) -> tuple[Song, ...]:
+    source = call.song("continue_clip_id")
+    end = source.duration if source else 0.0
+    return sonic_songs(replace(call, body={"continue_at": end, **call.body}), source)
+
+
 def _concat(call: Call) -> tuple[Song, ...]:
     extension = source_of(call, "continue_clip_id")
     source = call.catalog.song(extension.details.get("parent"), call.key)
@@ -206,7 +214,7 @@ _REMASTERS = ("sonic-v4", "sonic-v4-5-plus", "sonic-v5", *SONIC_MODELS[-3:])
 # Prices: service.md 14, the newest known (2026-10-07).
 _CREATES: Mapping[str, tuple[int, TaskRule, Make]] = {
     "create_music": (20, TaskRule(text=True, duration=True), _create),
-    "extend_music": (15, _EXTEND, _create),
+    "extend_music": (15, _EXTEND, _extend),
     "concat_music": (2, _ADD._replace(models=()), _concat),
     "cover_music": (15, _COVER, _create),
     "persona_music": (15, TaskRule(("persona_id",), duration=True), songs.of_persona),

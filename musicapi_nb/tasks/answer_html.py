@@ -32,13 +32,16 @@ def _short_text(value: Any) -> str:
     return f"{text[:_MAX_TEXT]}..." if len(text) > _MAX_TEXT else text
 
 
-def answer_blocks(answer: Mapping[str, Any]) -> Iterator[markup.Html]:
-    """Yield the blocks of an answer: players, a table of short values, long ones collapsed."""
+def answer_blocks(answer: Mapping[str, Any], *, local: bool = False) -> Iterator[markup.Html]:
+    """Yield the blocks of an answer: players, a table of short values, long ones collapsed.
+
+    For `local`, see `markup.media_url`.
+    """
     files = list(itertools.islice(_audio_files(answer), _MAX_PLAYERS))
     for url, name in files:
         if len(files) > 1:
             yield markup.caption(name)
-        yield markup.player(url, name)
+        yield markup.player(url, name, local=local)
     short = [(name, _cell(value)) for name, value in answer.items() if not _is_long(value)]
     if short:
         yield markup.table(("name", "value"), short)

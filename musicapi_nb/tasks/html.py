@@ -25,6 +25,10 @@ _WAITING_FOR_REPOST = "Not ready yet. `api.wait(task)` repeats the request until
 _MAX_ISSUES = 5
 # docs error-handling and nuro-error-handling: most replies do not mention the refund.
 _REFUNDS = "The service refunds failed tasks automatically; api.credits() shows the balance."
+_NOT_BOUGHT_AGAIN = (
+    "It was not bought again, because no refund was reported. Run another take; or call "
+    "library.resolve(entry, charged=True or False), and run it again to buy it."
+)
 
 
 @markup.render.register
@@ -54,7 +58,9 @@ def song_card(song: Song, task: Task | None = None) -> markup.Html:
         markup.verbatim(song.lyrics) if is_text and song.lyrics else markup.lyrics(song.lyrics),
         facts=markup.facts(length, model, created),
         badges=badges,
-        cover=markup.EMPTY if is_text else markup.cover(song.image_url, seed, song.title),
+        cover=markup.EMPTY
+        if is_text
+        else markup.cover(song.image_url, seed, song.title, local=song.simulated),
     )
 
 
@@ -74,7 +80,7 @@ def task_card(task: Task) -> markup.Html:
         task.name,
         *_notices(task),
         *_parts_table(task),
-        *answer_blocks(task.answer),
+        *answer_blocks(task.answer, local=task.simulated),
         facts=markup.facts(_requested_model(task), _cost(task), _id_text(task)),
         badges=badges,
     )
@@ -162,7 +168,7 @@ def _audio(song: Song) -> markup.Html:
         if song.finished:
             return markup.notice("Finished, but the reply has no audio.", "warn")
         return markup.progress(None, "No audio yet.")
-    return markup.player(song.audio_url, song.title or "this song")
+    return markup.player(song.audio_url, song.title or "this song", local=song.simulated)
 
 
 def _links(song: Song) -> markup.Html:
@@ -179,6 +185,8 @@ def _notices(task: Task) -> Iterator[markup.Html]:
     if task.state == "failed":
         reason = task.fail_reason or "The task failed; the service gave no reason."
         refund = "" if task.refunded is not None else f"\n{_REFUNDS}"
+        if task.bought_before and task.refunded is not True:
+            refund += f"\n{_NOT_BOUGHT_AGAIN}"
         yield markup.notice(f"{reason}{refund}", "bad")
     elif not task.finished:
         share = None if task.progress is None else min(max(task.progress, 0.0), 1.0)

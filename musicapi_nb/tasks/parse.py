@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-import msgspec
+from msgspec.structs import replace
 
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks import parse_shapes as shapes
 from musicapi_nb.tasks.json_reader import JsonReader, describe
-from musicapi_nb.tasks.parse_answers import parse_steps
 from musicapi_nb.tasks.parse_batch import parse_batch
 from musicapi_nb.tasks.parse_songs import guess_engine
 from musicapi_nb.tasks.parse_unknown import lacks_task_id, report_gaps, search_songs, search_task_id
@@ -59,10 +58,10 @@ def parse_task(payload: Any, *, status: int = 200, task: Task | None = None) -> 
     )
     reader = JsonReader(fields, "", issues)
     if status == HTTPStatus.ACCEPTED:
-        parsed = shapes.parse_not_ready(reader, task)
+        parsed = replace(task, state_word=reader.text("type"))
     else:
         parsed = _parse_body(reader, task, has_id=has_id)
-    return msgspec.structs.replace(parsed, issues=tuple(issues), extra=reader.rest)
+    return replace(parsed, issues=tuple(issues), extra=reader.rest)
 
 
 def _fields_of(payload: Any, issues: list[Issue]) -> Mapping[str, Any]:
@@ -77,12 +76,13 @@ def _fields_of(payload: Any, issues: list[Issue]) -> Mapping[str, Any]:
 
 def _parse_body(reader: JsonReader, task: Task, *, has_id: bool) -> Task:
     """Parse a reply by its shape; what that does not give is searched in all of the reply."""
-    shape, failure = find_shape(reader, task), None
+    failure = None
     try:
-        parsed = shape.parse(reader, task)
+        attempts = ((shape.parse(reader, task), shape.certain) for shape in SHAPES)
+        parsed, certain = next((task, certain) for task, certain in attempts if task is not None)
     except UnexpectedReply as error:
-        parsed, failure = task, error
-    if shape.certain:
+        parsed, certain, failure = task, False, error
+    if certain:
         return parsed
     if (deeper := search_songs(reader, parsed)) is not None:
         parsed, failure = deeper, None
@@ -126,51 +126,47 @@ def parse_submit_reply(
     complete = task.finished and (task.songs or task.state == "failed" or immediate)
     not_ready = task.poll_by_repost and task.state in {"pending", "running"}
     if task.id is None and not complete and not not_ready:
-        raise UnexpectedReply(
-            "the submit reply has no task id (see .body)", body=payload, may_have_cost=True
-        )
+        message = "the submit reply has no task id (see .body)"
+        raise UnexpectedReply(message, body=payload, may_have_cost=True)
     return task
 
 
-def _parse_batch(reader: JsonReader, task: Task) -> Task:
+def _parse_batch(reader: JsonReader, task: Task) -> Task | None:
+    """Parse {"batch_id": "b", "tasks": ["t"]} (musicapi.ai batch-music-generation-api)."""
+    if not isinstance(reader.rest.get("tasks"), list) or "data" in reader.rest:
+        return None
     return parse_batch(reader, task, parse_task)
 
 
 class Shape(NamedTuple):
-    """One shape of reply: a test for it, whose docstring gives an example, and its parser."""
+    """The parser of one shape, whose docstring gives an example and its source."""
 
-    matches: Callable[[JsonReader, Task], bool]
-    parse: Callable[[JsonReader, Task], Task]
+    parse: Callable[[JsonReader, Task], Task | None]
     certain: bool = False
     """True if songs and task id need not be searched elsewhere in the reply."""
 
 
 # The first shape that matches is used, so the order matters.
 SHAPES = (
-    Shape(shapes.is_not_ready, shapes.parse_not_ready, certain=True),
-    Shape(shapes.is_failure, shapes.parse_failure, certain=True),
-    Shape(shapes.is_failed_step, parse_steps, certain=True),
-    Shape(shapes.is_error, shapes.reject),
-    Shape(shapes.is_batch, _parse_batch, certain=True),
-    Shape(shapes.is_studio, shapes.parse_studio),
-    Shape(shapes.is_clip_list, shapes.parse_clip_list),
-    Shape(shapes.is_clip, shapes.parse_clip),
-    Shape(shapes.is_lyrics, shapes.parse_lyrics),
-    Shape(shapes.is_nuro, shapes.parse_nuro),
-    Shape(shapes.is_status, shapes.parse_status),
-    Shape(shapes.is_studio_acknowledgement, shapes.parse_studio_acknowledgement),
-    Shape(shapes.is_wrapped_acknowledgement, shapes.parse_wrapped_acknowledgement),
-    Shape(shapes.is_steps, parse_steps),
-    Shape(shapes.is_answer, shapes.parse_answer),
-    Shape(shapes.is_waiting_message, shapes.parse_waiting_message),
-    Shape(shapes.is_acknowledgement, shapes.parse_acknowledgement),
-    Shape(shapes.is_unknown, shapes.reject),
+    Shape(shapes.parse_not_ready, certain=True),
+    Shape(shapes.parse_failure, certain=True),
+    Shape(shapes.parse_failed_step, certain=True),
+    Shape(shapes.reject_error),
+    Shape(_parse_batch, certain=True),
+    Shape(shapes.parse_studio),
+    Shape(shapes.parse_clip_list),
+    Shape(shapes.parse_clip),
+    Shape(shapes.parse_lyrics),
+    Shape(shapes.parse_nuro),
+    Shape(shapes.parse_status),
+    Shape(shapes.parse_studio_acknowledgement),
+    Shape(shapes.parse_wrapped_acknowledgement),
+    Shape(shapes.parse_started_steps),
+    Shape(shapes.parse_answer),
+    Shape(shapes.parse_waiting_message),
+    Shape(shapes.parse_acknowledgement),
+    Shape(shapes.reject),
 )
-
-
-def find_shape(reader: JsonReader, task: Task) -> Shape:
-    """Return the first shape that matches a reply."""
-    return next(shape for shape in SHAPES if shape.matches(reader, task))
 
 
 def _guess_engine(payload: Mapping[str, Any]) -> str | None:
@@ -186,6 +182,3 @@ def _guess_engine(payload: Mapping[str, Any]) -> str | None:
     if "progress" in payload and "gender" in payload:
         return "nuro"
     return guess_engine(data)
-
-
-__all__ = ["parse_submit_reply", "parse_task"]

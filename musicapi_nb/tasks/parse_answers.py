@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
+from typing import Any, Literal, TypeAlias, TypeGuard
 
-import msgspec
+from msgspec.structs import replace
 
 from musicapi_nb.tasks.json_reader import JsonReader, clean
 from musicapi_nb.tasks.reply_search import ANSWER_FIELDS, ENVELOPE, unwrap_answer
@@ -17,41 +17,19 @@ Readiness: TypeAlias = Literal["ready", "not ready", "failed", "unclear"]
 _SONG_FIELDS = frozenset({"clip_id", "audio_url", "state"})
 
 
-class _Wording(NamedTuple):
-    """Words found in place of a link, or in a message, and what they mean."""
-
-    meaning: Readiness
-    pattern: re.Pattern[str]
-    source: str
-
-
-# The first match counts. Only "not ready" leads to the same request being sent again, which may
-# cost credits; so words about a finished step, or unfamiliar ones, are not taken as "not ready".
-_WORDINGS = (
-    _Wording(
-        "failed",
-        re.compile(r"fail|error|unable|could ?n[o']t|cannot|not found", re.IGNORECASE),
-        "docs error-handling, 2025: messages of failed tasks",
-    ),
-    _Wording(
-        "unclear",
-        re.compile(
-            r"success|\bdone\b|completed"
-            r"|(?<!being )(generated|processed|prepared|created|built|converted|rendered)",
-            re.IGNORECASE,
-        ),
-        "inferred: finished, but without a link",
-    ),
-    _Wording(
-        "not ready",
-        re.compile(
-            r"generat|process|prepar|creating|build|convert|render|pending|queue|progress"
-            r"|not[ _]ready",
-            re.IGNORECASE,
-        ),
-        "docs get-midi: repeat until midi_url is a link; 'generating midi...' seen in tracksmartin",
-    ),
-)
+# Words in place of a link, or in a message. The first match counts. Only "not ready" leads to the
+# same request being sent again, which may cost credits; so words about a finished step, or
+# unfamiliar ones, are not taken as "not ready".
+_WORDS: Mapping[Readiness, str] = {
+    # docs error-handling, 2025: messages of failed tasks
+    "failed": r"fail|error|unable|could ?n[o']t|cannot|not found",
+    # inferred: finished, but without a link
+    "unclear": r"success|\bdone\b|completed"
+    r"|(?<!being )(generated|processed|prepared|created|built|converted|rendered)",
+    # docs get-midi: repeat until midi_url is a link; "generating midi..." seen in tracksmartin
+    "not ready": r"generat|process|prepar|creating|build|convert|render|pending|queue|progress"
+    r"|not[ _]ready",
+}
 
 
 def find_answer(reader: JsonReader, task: Task) -> Mapping[str, Any]:
@@ -109,7 +87,7 @@ def readiness(answer: Mapping[str, Any], *, repeatable: bool) -> tuple[Readiness
 
 def classify_words(text: str) -> Readiness:
     """Classify a text in place of an answer; "unclear" for unfamiliar words."""
-    meanings = (wording.meaning for wording in _WORDINGS if wording.pattern.search(text))
+    meanings = (name for name, words in _WORDS.items() if re.search(words, text, re.IGNORECASE))
     return next(meanings, "unclear")
 
 
@@ -124,19 +102,20 @@ def _link_values(answer: Mapping[str, Any], depth: int = 3, *, lists: bool = Tru
             yield value
 
 
-def parse_steps(reader: JsonReader, task: Task) -> Task:
+def parse_steps(reader: JsonReader, task: Task) -> Task | None:
     """Parse the reply of an operation that runs in steps (upload-extend and upload-cover).
 
     The steps stay in `extra`. The clip that a step created is in `answer`, so that it can be used
     even if a later step failed; the failure reason then names the steps that may have cost credits.
     """
-    items = reader.rest["steps"].items()
-    steps = {clean(str(name)): step for name, step in items if isinstance(step, dict)}
+    if not isinstance(items := reader.rest.get("steps"), dict):
+        return None
+    steps = {clean(str(name)): step for name, step in items.items() if isinstance(step, dict)}
     ids = [step["task_id"] for step in steps.values() if _is_text(step.get("task_id"))]
     clips = [step["clip_id"] for step in steps.values() if isinstance(step.get("clip_id"), str)]
     answer = {"clip_id": clean(clips[-1])} if clips else {}
     task_id = task.id or (clean(ids[-1]) if ids else None)
-    task = msgspec.structs.replace(task, id=task_id, answer=answer)
+    task = replace(task, id=task_id, answer=answer)
     stated = reader.rest.get("failed_step")
     failed_name = clean(stated) if _is_text(stated) else None
     failed = [name for name in steps if name == failed_name or steps[name].get("success") is False]
@@ -149,7 +128,7 @@ def parse_steps(reader: JsonReader, task: Task) -> Task:
     done = [name for name, step in steps.items() if step.get("success") is True]
     charged = f" (done, and perhaps charged: {', '.join(done)})" if done else ""
     reason = f"the step {name!r} failed: {reason}{charged}"
-    return msgspec.structs.replace(task, state="failed", fail_reason=reason)
+    return replace(task, state="failed", fail_reason=reason)
 
 
 def _is_text(value: Any) -> TypeGuard[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-import msgspec
+from msgspec.structs import replace
 
 from musicapi_nb import wire
 from musicapi_nb.engines import Request
@@ -21,15 +21,14 @@ ParseTask: TypeAlias = Callable[..., Task]
 def parse_batch(reader: JsonReader, task: Task, parse_task: ParseTask) -> Task:
     """Parse the tasks of a batch. Their shape is undocumented, so any known shape is accepted."""
     items = reader.rest.pop("tasks")
+    submitted = _submitted_parts(task, len(items))
     parts = [
         _parse_part(item, f"tasks[{index}]", reader, part, parse_task)
-        for index, (item, part) in enumerate(
-            zip(items, _submitted_parts(task, len(items)), strict=True)
-        )
+        for index, (item, part) in enumerate(zip(items, submitted, strict=True))
     ]
     ids = ",".join(part.id for part in parts if part.id)
     batch_id = reader.text("batch_id")
-    return _join(msgspec.structs.replace(task, id=task.id or batch_id or ids or None), parts)
+    return _join(replace(task, id=task.id or batch_id or ids or None), parts)
 
 
 def _submitted_parts(batch: Task, count: int) -> list[Task]:
@@ -47,9 +46,7 @@ def _submitted_parts(batch: Task, count: int) -> list[Task]:
     if len(requests) != count:
         return [part] * count
     return [
-        msgspec.structs.replace(
-            part, request=request, operation=request.operation, expected=request.songs
-        )
+        replace(part, request=request, operation=request.operation, expected=request.songs)
         for request in requests
     ]
 
@@ -69,7 +66,7 @@ def _parse_part(
         batch.issue(where, f"{describe(item)} instead of a task")
         fields = {}
     task_id = JsonReader(fields, where, batch.issues).text("task_id", "id", "taskId")
-    task = msgspec.structs.replace(task, id=task_id, raw=item)
+    task = replace(task, id=task_id, raw=item)
     reply = fields.get("reply", {**fields, "task_id": task_id} if task_id else fields)
     if isinstance(reply, dict):  # the service never nests batches; guard against recursion
         reply = {name: value for name, value in reply.items() if name != "tasks"}
@@ -94,12 +91,10 @@ def _join(batch: Task, parts: Sequence[Task]) -> Task:
     if parts and all(part.finished for part in parts):
         state = "succeeded" if "succeeded" in states else "failed"
     reasons = dict.fromkeys(part.fail_reason for part in parts if part.fail_reason)
-    return msgspec.structs.replace(
+    return replace(
         batch,
         parts=tuple(parts),
-        songs=tuple(
-            msgspec.structs.replace(song, position=position) for position, song in enumerate(songs)
-        ),
+        songs=tuple(replace(song, position=position) for position, song in enumerate(songs)),
         state=state,
         progress=sum(part.finished for part in parts) / len(parts) if parts else None,
         fail_reason="; ".join(reasons) or None if state == "failed" else None,
@@ -117,4 +112,4 @@ def update_parts(batch: Task, parts: Sequence[Task]) -> Task:
         else item
         for item, part in zip(items, parts, strict=True)
     ]
-    return msgspec.structs.replace(_join(batch, parts), raw={**raw, "tasks": replies})
+    return replace(_join(batch, parts), raw={**raw, "tasks": replies})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from musicapi_nb.tasks.json_reader import JsonReader, clean, describe
 from musicapi_nb.tasks.reply_search import PAIRS, is_text, pair_name
-from musicapi_nb.tasks.song import FINAL, Issue, Replacement, Song, State
+from musicapi_nb.tasks.song import FINAL, WHOLE_REPLY, Issue, Replacement, Song, State
 from musicapi_nb.tasks.task import Task
 
 # State words of the engines and of the service behind studio, in lower case. "processing": sibling
@@ -146,11 +146,24 @@ def parse_items(
             songs += _parse_pair(reader, name, position, task, default)
             pairs += 1
         elif is_text(item):
-            text = msgspec.structs.replace(task, engine="lyrics")
+            text = replace(task, engine="lyrics")
             songs.append(parse_song(reader, position, text, "succeeded"))
         else:
             songs.append(parse_song(reader, position, task, default))
-    return tuple(songs)
+    return tuple(_without_repeats(songs, task, issues))
+
+
+def _without_repeats(songs: Iterable[Song], task: Task, issues: list[Issue]) -> Iterator[Song]:
+    """Yield each clip once, the first finished one; the task's own id may stand for several."""
+    clips: dict[Any, Song] = {}
+    for song in songs:
+        is_clip = song.id is not None and song.id != task.id and "pair" not in song.extra
+        first = clips.setdefault(song.id if is_clip else ("no clip", song.position), song)
+        if first is not song:
+            issues.append(Issue(WHOLE_REPLY, f"the clip {song.id:.60} is listed more than once"))
+            if song.state == "succeeded" and first.state != "succeeded":
+                clips[song.id] = replace(song, position=first.position)
+    yield from clips.values()
 
 
 def _parse_pair(
@@ -174,7 +187,7 @@ def _parse_pair(
         else:
             song = parse_song(clip, position, task, default)
         extra = {**song.extra, **reader.rest, "pair": name}
-        songs.append(msgspec.structs.replace(song, extra=extra))
+        songs.append(replace(song, extra=extra))
     return songs
 
 
@@ -187,6 +200,10 @@ def is_silent(song: Song) -> bool:
     """Return whether a song succeeded without audio, or a text without lyrics."""
     content = song.lyrics if song.engine == "lyrics" else song.audio_url
     return song.state == "succeeded" and content is None
+
+
+def silence_issue(silent: int, songs: int) -> Issue:
+    return Issue(WHOLE_REPLY, f"{silent} of {songs} songs succeeded without audio")
 
 
 def _task_state(songs: Sequence[Song], expected: int | None, stated: State | None) -> State:
@@ -211,17 +228,9 @@ def with_songs(
 ) -> Task:
     """Return the task with its songs; `stated` is the state that the reply gives the task."""
     state = _task_state(songs, task.expected, stated)
-    return msgspec.structs.replace(
-        task,
-        songs=songs,
-        state=state,
-        state_word=word,
-        fail_reason=reason or _song_reasons(songs) if state == "failed" else None,
-    )
-
-
-def _song_reasons(songs: Iterable[Song]) -> str | None:
-    return "; ".join(dict.fromkeys(song.fail_reason for song in songs if song.fail_reason)) or None
+    reasons = dict.fromkeys(song.fail_reason for song in songs if song.fail_reason)
+    reason = reason or "; ".join(reasons) or None if state == "failed" else None
+    return replace(task, songs=songs, state=state, state_word=word, fail_reason=reason)
 
 
 def mark_failed(
@@ -229,6 +238,4 @@ def mark_failed(
 ) -> Task:
     """Return the task as failed for `reason`."""
     reason = reason or "the service gave no reason"
-    return msgspec.structs.replace(
-        task, state="failed", fail_reason=reason, refunded=refunded, state_word=word
-    )
+    return replace(task, state="failed", fail_reason=reason, refunded=refunded, state_word=word)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
+from msgspec.structs import replace
 
 from musicapi_nb.tasks.json_reader import JsonReader, clean
 from musicapi_nb.tasks.parse_answers import makes_no_songs, makes_songs
@@ -15,6 +15,7 @@ from musicapi_nb.tasks.parse_songs import (
     is_silent,
     parse_items,
     parse_state,
+    silence_issue,
     with_songs,
 )
 from musicapi_nb.tasks.reply_search import ANSWER_FIELDS, Part, songs_in, task_ids_in
@@ -37,7 +38,7 @@ def search_songs(reader: JsonReader, task: Task) -> Task | None:
     where = clean(items[0].where) or WHOLE_REPLY
     reader.issues[:] = [Issue(where, "songs are in no known place of the reply")]
     engine = task.engine or guess_engine([item.value for item in items])
-    task = msgspec.structs.replace(task, engine=engine, answer={})
+    task = replace(task, engine=engine, answer={})
     word = reader.text("status") or task.state_word
     places = ((item.where, item.value, _stated(item)) for item in items)
     songs = parse_items(places, task, reader.issues)
@@ -70,22 +71,21 @@ def search_task_id(reader: JsonReader, task: Task, parse_task: Callable[..., Tas
     if task.songs and any(map(_is_identified, task.songs)):
         reader.issues.append(issue)
         task_id = task.id or clean(str(ids[0].value))
-        songs = tuple(msgspec.structs.replace(song, task_id=task_id) for song in task.songs)
-        return msgspec.structs.replace(task, id=task_id, songs=songs)
+        songs = tuple(replace(song, task_id=task_id) for song in task.songs)
+        return replace(task, id=task_id, songs=songs)
     reader.issues[:] = [issue]
-    task = msgspec.structs.replace(task, songs=(), answer={}, state="pending", state_word=None)
+    task = replace(task, songs=(), answer={}, state="pending", state_word=None)
     if len(ids) > 1:
         tasks = [str(part.value) for part in ids]
         return parse_batch(JsonReader({"tasks": tasks}, "", reader.issues), task, parse_task)
-    return msgspec.structs.replace(task, id=task.id or clean(str(ids[0].value)))
+    return replace(task, id=task.id or clean(str(ids[0].value)))
 
 
 def report_gaps(task: Task, issues: list[Issue]) -> Task:
     """Report what a success lacks, and return the task as unfinished if that can still come."""
     if task.songs:
         if silent := sum(map(is_silent, task.songs)):
-            message = f"{silent} of {len(task.songs)} songs succeeded without audio"
-            issues.append(Issue(WHOLE_REPLY, message))
+            issues.append(silence_issue(silent, len(task.songs)))
         count, expected = count_items(task.songs), task.expected or 1
         ended = task.state != "failed" and all(song.finished for song in task.songs)
         if ended and count < expected:
@@ -94,7 +94,7 @@ def report_gaps(task: Task, issues: list[Issue]) -> Task:
         if makes_songs(task) and task.state == "succeeded":
             issues.append(Issue(WHOLE_REPLY, "a success without songs"))
             if task.request is None or task.request.reply == "task":
-                return msgspec.structs.replace(task, state="running")
+                return replace(task, state="running")
         elif task.request is None and task.answer.keys().isdisjoint(ANSWER_FIELDS):
             issues.append(Issue(WHOLE_REPLY, "unfamiliar fields, taken as the answer"))
     elif parse_state(task.state_word) == "succeeded" and not issues:

@@ -7,6 +7,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from musicapi_nb import wire
+from musicapi_nb.errors import UnexpectedReply
+
 _MAX_DEPTH = 8
 _MAX_PARTS = 100_000
 
@@ -37,6 +40,10 @@ _ID_NAMES = frozenset({"id", "ids", "uuid", "task", "tasks", "job", "jobid", "da
 _ID_HOLDERS = frozenset({"data", "task", "tasks", "job", "result", "results", "response"})
 _ID_LIKE = re.compile(r"(?=.*[0-9])[A-Za-z0-9_-]{8,200}", re.ASCII)
 _MAX_ID_LENGTH = 200
+# In text that is not JSON, such as a page or a reply that breaks off.
+_NAMED_TASK = re.compile(
+    r"""task_?id["']?\s*[:=]\s*["']?([\w-]{4,200})""", re.IGNORECASE | re.ASCII
+)
 
 
 class Part(NamedTuple):
@@ -117,6 +124,17 @@ def songs_in(reply: Any) -> list[Part]:
 def find_task_id(reply: Any) -> str | None:
     """Return the first text anywhere in a reply that is named as a task id; None without one."""
     return next((part.value for part in task_ids_in(reply) if isinstance(part.value, str)), None)
+
+
+def task_id_of_body(body: Any) -> str | None:
+    """Return the id of a task that the body of an error names, JSON or not; None without one."""
+    if not isinstance(body, bytes):
+        return find_task_id(body)
+    try:
+        return find_task_id(wire.decode(body))
+    except UnexpectedReply:
+        named = _NAMED_TASK.search(body.decode(errors="replace"))
+        return named and named[1]
 
 
 def task_ids_in(reply: Any, *, any_name: bool = False) -> list[Part]:

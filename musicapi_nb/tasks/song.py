@@ -166,6 +166,9 @@ class Song(msgspec.Struct, frozen=True, kw_only=True):
         """Return the request for the time of each word of this song."""
         return _follow_up(self, "aligned_lyrics", {})
 
+    def __hash__(self) -> int:  # `extra` has no hash
+        return hash((self.id, self.task_id, self.position, self.simulated))
+
     def __repr__(self) -> str:
         length = None if self.duration is None else markup.format_duration(self.duration)
         facts = (self.state, length, self.tags_text, self.id)
@@ -187,14 +190,18 @@ def _follow_up(
     for clip in (song, *others):
         if (problem := _not_ready_problem(clip)) is not None:
             raise InvalidRequest(name, [problem])
-    request_type = _request_type(song, operation)
+    types = {
+        request_type.operation: request_type
+        for request_type in operations()
+        if request_type.engine == song.engine and _clip_field(request_type) is not None
+    }
+    uploaded = types.get(f"{operation}{_UPLOAD_SUFFIX}") if song.uploaded else None
+    request_type = uploaded or types.get(operation)
     if request_type is None:
-        types = _clip_requests(song)
-        names = {clip_type.operation.removesuffix(_UPLOAD_SUFFIX) for clip_type in types}
-        offered = ", ".join(sorted(names)) or "nothing"
+        offered = ", ".join(sorted({name.removesuffix(_UPLOAD_SUFFIX) for name in types}))
         noun = "an uploaded clip" if song.uploaded else "a song"
         engine = song.engine or "this engine"
-        message = f"{engine} does not offer this for {noun}; it offers {offered}"
+        message = f"{engine} does not offer this for {noun}; it offers {offered or 'nothing'}"
         raise InvalidRequest(name, [Problem("", message)])
     return request_type(**dict(_filled_fields(song, request_type, others, fields), **fields))
 
@@ -209,22 +216,9 @@ def _not_ready_problem(song: Song) -> Problem | None:
     return None
 
 
-def _clip_requests(song: Song) -> Iterator[type[Request]]:
-    """Yield the operations of a song's engine that take a clip."""
-    for request_type in operations():
-        if request_type.engine == song.engine and _clip_field(request_type) is not None:
-            yield request_type
-
-
 def _clip_field(request_type: type[Request]) -> tuple[str, Field] | None:
     fields = request_type.fields().items()
     return next(((name, field) for name, field in fields if field.kind in _CLIP_KINDS), None)
-
-
-def _request_type(song: Song, operation: str) -> type[Request] | None:
-    types = {request_type.operation: request_type for request_type in _clip_requests(song)}
-    variant = types.get(f"{operation}{_UPLOAD_SUFFIX}") if song.uploaded else None
-    return variant or types.get(operation)
 
 
 def _filled_fields(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import msgspec
+from msgspec.structs import replace
 
 from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks.parse import parse_task
@@ -36,7 +36,7 @@ class StoredReply(NamedTuple):
         try:
             task = self.base if payload is None else parse_task(payload, task=self.base)
         except UnexpectedReply:  # a failure that only the HTTP status showed
-            task = msgspec.structs.replace(self.base, raw=payload)
+            task = replace(self.base, raw=payload)
         if any(getattr(task, name) != value for name, value in self.overrides.items()):
-            task = msgspec.structs.replace(task, **self.overrides)
+            task = replace(task, **self.overrides)
         return task

@@ -113,6 +113,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         """Seconds from submission to end, as stated by the service."""
         return _seconds_between(self.submitted_at, self.finished_at)
 
+    def __hash__(self) -> int:  # dicts have no hash
+        return hash((self.id, self.engine, self.take, self.simulated))
+
     def __repr__(self) -> str:
         songs = f"{len(self.songs)} song{'' if len(self.songs) == 1 else 's'}"
         result = summarize_answer(self.answer) if self.answer and not self.songs else songs

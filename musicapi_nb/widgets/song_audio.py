@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from musicapi_nb import markup
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.client.file_type import suffix_of
-from musicapi_nb.client.transport import is_loopback
+from musicapi_nb.client.network import is_loopback
 from musicapi_nb.errors import NoAudio
 from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
@@ -35,8 +35,8 @@ class Audio(NamedTuple):
 
 
 def playable_url(song: Song) -> str | None:
-    """Return the song's URL if a page may play it: https, or loopback for a simulated song."""
-    url = markup.web_url(song.audio_url)
+    """Return the song's URL if a page may play it: public https, or loopback if simulated."""
+    url = markup.media_url(song.audio_url, local=song.simulated)
     if url is None:
         return None
     parts = urlsplit(url)

@@ -116,6 +116,36 @@ def test_failed_purchase_can_be_bought_again(library: Library) -> None:
     assert library.claim(song()).kind == "buy"
 
 
+@pytest.mark.parametrize("refunded", [None, False])
+@pytest.mark.parametrize("charged", [True, False])
+def test_failed_purchase_without_a_refund_is_bought_again_once_settled(
+    library: Library, *, refunded: bool | None, charged: bool
+) -> None:
+    first = buy(library, song())
+    said = {} if refunded is None else {"refund_processed": refunded}
+    failed = looked(acknowledged(song()), {"type": "api_error", "message": "no luck", **said})
+    library.record_poll(first.entry.id, failed)
+    for _ in range(3):
+        again = library.claim(song())
+        assert (again.kind, again.entry.id, again.task) == ("have", first.entry.id, failed)
+    assert library.account() == Account(spent=PRICE)
+    assert library.claim(song(), PurchaseTerms(take=2)).kind == "buy"
+    entry = library.resolve(first.entry.id, charged=charged)
+    assert (entry.state, entry.refunded) == ("failed", not charged)
+    assert library.find(song()) is None
+    assert library.claim(song()).kind == "buy"
+
+
+def test_late_report_that_it_was_charged_settles_nothing(library: Library) -> None:
+    first = buy(library, song())
+    library.record_poll(first.entry.id, looked(acknowledged(song()), FAILED_UNSAID))
+    charged = looked(acknowledged(song()), {**FAILED_UNSAID, "refund_processed": False})
+    assert library.record_poll(first.entry.id, charged).refunded is False
+    assert library.claim(song()).kind == "have"
+    library.rebuild()
+    assert library.claim(song()).kind == "have"
+
+
 def test_next_take_skips_bought_takes_but_not_uncertain_ones(library: Library) -> None:
     assert library.next_take(song()) == 1
     for take in (1, 2, 3):

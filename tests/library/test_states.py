@@ -100,7 +100,8 @@ class Ledgers(RuleBasedStateMachine):
             if row[0] == prompt and row[1] in {"failed", "refused"}
         ]
         planned = number is None or self.model[number][1] == "planned"
-        had = planned and not retry_failed and ended
+        unrefunded = ended and self.model[max(ended)][1:3] == ["failed", None]
+        had = planned and ended and (unrefunded or not retry_failed)
         buys = planned and not had
         if buys and budget and self.credits_held() + PRICE > LIMIT:
             with pytest.raises(OverBudget):

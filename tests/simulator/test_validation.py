@@ -115,6 +115,7 @@ async def test_sonic_refusal_is_400_and_free(
     caller: Caller, change: dict[str, Any], message: str
 ) -> None:
     caller.sim.reply_options.undeclared = "refuse"
+    caller.sim.reply_options.remix_fields = "required"
     reply = await caller.post("sonic/create", {**CREATE, **change})
     assert reply.status == 400
     assert reply.body["message"].startswith(message)

@@ -18,6 +18,7 @@ _NOT_IN_GUIDES = "is required by the docs, but the service's own guide leaves it
 class Create(generation.MusicFields, frozen=True, kw_only=True):
     """Make two songs, from a description or from lyrics, tags and a title."""
 
+    path: ClassVar[str] = "/api/v1/sonic/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
     cost: ClassVar[Price | None] = Price(20, *CLIENTS)
     active_when: ClassVar[ActiveWhen] = {
@@ -46,6 +47,8 @@ class Create(generation.MusicFields, frozen=True, kw_only=True):
 
 class _FromClip(generation.MusicFields, frozen=True, kw_only=True):
     """Fields of operations on an earlier clip."""
+
+    path: ClassVar[str] = "/api/v1/sonic/create"
 
     continue_clip_id: Annotated[
         str | None, Field("The clip to start from.", "clip", required=True)
@@ -100,6 +103,7 @@ class CoverUpload(Cover, frozen=True, kw_only=True):
 class PersonaMusic(generation.MusicFields, frozen=True, kw_only=True):
     """Make songs with a persona's voice."""
 
+    path: ClassVar[str] = "/api/v1/sonic/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "persona_music"}
 
     persona_id: Annotated[

@@ -72,7 +72,6 @@ Clip: TypeAlias = Annotated[str | None, Field("The clip.", "clip", required=True
 class MusicFields(Request, frozen=True, kw_only=True):
     """Fields that the operations which render music share."""
 
-    path: ClassVar[str] = "/api/v1/sonic/create"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = Price(15, *CLIENTS)
     fields_source: ClassVar[Source | None] = CREATE

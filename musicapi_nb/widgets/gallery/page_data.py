@@ -77,7 +77,7 @@ def detail(item: SongItem, library: Library | None, rating: Rating | None) -> di
     lyrics = "" if markup.is_blank(song.lyrics) else song.lyrics or ""
     return {
         "gradient": markup.gradient(song.id or f"{song.task_id}/{song.position}"),
-        "cover": markup.web_url(song.image_url),
+        "cover": markup.media_url(song.image_url, local=song.simulated),
         "audio": "file" if in_library else "" if no_audio else "link",
         "url": None if in_library or no_audio else playable_url(song),
         "no_audio": plain_attribute(no_audio),

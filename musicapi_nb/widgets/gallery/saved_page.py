@@ -12,6 +12,7 @@ import msgspec
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, PageTooLarge
 from musicapi_nb.frames.parquet import write_atomically
+from musicapi_nb.paths import local_path
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import song_audio
 from musicapi_nb.widgets.gallery.html import card, count_text, table
@@ -90,10 +91,10 @@ def save_page(  # noqa: PLR0913 - all but two are options
     PageTooLarge
         The page would exceed `max_bytes`; nothing was written.
     InvalidArgument
-        `source` holds no songs, or `path` is a folder.
+        `source` holds no songs, or `path` is a URL, a folder or a file other than a web page.
     """
     collection = songs_of(source, library)
-    target = Path(path).expanduser().absolute()
+    target = local_path(path).absolute()
     if target.is_dir():
         raise InvalidArgument(f"{target} is a folder; name a file, such as 'songs.html'")
     ratings = getattr(source, "ratings_by_index", collection.ratings)()  # a gallery has its own
@@ -113,6 +114,9 @@ def save_page(  # noqa: PLR0913 - all but two are options
     if len(content) > max_bytes:
         raise _too_large_error(len(content), max_bytes)
     try:
+        is_named_page = target.suffix.lower() in {".html", ".htm"} or not target.exists()
+        if not is_named_page and not target.read_bytes().startswith(b"<!DOCTYPE html>"):
+            raise InvalidArgument(f"{target} exists and is not a web page; use another name")
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, lambda path: path.write_bytes(content))
     except OSError as error:

@@ -1,0 +1,301 @@
+"""Every wait has an end: busy, slow and interrupted file hosts, and a service that asks to wait."""
+
+import asyncio
+import contextlib
+import email.utils
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import musicapi_nb as mnb
+from musicapi_nb.errors import DownloadFailed, RateLimited, Unreachable
+from musicapi_nb.library import Library
+from tests.raw_http_server import (
+    AGES,
+    KEY,
+    SONG,
+    Connection,
+    answers,
+    client,
+    names,
+    once_each,
+    peer,
+    reply,
+    timeless,
+)
+
+SOUND = b"ID3\x04" + bytes(range(256)) * 4000
+HALF = 400_000
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Library(tmp_path / "library") as opened:
+        yield opened
+
+
+# --- busy hosts ----------------------------------------------------------------------------
+
+
+class BusyHost:
+    """A service whose file host answers 429 or 503 to more than `limit` simultaneous requests."""
+
+    def __init__(self, limit: int, status: int = 429, retry_after: str = "1") -> None:
+        self.limit, self.refusal = limit, reply(b"", status, {"Retry-After": retry_after})
+        self.running = self.most = self.refused = self.tasks = 0
+
+    async def __call__(self, connection: Connection) -> None:
+        while (request := await connection.request()) is not None:
+            await connection.send(await self._answer(request))
+
+    async def _answer(self, request: bytes) -> bytes:
+        if request.startswith(b"POST"):
+            self.tasks += 1
+            return reply({"message": "success", "task_id": f"t{self.tasks}"})
+        if b"/task/" in request:
+            host = re.search(rb"Host: (\S+)", request)
+            assert host is not None
+            number = re.findall(rb"/task/t(\d+)", request)[0].decode()
+            link = f"http://{host[1].decode()}/files/{number}"
+            clips = [
+                {"clip_id": f"{number}-{part}", "state": "succeeded", "title": "T"}
+                | {"audio_url": f"{link}-{part}.m4a", "image_url": f"{link}-{part}.jpg"}
+                for part in (1, 2)
+            ]
+            return reply({"code": 200, "message": "success", "data": clips})
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            if self.running > self.limit:
+                self.refused += 1
+                return self.refusal
+            for _ in range(20):
+                await asyncio.sleep(0)
+            if b".jpg" in request:
+                return reply(b"\xff\xd8\xff" + request)
+            return reply(b"\0\0\0\x20ftypM4A " + request)
+        finally:
+            self.running -= 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "status", "retry_after"), [(9, 429, "1"), (2, 429, "0"), (1, 503, "2")]
+)
+async def test_resume_leaves_no_file_missing(
+    limit: int, status: int, retry_after: str, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = BusyHost(limit, status, retry_after)
+    async with peer(host) as server:
+        async with client(server.url, ledger=library) as api:
+            for take in range(1, 21):
+                await api.submit(SONG, take=take)
+        async with client(server.url, ledger=library) as api:
+            timeless(api, monkeypatch)
+            tasks = await api.resume(deadline=AGES)
+    assert sum(len(task.songs) for task in tasks) == 40
+    assert library.missing_files() == []
+    assert host.most <= 4
+    assert (host.refused > 0) == (limit < 4)
+
+
+@pytest.mark.parametrize(
+    "retry_after", ["86400", "301", email.utils.formatdate(time.time() + 90_000)]
+)
+async def test_host_that_is_busy_for_long_is_left_alone(
+    retry_after: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = reply(b"", 429, {"Retry-After": retry_after})
+    async with peer(answers(refusal)) as server, client(server.url) as api:
+        pauses = timeless(api, monkeypatch)
+        for number in range(9):
+            with pytest.raises(DownloadFailed, match=r"asks to wait .* download it again later"):
+                await api.download(f"{server.url}/{number}.mp3", tmp_path)
+        assert len(server.requests) == 1
+        assert pauses == []
+
+
+async def test_busy_host_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = reply(b"", 429, {"Retry-After": "30"})
+    async with peer(answers(refusal)) as server, client(server.url) as api:
+        pauses = timeless(api, monkeypatch)
+        with pytest.raises(DownloadFailed, match="answered 429 and asks to wait 30 s"):
+            await api.download(f"{server.url}/a.mp3", tmp_path)
+    assert len(server.requests) == 9
+    assert [round(pause / api.speed) for pause in pauses] == [30] * 8
+
+
+# --- interrupted downloads -----------------------------------------------------------------
+
+OFFER = {"Accept-Ranges": "bytes", "ETag": '"v1"'}
+
+
+def cut(headers: dict[str, str]) -> bytes:
+    complete = reply(SOUND, 200, headers)
+    return complete[: complete.index(b"\r\n\r\n") + 4 + HALF]
+
+
+def part(first: int, body: bytes = SOUND) -> bytes:
+    return reply(body[first:], 206, {"Content-Range": f"bytes {first}-{len(body) - 1}/{len(body)}"})
+
+
+def ranges(received: bytes) -> list[bytes]:
+    return re.findall(rb"(?im)^range: bytes=(\d+-)\r$", received)
+
+
+async def test_interrupted_download_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It continues with the first missing byte, of the same version of the file."""
+
+    async def serve(connection: Connection) -> None:
+        request = await connection.request()
+        assert request is not None
+        offset = ranges(request)
+        await connection.send(part(int(offset[0][:-1])) if offset else cut(OFFER))
+
+    async with peer(serve) as server, client(server.url) as api:
+        timeless(api, monkeypatch)
+        path = await api.download(f"{server.url}/a.mp3", tmp_path)
+    assert path.read_bytes() == SOUND
+    assert len(server.requests) == 2
+    (offset,) = ranges(server.received)
+    assert 0 < int(offset[:-1]) <= HALF
+    assert b'If-Range: "v1"' in server.received
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"ETag": '"v1"'}, {"Accept-Ranges": "bytes", "ETag": 'W/"v1"'}]
+)
+async def test_download_starts_again_where_no_range_is_offered(
+    headers: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with peer(once_each(cut(headers), reply(SOUND))) as server, client(server.url) as api:
+        timeless(api, monkeypatch)
+        path = await api.download(f"{server.url}/a.mp3", tmp_path)
+    assert path.read_bytes() == SOUND
+    assert ranges(server.received) == []
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        reply(SOUND[::-1], 200, OFFER),  # another version, complete; its start is no audio
+        reply(SOUND, 416),
+        part(7),
+        reply(SOUND[9:], 206),
+        reply(SOUND[9:], 206, {"Content-Range": "bytes 9-10/x"}),
+    ],
+    ids=range(5),
+)
+async def test_another_part_is_not_appended(
+    second: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behaviour = once_each(cut(OFFER), second, reply(SOUND))
+    async with peer(behaviour) as server, client(server.url) as api:
+        timeless(api, monkeypatch)
+        if b" 200 " in second[:20]:
+            with pytest.raises(DownloadFailed, match="is not audio"):
+                await api.download(f"{server.url}/a.mp3", tmp_path)
+        else:
+            path = await api.download(f"{server.url}/a.mp3", tmp_path)
+            assert path.read_bytes() == SOUND
+
+
+async def test_range_of_everything_is_accepted(tmp_path: Path) -> None:
+    async with peer(answers(part(0))) as server, client(server.url) as api:
+        path = await api.download(f"{server.url}/a.mp3", tmp_path)
+    assert path.read_bytes() == SOUND
+
+
+# --- slow hosts ----------------------------------------------------------------------------
+
+
+async def test_trickling_file_ends(tmp_path: Path) -> None:
+    async def trickle(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(reply(SOUND)[:900])
+        while True:
+            await connection.send(b"x")
+            await asyncio.sleep(0.01)
+
+    async with peer(trickle) as server, client(server.url, reply_timeout=0.3) as api:
+        with pytest.raises(DownloadFailed, match=r"is too slow \([1-9][\d,]* bytes/s\)"):
+            await api.download(f"{server.url}/a.mp3", tmp_path)
+    assert len(server.requests) == 1
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nX-A: "])
+async def test_trickling_head_ends(
+    start: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def trickle(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(start)
+        while True:
+            await connection.send(b"a: b\r\n" if start.endswith(b"\n") else b"x")
+            await asyncio.sleep(0.02)
+
+    settings = {"connect_timeout": 0.1, "reply_timeout": 0.2}
+    async with peer(trickle) as server, client(server.url, **settings) as api:
+        timeless(api, monkeypatch)
+        with pytest.raises(Unreachable, match="was interrupted"):
+            await api.download(f"{server.url}/a.mp3", tmp_path)
+    assert len(server.requests) == 5
+
+
+async def test_fast_file_may_take_longer_than_a_reply(tmp_path: Path) -> None:
+    async def serve(connection: Connection) -> None:
+        await connection.request()
+        data = reply(SOUND)
+        for start in range(0, len(data), len(data) // 12):
+            await connection.send(data[start : start + len(data) // 12])
+            await asyncio.sleep(0.05)
+
+    async with peer(serve) as server, client(server.url, reply_timeout=0.3) as api:
+        path = await api.download(f"{server.url}/a.mp3", tmp_path)
+    assert path.read_bytes() == SOUND
+
+
+# --- a service that asks to wait -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "retry_after", ["86400", "301", email.utils.formatdate(time.time() + 90_000, usegmt=True)]
+)
+async def test_long_pause_is_an_error_at_once(
+    retry_after: str, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body: Any = {"message": "too many requests today"}
+    refusal = reply(body, 429, {"Retry-After": retry_after})
+    async with peer(answers(refusal)) as server, client(server.url, ledger=library) as api:
+        pauses = timeless(api, monkeypatch)
+        with pytest.raises(RateLimited, match="too many requests today; it asks to wait") as caught:
+            await api.run(SONG)
+        assert not caught.value.may_have_cost
+        assert re.fullmatch(r"Nothing is bought until [\d:]{8}: .*\(429\)\.", api.pause_notice())
+        assert server.posts == 1
+        assert pauses == []
+    assert [entry.state for entry in library.entries()] == ["refused"]
+
+
+def test_card_says_until_when_nothing_is_bought(tmp_path: Path) -> None:
+    """Also if another kernel's request was refused."""
+    texts: list[str] = []
+    url = "http://127.0.0.1:1"
+    with contextlib.closing(mnb.connect(KEY, base_url=url, library=tmp_path / "library")) as api:
+        with Library(tmp_path / "library") as other:
+            end = other.rate_limits.throttle(url, 200)
+        job = api.run(SONG)
+        for _ in range(200):
+            texts = [repr(job), job._repr_html_()]
+            if "until" in texts[0]:
+                break
+            time.sleep(0.02)
+        job.cancel()
+    clock = time.strftime("%H:%M:%S", time.localtime(end))
+    assert all(f"Nothing is bought until {clock}" in text for text in texts)
