@@ -5,14 +5,14 @@ import contextlib
 import socket
 import ssl
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import musicapi_nb as mnb
-from musicapi_nb import markup
+from musicapi_nb import markup, webhooks
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import (
     CertificateRefused,
@@ -22,6 +22,7 @@ from musicapi_nb.errors import (
     Unauthorized,
     Unreachable,
 )
+from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song, Task
 from tests.raw_http_server import (
     KEY,
@@ -357,3 +358,18 @@ def test_refused_key_is_in_no_local_variable() -> None:
             with pytest.raises(Unauthorized) as caught:
                 call(key)
             assert key not in locals_of(caught.value)
+
+
+def test_webhook_secret_is_in_no_local_variable(tmp_path: Path) -> None:
+    secret = "-".join(["webhook", "secret", "0001"])
+    url = "https://api.example.org"
+    with Library(tmp_path) as library:
+        calls: list[Callable[[], object]] = [
+            lambda: mnb.connect("sk-key-0001", base_url=url, webhook="x", webhook_secret=secret),
+            lambda: MusicAPI("sk-key-0001", pace=-1, webhook_secret=secret),
+            lambda: webhooks.app(library, secret=secret, max_age=-1),
+        ]
+        for call in calls:
+            with pytest.raises(InvalidRequest) as caught:
+                call()
+            assert secret not in locals_of(caught.value)

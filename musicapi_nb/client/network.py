@@ -43,7 +43,7 @@ class Network:
     def options(self, url: yarl.URL) -> Mapping[str, Any]:
         """Return the arguments of an aiohttp request for its proxy and certificates."""
         context = self.certificates or _context(
-            os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+            os.getenv("SSL_CERT_FILE"), os.getenv("SSL_CERT_DIR")
         )
         return {"proxy": self.proxy_for(url)[0], "ssl": context}
 
