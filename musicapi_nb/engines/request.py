@@ -30,7 +30,8 @@ ActiveWhen: TypeAlias = Mapping[str, Mapping[str, tuple[Any, ...]]]
 class Price:
     """Credits for one submit, the date on which the price was read, and its source.
 
-    A price of a sibling host is an assumption: it is proposed, but the price counts as unknown.
+    An assumption is the price at a sibling host or of a like operation: it is proposed, but the
+    price counts as unknown.
     """
 
     credits: int
@@ -196,7 +197,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         return self.cost.credits if self.cost and not self.cost.is_assumption else None
 
     def assumed_price(self) -> Price | None:
-        """Return the price at a sibling host if the service's own is unknown; None if both are."""
+        """Return the price to assume if the real one is unknown; None if there is none."""
         return self.cost if self.cost and self.cost.is_assumption else None
 
     def check(self) -> None:

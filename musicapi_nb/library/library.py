@@ -398,6 +398,7 @@ class Library(Ledger):
             self.notice,
         )
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         if self._closed:
             return markup.one_line(f"<Library {self._display_path}: closed>")

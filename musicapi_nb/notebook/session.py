@@ -101,6 +101,7 @@ class Session:
         offer = f"cost nothing. Set {KEY_VARIABLE} to use the real service."
         return f"MusicAPI simulator: songs are synthesized on this machine and {offer}"
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         return f"<{self.description}>"
 

@@ -30,7 +30,7 @@ class DryRun:
         Sums over the cells where they are known; `songs_unknown` and `credits_unknown` count the
         other cells. Cells that would be refused are included.
     assumed_price
-        Price at a sibling host of the cells whose price is unknown; None if that is unknown too.
+        Price to assume of the cells whose price is unknown; None if there is none.
     balance
         Credits of the account, or None if unknown.
     blocks_covered
