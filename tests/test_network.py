@@ -361,7 +361,7 @@ def test_refused_key_is_in_no_local_variable() -> None:
 
 
 def test_webhook_secret_is_in_no_local_variable(tmp_path: Path) -> None:
-    secret = "-".join(["webhook", "secret", "0001"])
+    secret = f"whsec-{KEY[:7]}-in-no-local"
     url = "https://api.example.org"
     with Library(tmp_path) as library:
         calls: list[Callable[[], object]] = [
