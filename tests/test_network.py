@@ -217,6 +217,53 @@ def test_invalid_proxy_is_refused(proxy: Any) -> None:
         client("https://api.example.org", proxy=proxy)
 
 
+@pytest.mark.parametrize("proxy", ["socks5h://127.0.0.1:1080", "http://[::1", "://"])
+async def test_invalid_proxy_of_the_environment_is_named(
+    proxy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    async with client("https://api.example.org") as api:
+        calls = (
+            api.credits,
+            lambda: api.submit(SONG),
+            lambda: api.download("https://a.org", tmp_path),
+        )
+        for call in calls:
+            with pytest.raises(InvalidRequest, match="HTTPS_PROXY: must be http") as caught:
+                await call()
+            assert not caught.value.may_have_cost
+
+
+async def test_calls_and_files_pass_a_tunnel_with_the_own_authority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with https_server() as (url, connections):
+        port = int(url.rpartition(":")[2])
+
+        async def tunnel(connection: Connection) -> None:
+            await connection.request()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            await connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+            async def forward() -> None:
+                while data := await reader.read(65536):
+                    await connection.send(data)
+
+            forwarding = asyncio.create_task(forward())
+            while data := await connection.read():
+                writer.write(data)
+            forwarding.cancel()
+            writer.close()
+
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATES / "authority.pem"))
+        async with peer(tunnel) as proxy, client("https://localhost", proxy=proxy.url) as api:
+            assert (await api.credits()).credits == 5
+            with pytest.raises(DownloadFailed, match="is not audio"):  # it answers all with JSON
+                await api.download("https://localhost/a.mp3", tmp_path)
+        assert proxy.requests == []  # but CONNECT
+        assert len(connections) == 2
+
+
 # --- certificates --------------------------------------------------------------------------
 
 
