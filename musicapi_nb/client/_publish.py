@@ -54,7 +54,7 @@ async def publish(  # noqa: PLR0913 - independent settings
     Parameters
     ----------
     path
-        An audio file: MP3, WAV, M4A, FLAC or Ogg. `sonic.Upload` takes MP3 and WAV.
+        An audio file: MP3, WAV, AIFF, M4A, AAC, FLAC or Ogg. `sonic.Upload` takes MP3 and WAV.
     to
         The folder as an fsspec URL: "s3://bucket/songs/", "gs://...", "sftp://...", or a local
         folder that a web server publishes. Remote storage needs its package (s3fs, gcsfs, ...).

@@ -256,6 +256,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     def _name(cls) -> str:
         return f"{cls.engine}.{cls.__name__}"
 
+    def __reduce__(self) -> Any:
+        """Pickle a custom operation with its declaration: its class may be missing elsewhere."""
+        if not self.custom:
+            return msgspec.Struct.__reduce__(self)
+        fields = msgspec.to_builtins(dict(self._set_fields())) | dict(self.extra)
+        declaration = custom.declaration(self, fields)
+        return _restore_custom, (self.engine, self.operation, declaration, fields)
+
     def __hash__(self) -> int:  # lists and `extra` have no hash; equal numbers have the same
         texts = [(name, value) for name, value in self._set_fields() if type(value) in _HASHED]
         return hash((type(self), *texts))
@@ -286,6 +294,22 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
             facts=markup.facts(self.operation, songs),
             badges=badges,
         )
+
+
+def restore(kind: type[Request], values: Mapping[str, Any]) -> Request:
+    """Make a request of stored JSON values; those without a field go into `extra`."""
+    fields = {name: values.get(name) for name in kind.fields()}  # None: it was not set
+    extra = {name: value for name, value in values.items() if name not in fields}
+    try:
+        return msgspec.convert({**fields, "extra": extra}, kind)
+    except msgspec.ValidationError:  # a value of another type, which the class accepts
+        return kind(**fields, extra=extra)
+
+
+def _restore_custom(
+    engine: str, operation: str, declaration: Mapping[str, Any], values: Mapping[str, Any]
+) -> Request:
+    return restore(custom.find(Request, engine, operation, declaration), values)
 
 
 def _rows(name: str, value: Any) -> Iterator[tuple[str, str]]:
