@@ -5,14 +5,14 @@ import contextlib
 import socket
 import ssl
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import musicapi_nb as mnb
-from musicapi_nb import markup
+from musicapi_nb import markup, webhooks
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import (
     CertificateRefused,
@@ -22,6 +22,7 @@ from musicapi_nb.errors import (
     Unauthorized,
     Unreachable,
 )
+from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song, Task
 from tests.raw_http_server import (
     KEY,
@@ -216,6 +217,53 @@ def test_invalid_proxy_is_refused(proxy: Any) -> None:
         client("https://api.example.org", proxy=proxy)
 
 
+@pytest.mark.parametrize("proxy", ["socks5h://127.0.0.1:1080", "http://[::1", "://"])
+async def test_invalid_proxy_of_the_environment_is_named(
+    proxy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    async with client("https://api.example.org") as api:
+        calls = (
+            api.credits,
+            lambda: api.submit(SONG),
+            lambda: api.download("https://a.org", tmp_path),
+        )
+        for call in calls:
+            with pytest.raises(InvalidRequest, match="HTTPS_PROXY: must be http") as caught:
+                await call()
+            assert not caught.value.may_have_cost
+
+
+async def test_calls_and_files_pass_a_tunnel_with_the_own_authority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with https_server() as (url, connections):
+        port = int(url.rpartition(":")[2])
+
+        async def tunnel(connection: Connection) -> None:
+            await connection.request()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            await connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+            async def forward() -> None:
+                while data := await reader.read(65536):
+                    await connection.send(data)
+
+            forwarding = asyncio.create_task(forward())
+            while data := await connection.read():
+                writer.write(data)
+            forwarding.cancel()
+            writer.close()
+
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATES / "authority.pem"))
+        async with peer(tunnel) as proxy, client("https://localhost", proxy=proxy.url) as api:
+            assert (await api.credits()).credits == 5
+            with pytest.raises(DownloadFailed, match="is not audio"):  # it answers all with JSON
+                await api.download("https://localhost/a.mp3", tmp_path)
+        assert proxy.requests == []  # but CONNECT
+        assert len(connections) == 2
+
+
 # --- certificates --------------------------------------------------------------------------
 
 
@@ -357,3 +405,18 @@ def test_refused_key_is_in_no_local_variable() -> None:
             with pytest.raises(Unauthorized) as caught:
                 call(key)
             assert key not in locals_of(caught.value)
+
+
+def test_webhook_secret_is_in_no_local_variable(tmp_path: Path) -> None:
+    secret = f"whsec-{KEY[:7]}-in-no-local"
+    url = "https://api.example.org"
+    with Library(tmp_path) as library:
+        calls: list[Callable[[], object]] = [
+            lambda: mnb.connect("sk-key-0001", base_url=url, webhook="x", webhook_secret=secret),
+            lambda: MusicAPI("sk-key-0001", pace=-1, webhook_secret=secret),
+            lambda: webhooks.app(library, secret=secret, max_age=-1),
+        ]
+        for call in calls:
+            with pytest.raises(InvalidRequest) as caught:
+                call()
+            assert secret not in locals_of(caught.value)

@@ -23,4 +23,4 @@ from musicapi_nb.library.media_files import MissingFile as MissingFile
 from musicapi_nb.library.notifications import Notification as Notification
 from musicapi_nb.library.notifications import NotificationResult as NotificationResult
 from musicapi_nb.library.ratings import Rating as Rating
-from musicapi_nb.library.spending import Account as Account
+from musicapi_nb.library.totals import Account as Account
