@@ -12,6 +12,7 @@ MIN_SECRET_LENGTH = 16
 """Characters. A shorter value could occur by chance in ordinary text or in an id."""
 
 
+_GENERATE = "secrets.token_urlsafe()"
 _NAME = re.compile(r"(?:export\s+|set\s+)?\w*(?:key|token)\s*=\s*", re.IGNORECASE)
 _PLACEHOLDER = re.compile(
     r"<.*>|\$?\{.*\}|\$\w+|%\w+%|(?:sk[-_])?(?:x{3,}|\*{3,}|\.{3,}|\u2026)"
@@ -44,6 +45,9 @@ class Secret:
         self.__other = other
         self.__pattern = _pattern(value)
 
+    def __bool__(self) -> bool:
+        return bool(self.__value.strip())
+
     def __repr__(self) -> str:
         return "[key]"
 
@@ -68,6 +72,15 @@ class Secret:
         else:
             problem = ""
         return Secret(key, other), problem
+
+    def as_webhook_secret(self) -> tuple[Secret, str]:
+        """Return the secret without white space around it, and what is wrong with it."""
+        value, problem = self.__value.strip(), ""
+        if value and len(value) < MIN_SECRET_LENGTH:
+            problem = f"needs at least {MIN_SECRET_LENGTH} characters; {_GENERATE} generates one"
+        elif not value.isascii() or not value.isprintable() or " " in value:
+            problem = f"must be ASCII without spaces; {_GENERATE} generates one"
+        return Secret(value), problem
 
     def auth_headers(self) -> Mapping[str, str]:
         """Return the HTTP headers that authenticate a call with this key."""

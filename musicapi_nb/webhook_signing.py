@@ -10,7 +10,7 @@ from typing import Protocol
 import yarl
 
 from musicapi_nb.errors import InvalidRequest, Problem
-from musicapi_nb.secret import MIN_SECRET_LENGTH, Secret
+from musicapi_nb.secret import Secret, as_secret
 
 SECRET_VARIABLE = "MUSICAPI_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
 TOKEN_PARAMETER = "purchase"  # noqa: S105 - a parameter's name
@@ -21,7 +21,7 @@ _TOKEN_DIGITS = 32  # hexadecimal digits of the signature in a token: 128 bits
 _LONGEST_TOKEN = "9" * 18 + "-" + "0" * _TOKEN_DIGITS
 
 
-def parse_secret(value: str | None, operation: str) -> Secret:
+def parse_secret(value: str | Secret | None, operation: str) -> Secret:
     """Check a webhook secret; the error does not repeat it.
 
     Raises
@@ -29,18 +29,12 @@ def parse_secret(value: str | None, operation: str) -> Secret:
     InvalidRequest
         It is missing, too short, or not plain ASCII without spaces.
     """
-    message = None
-    if not isinstance(value, str) or not value.strip():
-        message = f"is required to recognize forged webhooks; set {SECRET_VARIABLE}"
-    elif len(value := value.strip()) < MIN_SECRET_LENGTH:
-        message = (
-            f"needs at least {MIN_SECRET_LENGTH} characters; secrets.token_urlsafe() generates one"
-        )
-    elif not value.isascii() or not value.isprintable() or " " in value:
-        message = "must be ASCII without spaces; secrets.token_urlsafe() generates one"
-    if message or value is None:
-        raise InvalidRequest(operation, [Problem("webhook_secret", message or "is required")])
-    return Secret(value)
+    value, problem = as_secret(value).as_webhook_secret()
+    if not value:
+        problem = f"is required to recognize forged webhooks; set {SECRET_VARIABLE}"
+    if problem:
+        raise InvalidRequest(operation, [Problem("webhook_secret", problem)])
+    return value
 
 
 # --- signatures ----------------------------------------------------------------------------

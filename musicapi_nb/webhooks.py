@@ -19,7 +19,7 @@ from aiohttp import web
 from musicapi_nb import tasks, webhook_signing, wire
 from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem, UnexpectedReply
 from musicapi_nb.library import Library, Notification
-from musicapi_nb.secret import Secret
+from musicapi_nb.secret import Secret, as_secret
 from musicapi_nb.tasks import Task
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 def app(
     library: Library,
     *,
-    secret: str | None = None,
+    secret: str | Secret | None = None,
     max_age: float = MAX_AGE,
     allow_legacy: bool = False,
 ) -> web.Application:
@@ -69,11 +69,12 @@ def app(
     InvalidRequest
         The secret is missing or too short, or `max_age` is invalid.
     """
+    if secret is None:
+        secret = os.getenv(webhook_signing.SECRET_VARIABLE)
+    secret = as_secret(secret)
     caller = "webhooks.app()"
     if not isinstance(max_age, int | float) or not 0 < max_age < float("inf"):
         raise InvalidRequest(caller, [Problem("max_age", "should be a number of seconds above 0")])
-    if secret is None:
-        secret = os.environ.get(webhook_signing.SECRET_VARIABLE)
     parsed = webhook_signing.parse_secret(secret, caller)
     receiver = _Receiver(library, parsed, max_age, allow_legacy)
     application = web.Application()

@@ -201,7 +201,7 @@ def _price(op: Operation) -> str:
         return "unknown"
     price = markup.format_credits(op.cost.credits)
     if op.cost.is_assumption:
-        price = f"unknown; {price} at a sibling host"
+        price = f"unknown; {price} may be assumed"
     return f"{price}; read on {op.cost.read:%Y-%m-%d}: {op.cost.source}"
 
 
@@ -245,7 +245,7 @@ def _values(op: Operation, name: str) -> str:
         _choices(field),
         *_renderers(field),
     ]
-    return "; ".join(part for part in parts if part)
+    return "; ".join(part for part in parts if part).replace("</details>; ", "</details>")
 
 
 def _characters(field: Field) -> str:

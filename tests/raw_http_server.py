@@ -72,6 +72,10 @@ class Connection:
         self.writer.write(data)
         await self.writer.drain()
 
+    async def read(self) -> bytes:
+        """Return the next bytes, outside of requests; b"" at the end."""
+        return await self._reader.read(65536)
+
     async def drain(self) -> None:
         """Read until the other side closes."""
         with contextlib.suppress(ConnectionError):

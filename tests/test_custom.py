@@ -1,7 +1,10 @@
 """Custom operations: declared in a notebook cell, then used, stored and restored like others."""
 
 import asyncio
+import concurrent.futures
 import json
+import multiprocessing
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -392,3 +395,30 @@ def test_lineage_names_the_source_without_the_class(library: Library) -> None:
     custom.CLASSES.clear()
     (tree,) = library.lineage().trees
     assert [library.entry(branch.entry).operation for branch in tree.children] == ["take_five"]
+
+
+# --- pickle ----------------------------------------------------------------------------------
+
+
+def _echo(request: Any) -> tuple[Any, str]:
+    return request, request_key(request)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"prompt": "la", "extra": {"new": [1]}}, {"beats": None}],
+    ids=["fields", "extra", "few"],
+)
+def test_pickled_request_reaches_processes_in_which_its_cell_did_not_run(
+    fields: dict[str, Any],
+) -> None:
+    request = take_five(**fields)
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+        again, key = pool.submit(_echo, request).result()
+    assert again == request
+    assert key == request_key(request)
+    placeholder = from_json({**to_json(take_five(**fields)), "operation": "take_six"})
+    assert placeholder is not None
+    copy = pickle.loads(pickle.dumps(placeholder))  # noqa: S301 - made here
+    assert (copy, copy.body()) == (placeholder, placeholder.body())

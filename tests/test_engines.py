@@ -752,24 +752,32 @@ def test_extra_cannot_replace_constants() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "credits_"),
+    ("operation", "proposal"),
     [
-        (sonic.Sample, 14),
-        (sonic.Mashup, 14),
-        (sonic.UploadCover, 14),
-        (sonic.UploadExtend, 10),
-        (sonic.ReplaceSection, 10),
-        (sonic.Download, 2),
+        (sonic.Sample, "assume=14 (docs of the vendor's sibling host, 2026-09)"),
+        (sonic.Mashup, "assume=14 (docs of the vendor's sibling host, 2026-09)"),
+        (sonic.ReplaceSection, "assume=10 (docs of the vendor's sibling host, 2026-09)"),
+        (sonic.Download, "assume=2 (docs of the vendor's sibling host, 2026-09)"),
+        (
+            sonic.UploadCover,
+            "assume=14 (the sibling host's price of a cover; none for uploads, 2026-09)",
+        ),
+        (
+            sonic.UploadExtend,
+            "assume=10 (the sibling host's price of an extend; none for uploads, 2026-09)",
+        ),
+        (
+            producer.Cover,
+            "assume=12 (the price of producer's create; none is known for covers, 2026-10)",
+        ),
     ],
 )
-def test_price_of_the_sibling_host_is_an_assumption(
-    operation: type[Request], credits_: int
-) -> None:
+def test_unknown_price_has_an_assumption(operation: type[Request], proposal: str) -> None:
     request = operation()
     price = request.assumed_price()
     assert request.price() is None
     assert price is not None
-    assert price.proposal == (f"assume={credits_} (docs of the vendor's sibling host, 2026-09)")
+    assert price.proposal == proposal
     assert "credits unknown" in request._repr_html_()
 
 

@@ -183,7 +183,7 @@ def test_new_operation_has_form(api: Session) -> None:
     assert form.request == Hum(tune="doremi", speed=1.5)
     assert state(form)["label"].startswith("Make 1 song, price unknown")
     label = state(api.form(sonic.Mashup))["label"]
-    assert label.startswith("Make 2 songs, price unknown (14 at a sibling host)")
+    assert label.startswith("Make 2 songs, price unknown (perhaps 14)")
 
 
 def test_counter_follows_model(api: Session) -> None:

@@ -5,25 +5,38 @@ import contextlib
 import socket
 import ssl
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import musicapi_nb as mnb
-from musicapi_nb import markup
+from musicapi_nb import markup, webhooks
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import (
     CertificateRefused,
     DownloadFailed,
     InvalidRequest,
     MusicAPIError,
+    PublishFailed,
     Unauthorized,
     Unreachable,
 )
+from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song, Task
-from tests.raw_http_server import KEY, SONG, answers, client, once_each, peer, reply, timeless
+from tests.raw_http_server import (
+    KEY,
+    SONG,
+    Behaviour,
+    Connection,
+    answers,
+    client,
+    once_each,
+    peer,
+    reply,
+    timeless,
+)
 
 SOUND = b"ID3\x04" + b"\0" * 2000
 CERTIFICATES = Path(__file__).parent / "certificates"
@@ -137,6 +150,34 @@ async def test_proxy_without_scheme_and_unreachable_proxy(monkeypatch: pytest.Mo
         assert "through the proxy http://127.0.0.1:1 (HTTPS_PROXY)" in str(await refused(api))
 
 
+async def test_errors_of_files_and_uploads_name_the_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret-word@127.0.0.1:1")
+    source = tmp_path / "demo.mp3"
+    source.write_bytes(SOUND)
+    folder, url = f"file://{tmp_path}/www", "https://cdn.example.org"
+    async with client("https://api.example.org") as api:
+        timeless(api, monkeypatch)
+        for call in (
+            api.download(f"{url}/a.mp3", tmp_path),
+            mnb.publish(source, folder, url=url, local=True),
+        ):
+            with pytest.raises(
+                MusicAPIError, match=r"http://127\.0\.0\.1:1 \(HTTPS_PROXY\)"
+            ) as caught:
+                await call
+            assert "secret-word" not in str(caught.value)
+
+
+async def test_untrusted_certificate_of_an_upload_is_explained(tmp_path: Path) -> None:
+    source = tmp_path / "demo.mp3"
+    source.write_bytes(SOUND)
+    async with https_server() as (url, _):
+        with pytest.raises(PublishFailed, match="certificate is not trusted here"):
+            await mnb.publish(source, f"file://{tmp_path}/www", url=url, local=True)
+
+
 async def test_no_proxy_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     async with peer(once_each(BAD_GATEWAY)) as proxy, client("https://127.0.0.1:1") as api:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
@@ -164,10 +205,92 @@ async def test_proxy_argument_takes_calls_and_files(tmp_path: Path) -> None:
     assert (tmp_path / "a.mp3").read_bytes() == SOUND
 
 
+async def tunnel_then_nothing(connection: Connection) -> None:
+    await connection.request()
+    await connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+
+async def nothing(connection: Connection) -> None:
+    await connection.request()
+
+
+@pytest.mark.parametrize(
+    ("url", "behaviour", "unsent"),
+    [
+        ("https://api.example.org", answers(reply(b"", 407)), True),
+        ("https://api.example.org", answers(reply({"error": "blocked"}, 403)), True),
+        ("https://api.example.org", tunnel_then_nothing, True),
+        ("https://api.example.org", nothing, False),  # safe: it is not known what was cut off
+        ("http://127.0.0.1:1", answers(BAD_GATEWAY), False),
+        ("http://127.0.0.1:1", nothing, False),
+    ],
+    ids=range(6),
+)
+async def test_submit_through_a_failing_proxy_is_bought_once_at_most(
+    url: str, behaviour: Behaviour, *, unsent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with peer(behaviour) as proxy, client(url, proxy=proxy.url) as api:
+        pauses = timeless(api, monkeypatch)
+        with pytest.raises(MusicAPIError) as caught:
+            await api.submit(SONG)
+    assert isinstance(caught.value, Unreachable) == unsent
+    assert caught.value.may_have_cost == (not unsent)
+    assert len(pauses) == (4 if unsent else 0)
+    assert proxy.posts == (1 if url.startswith("http:") else 0)
+    assert (KEY.encode() in proxy.received) == url.startswith("http:")
+
+
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://", "http://[::1", "", 8080])
 def test_invalid_proxy_is_refused(proxy: Any) -> None:
     with pytest.raises(InvalidRequest, match="proxy: must be http://host:port"):
         client("https://api.example.org", proxy=proxy)
+
+
+@pytest.mark.parametrize("proxy", ["socks5h://127.0.0.1:1080", "http://[::1", "://"])
+async def test_invalid_proxy_of_the_environment_is_named(
+    proxy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    async with client("https://api.example.org") as api:
+        calls = (
+            api.credits,
+            lambda: api.submit(SONG),
+            lambda: api.download("https://a.org", tmp_path),
+        )
+        for call in calls:
+            with pytest.raises(InvalidRequest, match="HTTPS_PROXY: must be http") as caught:
+                await call()
+            assert not caught.value.may_have_cost
+
+
+async def test_calls_and_files_pass_a_tunnel_with_the_own_authority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with https_server() as (url, connections):
+        port = int(url.rpartition(":")[2])
+
+        async def tunnel(connection: Connection) -> None:
+            await connection.request()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            await connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+            async def forward() -> None:
+                while data := await reader.read(65536):
+                    await connection.send(data)
+
+            forwarding = asyncio.create_task(forward())
+            while data := await connection.read():
+                writer.write(data)
+            forwarding.cancel()
+            writer.close()
+
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATES / "authority.pem"))
+        async with peer(tunnel) as proxy, client("https://localhost", proxy=proxy.url) as api:
+            assert (await api.credits()).credits == 5
+            with pytest.raises(DownloadFailed, match="is not audio"):  # it answers all with JSON
+                await api.download("https://localhost/a.mp3", tmp_path)
+        assert proxy.requests == []  # but CONNECT
+        assert len(connections) == 2
 
 
 # --- certificates --------------------------------------------------------------------------
@@ -311,3 +434,18 @@ def test_refused_key_is_in_no_local_variable() -> None:
             with pytest.raises(Unauthorized) as caught:
                 call(key)
             assert key not in locals_of(caught.value)
+
+
+def test_webhook_secret_is_in_no_local_variable(tmp_path: Path) -> None:
+    secret = f"whsec-{KEY[:7]}-in-no-local"
+    url = "https://api.example.org"
+    with Library(tmp_path) as library:
+        calls: list[Callable[[], object]] = [
+            lambda: mnb.connect("sk-key-0001", base_url=url, webhook="x", webhook_secret=secret),
+            lambda: MusicAPI("sk-key-0001", pace=-1, webhook_secret=secret),
+            lambda: webhooks.app(library, secret=secret, max_age=-1),
+        ]
+        for call in calls:
+            with pytest.raises(InvalidRequest) as caught:
+                call()
+            assert secret not in locals_of(caught.value)

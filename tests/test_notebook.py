@@ -21,12 +21,14 @@ from musicapi_nb.errors import (
     InvalidRequest,
     LostReply,
     MusicAPIError,
+    OverBudget,
     TaskNotFound,
     Unauthorized,
     WaitTimeout,
 )
 from musicapi_nb.library import Library
 from musicapi_nb.notebook import Session, nest_asyncio
+from musicapi_nb.notebook._connect import current_session
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.simulator import EmbeddedSimulator, ReplyOptions, Simulator
 
@@ -79,6 +81,41 @@ def test_with_a_key_it_connects_to_the_service(
         assert "secret-key" not in output + repr(api) + api._repr_html_() + str(vars(api))
     finally:
         api.close()
+
+
+@pytest.mark.parametrize("way", ["connect", "run", "current", "library"])
+def test_threads_share_a_session_and_its_spend_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.delenv("MUSICAPI_KEY", raising=False)
+    together = threading.Barrier(6)
+    sessions: set[Session] = set()
+    refused: list[OverBudget] = []
+
+    def work(number: int) -> None:
+        together.wait()
+        if way == "current":
+            sessions.add(current_session())
+            return
+        path = tmp_path / "l" if way != "library" else str(tmp_path / "l")
+        session = mnb.connect(simulator=simulator.url, library=path, spend_limit=10)
+        sessions.add(session)
+        try:
+            if way == "run":
+                session.run(nuro.Instrumental(description=f"{number}", duration=30)).result()
+        except OverBudget as error:
+            refused.append(error)
+
+    with EmbeddedSimulator(Simulator(seconds=(1, 1.2), speed=2000)) as simulator:
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        (session,) = sessions
+        session.close()
+        assert len(simulator.request_log.posts) == (way == "run")
+    assert len(refused) == (5 if way == "run" else 0)
 
 
 def test_another_host_needs_a_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -399,7 +399,7 @@ def test_unknown_price_is_not_zero() -> None:
     assert newer.frame()["price"].isna().all()
 
 
-def test_price_of_the_sibling_host_is_proposed() -> None:
+def test_assumed_price_is_proposed() -> None:
     factors = {"continue_at": [10, 20, 30]}
     base = {"custom_mode": True, "prompt": "la", "mv": "sonic-v6", "url": "https://example.org/a"}
     plan = Plan.grid(sonic.UploadExtend, base=base, factors=factors)
@@ -408,8 +408,7 @@ def test_price_of_the_sibling_host_is_proposed() -> None:
     assert (run.credits, run.credits_unknown, run.blocks_covered) == (0, 3, None)
     assert run.assumed_price is not None
     assert run.assumed_price.credits == 10
-    proposal = "30 with assume=10 (docs of the vendor's sibling host, 2026-09)"
-    assert f"credits: unknown; {proposal}" in repr(run)
+    assert "credits: unknown; 30 with assume=10 (the sibling host's price of an" in repr(run)
     assert "assume=10" in run._repr_html_()
 
 

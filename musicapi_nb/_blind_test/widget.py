@@ -148,6 +148,7 @@ class BlindTest(LiveWidget):
                 except MusicAPIError as error:
                     self.error = error  # the page shows it when it loads the song
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         state = self._view_state()
         if state["summary"] is None:

@@ -83,11 +83,12 @@ class MusicAPI:
         ledger: Ledger | None = None,
         budgets: Sequence[str] = (),
         webhook: str | None = None,
-        webhook_secret: str | None = None,
+        webhook_secret: str | Secret | None = None,
         proxy: str | None = None,
         ssl: Certificates | None = None,
     ) -> None:
         key = as_secret(key)
+        webhook_secret = None if webhook_secret is None else as_secret(webhook_secret)
         connect = parse_number("connect_timeout", connect_timeout)
         timeouts = Timeouts(connect, parse_number("reply_timeout", reply_timeout))
         retry = RetryPolicy(parse_number("speed", speed))
@@ -331,9 +332,8 @@ class MusicAPI:
     def eta(self, task: Task | Request) -> polling.Eta:
         """Estimate the seconds of the service's clock until a task finishes.
 
-        `task` is one that this client has seen accepted, or a request that is to be submitted.
-        Returns a range and its basis: tasks of this kind that this client has waited for, those in
-        the library, or else the service's documentation.
+        `task` is one that this client has seen accepted, or a request. Returns a range and its
+        basis: past tasks of this kind, here or in the library, or the service's documentation.
         """
         return self._poller.eta(task)
 

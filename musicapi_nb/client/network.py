@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import ipaddress
@@ -19,7 +20,7 @@ from musicapi_nb import markup
 from musicapi_nb.errors import InvalidRequest, Problem
 
 Certificates: TypeAlias = ssl.SSLContext | str | os.PathLike[str]
-_SUBJECT = "the client's first request"
+_SUBJECT = "the request"
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # VPN programs answer DNS with this range, and route it to the public host (RFC 2544 reserves it).
@@ -43,7 +44,7 @@ class Network:
     def options(self, url: yarl.URL) -> Mapping[str, Any]:
         """Return the arguments of an aiohttp request for its proxy and certificates."""
         context = self.certificates or _context(
-            os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+            os.getenv("SSL_CERT_FILE"), os.getenv("SSL_CERT_DIR")
         )
         return {"proxy": self.proxy_for(url)[0], "ssl": context}
 
@@ -57,8 +58,9 @@ class Network:
         host = url.host or ""
         if (url.scheme == "http" and is_loopback(host)) or urllib.request.proxy_bypass(host):
             return None, ""
+        name = f"{url.scheme.upper()}_PROXY"
         proxy = urllib.request.getproxies().get(url.scheme)
-        return (_with_scheme(proxy) if proxy else None), f"{url.scheme.upper()}_PROXY"
+        return (_parse_proxy(proxy, name) if proxy else None), name
 
     def describe_proxy(self, url: yarl.URL) -> str:
         """Return " through the proxy ..." without its password; "" if there is no proxy."""
@@ -71,15 +73,7 @@ class Network:
 def parse_network(proxy: str | None, certificates: Certificates | None) -> Network:
     """Check the arguments `proxy` and `ssl`; errors do not show the proxy's password."""
     if proxy is not None:
-        valid = isinstance(proxy, str) and proxy.isprintable()
-        try:
-            parts = yarl.URL(_with_scheme(proxy.strip())) if valid else yarl.URL()
-        except ValueError:
-            parts = yarl.URL()
-        if parts.scheme not in {"http", "https"} or not parts.host:
-            message = "must be http://host:port (HTTP proxies only, not SOCKS)"
-            raise InvalidRequest(_SUBJECT, [Problem("proxy", message)])
-        proxy = str(parts)
+        proxy = _parse_proxy(proxy, "proxy")
     if certificates is None or isinstance(certificates, ssl.SSLContext):
         return Network(proxy, certificates)
     try:
@@ -92,8 +86,14 @@ def parse_network(proxy: str | None, certificates: Certificates | None) -> Netwo
         raise InvalidRequest(_SUBJECT, [Problem("ssl", message)]) from None
 
 
-def _with_scheme(proxy: str) -> str:
-    return proxy if "://" in proxy else f"http://{proxy}"
+def _parse_proxy(proxy: str, setting: str) -> str:
+    if isinstance(proxy, str) and proxy.isprintable():
+        with contextlib.suppress(ValueError):
+            url = yarl.URL(proxy if "://" in proxy else f"http://{proxy.strip()}")
+            if url.scheme in {"http", "https"} and url.host and url.port:
+                return str(url)
+    message = "must be http://host:port (an HTTP proxy, not SOCKS)"
+    raise InvalidRequest(_SUBJECT, [Problem(setting, message)])
 
 
 @functools.lru_cache(maxsize=4)

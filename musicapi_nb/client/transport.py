@@ -226,6 +226,7 @@ class Transport:
         """Return status, headers (names in lower case) and body, without the key."""
         session = await self.session("paid" if call.paid else "free")
         url = yarl.URL(f"{self.base_url}{call.path}", encoded=True)
+        network = self.network.options(url)
         try:
             async with session.request(
                 call.method,
@@ -233,7 +234,7 @@ class Transport:
                 data=call.body,
                 headers={**_headers(call), **self.secret.auth_headers()},
                 allow_redirects=False,  # a redirect would take key and request elsewhere
-                **self.network.options(url),
+                **network,
             ) as reply:
                 body = await _body(reply, paid=call.paid)
         except _UNSENT as error:

@@ -26,7 +26,9 @@ class WebhookTarget:
     secret: Secret
 
 
-def webhook_target(url: str | None, secret: str | None, *, local: bool) -> WebhookTarget | None:
+def webhook_target(
+    url: str | None, secret: str | Secret | None, *, local: bool
+) -> WebhookTarget | None:
     """Check a webhook URL and secret; return None if neither was given.
 
     With `local`, a URL on this machine is accepted: the service is a simulator that runs here.

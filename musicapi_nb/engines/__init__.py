@@ -38,15 +38,17 @@ class Operations(tuple[type[Request], ...]):
     _COLUMNS = ("request", "what it does", "credits", "songs", "availability")
 
     def _rows(self) -> list[tuple[str, str, int | None, int | None, str]]:
+        # within an engine, operations that create from text come first
+        order = {kind: (_ENGINES.index(kind.engine), not _creates_from_text(kind)) for kind in self}
         return [
             (
-                f"{operation.engine}.{operation.__name__}",
-                operation_summary(operation),
-                operation().price(),
-                operation.songs,
-                operation.availability.status if operation.availability else "",
+                f"{kind.engine}.{kind.__name__}",
+                operation_summary(kind),
+                kind().price(),
+                kind.songs,
+                kind.availability.status if kind.availability else "",
             )
-            for operation in sorted(self, key=_sort_key)
+            for kind in sorted(self, key=order.__getitem__)
         ]
 
     def __repr__(self) -> str:
@@ -57,9 +59,7 @@ class Operations(tuple[type[Request], ...]):
         )
 
     def _repr_html_(self) -> str:
-        limited = {
-            operation.engine: operation.availability for operation in self if operation.availability
-        }
+        limited = {kind.engine: kind.availability for kind in self if kind.availability}
         notices = [
             markup.notice(f"{engine} is {availability.status}: {availability.note}.", "warn")
             for engine, availability in limited.items()
@@ -76,11 +76,6 @@ def default_operation(candidates: Sequence[type[Request]]) -> type[Request]:
     """Return the first operation that takes text and needs no clip; else the first."""
     creates = (operation for operation in candidates if _creates_from_text(operation))
     return next(creates, candidates[0])
-
-
-def _sort_key(operation: type[Request]) -> tuple[int, bool]:
-    """Sort by engine; within one, operations that create from text come first."""
-    return _ENGINES.index(operation.engine), not _creates_from_text(operation)
 
 
 def _creates_from_text(operation: type[Request]) -> bool:

@@ -124,8 +124,8 @@ _PUBLISH = (
     "returns its URL"
 )
 _FILE = re.compile(
-    r"file:.*|[./~\\].*|[a-z]:[\\/].*|[^/:]*\.(mp3|wav|m4a|flac|ogg|aac)"
-    r"|[^.:/]+/[^:]*\.(mp3|wav|m4a|flac|ogg|aac)",
+    r"file:.*|[./~\\].*|[a-z]:[\\/].*|[^/:]*\.(mp3|wav|m4a|flac|ogg|aac|aiff?)"
+    r"|[^.:/]+/[^:]*\.(mp3|wav|m4a|flac|ogg|aac|aiff?)",
     re.IGNORECASE | re.DOTALL,
 )
 _PRIVATE = re.compile(

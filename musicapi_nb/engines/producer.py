@@ -178,7 +178,7 @@ class Cover(_Producer, frozen=True, kw_only=True):
 
     path: ClassVar[str] = "/api/v1/producer/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_music"}
-    cost: ClassVar[Price | None] = Price(12, *sources.CLIENTS)
+    cost: ClassVar[Price | None] = Price(12, *sources.LIKE_CREATE, is_assumption=True)
     text_fields: ClassVar[tuple[str, ...]] = ("instruction",)
     fields_source: ClassVar[sources.Source | None] = sources.PRODUCER_COVER
 

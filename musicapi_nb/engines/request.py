@@ -30,7 +30,8 @@ ActiveWhen: TypeAlias = Mapping[str, Mapping[str, tuple[Any, ...]]]
 class Price:
     """Credits for one submit, the date on which the price was read, and its source.
 
-    A price of a sibling host is an assumption: it is proposed, but the price counts as unknown.
+    An assumption is the price at a sibling host or of a like operation: it is proposed, but the
+    price counts as unknown.
     """
 
     credits: int
@@ -196,7 +197,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         return self.cost.credits if self.cost and not self.cost.is_assumption else None
 
     def assumed_price(self) -> Price | None:
-        """Return the price at a sibling host if the service's own is unknown; None if both are."""
+        """Return the price to assume if the real one is unknown; None if there is none."""
         return self.cost if self.cost and self.cost.is_assumption else None
 
     def check(self) -> None:
@@ -255,6 +256,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     def _name(cls) -> str:
         return f"{cls.engine}.{cls.__name__}"
 
+    def __reduce__(self) -> Any:
+        """Pickle a custom operation with its declaration: its class may be missing elsewhere."""
+        if not self.custom:
+            return msgspec.Struct.__reduce__(self)
+        fields = msgspec.to_builtins(dict(self._set_fields())) | dict(self.extra)
+        declaration = custom.declaration(self, fields)
+        return _restore_custom, (self.engine, self.operation, declaration, fields)
+
     def __hash__(self) -> int:  # lists and `extra` have no hash; equal numbers have the same
         texts = [(name, value) for name, value in self._set_fields() if type(value) in _HASHED]
         return hash((type(self), *texts))
@@ -285,6 +294,22 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
             facts=markup.facts(self.operation, songs),
             badges=badges,
         )
+
+
+def restore(kind: type[Request], values: Mapping[str, Any]) -> Request:
+    """Make a request of stored JSON values; those without a field go into `extra`."""
+    fields = {name: values.get(name) for name in kind.fields()}  # None: it was not set
+    extra = {name: value for name, value in values.items() if name not in fields}
+    try:
+        return msgspec.convert({**fields, "extra": extra}, kind)
+    except msgspec.ValidationError:  # a value of another type, which the class accepts
+        return kind(**fields, extra=extra)
+
+
+def _restore_custom(
+    engine: str, operation: str, declaration: Mapping[str, Any], values: Mapping[str, Any]
+) -> Request:
+    return restore(custom.find(Request, engine, operation, declaration), values)
 
 
 def _rows(name: str, value: Any) -> Iterator[tuple[str, str]]:

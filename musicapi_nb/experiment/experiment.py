@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from musicapi_nb import markup
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import (
@@ -303,6 +304,7 @@ class Experiment:
             return "cancelled"
         return "stopped" if runner.stop_reason else "ended"
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         return html.line(self.progress)
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from musicapi_nb.engines import Request, custom, operations
+from musicapi_nb.engines.request import restore
 from musicapi_nb.errors import InvalidRequest, Problem
 
 _UNCHANGED_TYPES = frozenset({str, int, bool})
@@ -88,10 +89,4 @@ def from_json(request_json: Any) -> Request | None:
     )
     if operation is None:
         return None
-    values: dict[str, Any] = request_json["fields"]
-    fields = {name: values.get(name) for name in operation.fields()}  # None: it was not set
-    extra = {name: value for name, value in values.items() if name not in fields}
-    try:
-        return msgspec.convert({**fields, "extra": extra}, operation)
-    except msgspec.ValidationError:  # a value of another type, which the class accepts
-        return operation(**fields, extra=extra)
+    return restore(operation, request_json["fields"])

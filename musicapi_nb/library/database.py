@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,35 +56,49 @@ class Database:
     It waits `lock_timeout` seconds for another process that is writing.
     """
 
-    def __init__(self, path: Path, *, lock_timeout: float, steps: Sequence[str] = STEPS) -> None:
-        self.path = path
+    def __init__(
+        self,
+        path: Path,
+        *,
+        lock_timeout: float,
+        read_only: bool = False,
+        steps: Sequence[str] = STEPS,
+    ) -> None:
+        self.path, self.read_only = path, read_only
         self._lock = threading.RLock()
         self._writing = False  # whether the thread that has the lock is in a transaction
         self._durable: bool | None = None
         self._process = os.getpid()
         self._mark = ProgressMark(path.with_suffix(".mark"))
+        connect = functools.partial(
+            sqlite3.connect, timeout=lock_timeout, isolation_level=None, check_same_thread=False
+        )
         with _sqlite_errors(path):
-            self._connection: sqlite3.Connection | None = sqlite3.connect(
-                path, timeout=lock_timeout, isolation_level=None, check_same_thread=False
+            self._connection: sqlite3.Connection | None = (
+                _open_for_reading(path, connect) if read_only else connect(path)
             )
         try:
             with _sqlite_errors(path):
-                self._prepare(self._connection, steps, time.monotonic() + lock_timeout)
-            self._files = self._files_in_place()
+                self._check(self._connection, len(steps))
+                if not read_only:
+                    self._prepare(self._connection, steps, time.monotonic() + lock_timeout)
+                    self._files = self._files_in_place()
         except BaseException:
             self._connection.close()
             raise
 
-    def _prepare(
-        self, connection: sqlite3.Connection, steps: Sequence[str], deadline: float
-    ) -> None:
-        check_kind(connection, self.path, len(steps))
+    def _check(self, connection: sqlite3.Connection, version_limit: int) -> None:
+        check_kind(connection, self.path, version_limit)
         (page,) = connection.execute("PRAGMA page_size").fetchone()
         # The quick check finds missing pages, but not a last page that is cut off.
         cut_off = self.path.stat().st_size % page and not _has_journal(self.path)
         if cut_off or connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
             raise LibraryDamaged(f"the library {self.path} is damaged")
         self._mark.check(connection)
+
+    def _prepare(
+        self, connection: sqlite3.Connection, steps: Sequence[str], deadline: float
+    ) -> None:
         _to_wal(connection, deadline)
         connection.execute("PRAGMA fullfsync=1")  # macOS: also flush the drive's cache
         connection.execute("BEGIN IMMEDIATE")
@@ -109,7 +124,9 @@ class Database:
             return False
 
     def check_in_place(self) -> None:
-        """Raise if what is written now would be missing from the library at its path."""
+        """Raise if it is read-only, or would not write into the library at its path."""
+        if self.read_only:
+            raise LibraryReadOnly(f"the library {self.path} can only be read")
         if not self.is_in_place:
             raise LibraryError(
                 f"the library {self.path} was deleted, moved or replaced while it was open. Put it "
@@ -139,8 +156,9 @@ class Database:
         Within another transaction of the thread, it is part of that one. Once committed, it
         survives a killed process; if it is `durable`, also a power failure.
         """
-        with self._lock, _sqlite_errors(self.path):
-            connection = self.connection
+        with self.read() as connection:
+            if self.read_only:
+                self.check_in_place()
             if self._writing:
                 yield connection
                 return
@@ -173,17 +191,21 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Return a context manager for queries without writes by other threads in between."""
+        self.check_process()  # in a fork, the lock may be held for ever
         with self._lock, _sqlite_errors(self.path):
             yield self.connection
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        with self._lock, _sqlite_errors(self.path):
-            return self.connection.execute(sql, parameters).fetchall()
+        with self.read() as connection:
+            return connection.execute(sql, parameters).fetchall()
 
     def close(self) -> None:
+        if self.is_forked:  # the connection is the parent's, and its lock may be held for ever
+            self._connection = None
+            return
         with self._lock:
             connection, self._connection = self._connection, None
-            if connection is not None and not self.is_forked:
+            if connection is not None:
                 connection.close()
 
 
@@ -200,6 +222,23 @@ def check_kind(connection: sqlite3.Connection, path: Path, version_limit: int) -
         raise LibraryTooNew(
             f"the library {path} has version {version}; this package supports up to {version_limit}"
         )
+
+
+def _open_for_reading(path: Path, connect: Callable[..., sqlite3.Connection]) -> sqlite3.Connection:
+    """Connect without writing to the folder."""
+    address = f"{path.as_uri()}?mode=ro"
+    connection = connect(address, uri=True)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    except sqlite3.OperationalError as error:  # SQLite cannot create its shared memory there
+        connection.close()
+        if _has_journal(path):
+            raise LibraryReadOnly(
+                f"the last steps of the library {path} are in its -wal file, which cannot be read "
+                "in a read-only folder; copy the whole folder and open the copy"
+            ) from error
+        return connect(f"{address}&immutable=1", uri=True)
+    return connection
 
 
 def _has_journal(path: Path) -> bool:
@@ -231,7 +270,8 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[str]) -> None:
             connection.execute(statement)
     if version < len(steps):
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version={len(steps)}")
+    # Also if nothing changes: a read-only file raises here, and not at the first purchase.
+    connection.execute(f"PRAGMA user_version={len(steps)}")
 
 
 def _statements(script: str) -> Iterator[str]:

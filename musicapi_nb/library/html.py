@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from musicapi_nb import markup
 from musicapi_nb.ledger_types import Entry, EntryState
-from musicapi_nb.library.spending import Account
+from musicapi_nb.library.totals import Account
 
 _MAX_ROWS = 20
 STATE_TONES: Mapping[EntryState, markup.Tone] = {

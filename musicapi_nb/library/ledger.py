@@ -340,6 +340,8 @@ class Ledger:
 
     def recover(self) -> None:
         """Mark purchases as uncertain that ended processes were sending."""
+        if self._database.read_only:
+            return
         owners = self._database.rows(
             "SELECT DISTINCT owner FROM entries WHERE state IN ('sending', 'reposting') "
             "AND ended_at IS NULL"

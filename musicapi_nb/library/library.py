@@ -12,7 +12,7 @@ from typing import Self
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import ClientClosed, InvalidArgument, LibraryError
+from musicapi_nb.errors import ClientClosed, InvalidArgument, LibraryError, LibraryReadOnly
 from musicapi_nb.ledger_types import (
     Entry,
     EntryState,
@@ -22,7 +22,7 @@ from musicapi_nb.ledger_types import (
     RenderTime,
     Unfinished,
 )
-from musicapi_nb.library import budgets, events, html, ratings, stored_tasks
+from musicapi_nb.library import budgets, events, html, ratings, stored_tasks, totals
 from musicapi_nb.library.budgets import Budget
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.default_folder import DATABASE, default_folder
@@ -42,7 +42,7 @@ from musicapi_nb.library.media_files import (
 from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.library.rate_limit import RateLimits
 from musicapi_nb.library.ratings import Rating
-from musicapi_nb.library.spending import Account, read_account
+from musicapi_nb.library.totals import Account
 from musicapi_nb.paths import local_path
 from musicapi_nb.tasks import Song, StoredReply, Task
 
@@ -53,7 +53,8 @@ class Library(Ledger):
     """A folder with one database and the media files of songs; created if it does not exist.
 
     All methods may be called from any thread. Several libraries, in one process or in many, may be
-    open on one folder. The folder may be moved: nothing in it contains its path.
+    open on one folder. A folder that cannot be written is opened for reading: purchases are then
+    refused. A closed library may be moved: nothing in it contains its path.
 
     Parameters
     ----------
@@ -84,22 +85,31 @@ class Library(Ledger):
         self._display_path = str(path)
         self._closed = True  # until it is open
         self.path = local_path(path).absolute()  # the working directory may change
+        try:
+            self._open(lock_timeout)
+        except LibraryReadOnly:  # raised again if there is no library to read
+            self._open(lock_timeout, read_only=True)
+        self.rate_limits = RateLimits(self._database)
+        self._group_commit = GroupCommit(self._database)
+        self.commit, self.commit_later = self._group_commit.run, self._group_commit.run_later
+        self._closed = False
+
+    def _open(self, lock_timeout: float, *, read_only: bool = False) -> None:
         with contextlib.ExitStack() as undo, disk_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             if next(self.path.iterdir(), None) is None:  # else git may know other files in it
                 (self.path / ".gitignore").write_text("*\n", encoding="ascii")
-            database = Database(self.path / DATABASE, lock_timeout=lock_timeout)
+            path = self.path / DATABASE
+            database = Database(path, lock_timeout=lock_timeout, read_only=read_only)
             undo.callback(database.close)
-            process_lock = ProcessLock(self.path / "open")
+            process_lock = ProcessLock(self.path / "open", read_only=read_only)
             undo.callback(process_lock.close)
             super().__init__(database, process_lock)
             self._files = MediaFiles(self.path / "files", process_lock)
-            self._group_commit = GroupCommit(database)
+            if not read_only:
+                self._files.prepare()
             self.recover()
             undo.pop_all()
-        self.rate_limits = RateLimits(database)
-        self.commit, self.commit_later = self._group_commit.run, self._group_commit.run_later
-        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -158,6 +168,11 @@ class Library(Ledger):
         """Return the tasks of entries, with their songs; by default of all that have one."""
         entries = self._entries(_states(state, _WITH_TASKS), experiment)
         return [task for _, task in stored_tasks.tasks_of(self._database, entries)]
+
+    def latest_tasks(self) -> Iterator[Task]:
+        """Return `tasks()`, newest first; only replies that are asked for are parsed."""
+        self.recover()
+        return stored_tasks.latest_tasks(self._database, _WITH_TASKS)
 
     def replies(self) -> Iterator[StoredReply]:
         """Yield the latest raw reply about each of `tasks()`, as input for tables."""
@@ -227,35 +242,18 @@ class Library(Ledger):
     def counts(self, *, experiment: str | None = None) -> dict[EntryState, int]:
         """Return the number of entries in each state, uncertain ones first."""
         self.recover()
-        by_state = dict(
-            self._database.rows(
-                "SELECT state, count(*) FROM entries WHERE ?1 IS NULL "
-                "OR id IN (SELECT entry FROM cells WHERE experiment=?1) GROUP BY state",
-                experiment,
-            )
-        )
-        ordered = sorted(STATES, key=lambda state: state != "uncertain")
-        return {state: by_state[state] for state in ordered if state in by_state}
+        return totals.counts(self._database, experiment)
 
     def account(self, *, simulated: bool = False) -> Account:
         """Return the credits spent, refunded and in doubt, of the service or of simulators."""
         self.recover()
-        return read_account(self._database, simulated=simulated)
+        return totals.account(self._database, simulated=simulated)
 
     def render_times(
         self, engine: str, operation: str, *, simulated: bool = False
     ) -> list[RenderTime]:
         """Return the latest 1,000 render times of an operation, oldest first."""
-        rows = self._database.rows(
-            "SELECT accepted_at, polled_at, ended_at, model FROM entries WHERE engine=? "
-            "AND operation=? AND simulated=? AND state='done' "
-            "ORDER BY ended_at DESC LIMIT 1000",  # older ones say little: the service changes
-            *(engine, operation, simulated),
-        )
-        return [
-            RenderTime(max((polled or start) - start, 0.0), max(end - start, 0.0), model)
-            for start, polled, end, model in reversed(rows)
-        ]
+        return totals.render_times(self._database, engine, operation, simulated=simulated)
 
     # --- budgets ---------------------------------------------------------------------------
 
@@ -338,9 +336,10 @@ class Library(Ledger):
         return [DamagedFile(song, media, ref, text) for song, media, ref, text in files if text]
 
     def disk_used(self) -> int:
-        """Return the bytes of the database and all files."""
+        """Return the bytes of the database and of the songs' files, as it has recorded them."""
         database = sum(path.stat().st_size for path in self.path.glob(f"{DATABASE}*"))
-        return self._files.disk_used() + database
+        files = "SELECT sum(size) FROM (SELECT DISTINCT sha256, suffix, size FROM attachments)"
+        return database + (self._database.rows(files)[0][0] or 0)
 
     def rebuild(self) -> None:
         """Recreate the derived tables from the events."""
@@ -398,6 +397,7 @@ class Library(Ledger):
             self.notice,
         )
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         if self._closed:
             return markup.one_line(f"<Library {self._display_path}: closed>")

@@ -71,19 +71,20 @@ class DamagedFile:
 
 
 class MediaFiles:
-    """The folder of media files; created if it does not exist.
-
-    `process_lock` marks the unfinished files of this library. Those of ended processes are deleted.
-    """
+    """The folder of media files. `process_lock` marks the unfinished files of this library."""
 
     def __init__(self, folder: Path, process_lock: ProcessLock) -> None:
         self._folder = folder
         self._incoming = folder / "incoming"
         self._process_lock = process_lock
+
+    def prepare(self) -> None:
+        """Create the folder if it does not exist; delete unfinished files of ended processes."""
         self._incoming.mkdir(parents=True, exist_ok=True)
         for path in self._incoming.iterdir():
-            if not process_lock.is_alive(path.name.partition("-")[0]):
-                path.unlink(missing_ok=True)
+            if not self._process_lock.is_alive(path.name.partition("-")[0]):
+                with contextlib.suppress(OSError):  # of another user
+                    path.unlink()
 
     def temporary_path(self, suffix: str = "") -> Path:
         """Return an unused path to write a file to before it is added."""
@@ -123,10 +124,6 @@ class MediaFiles:
                 copy.unlink(missing_ok=True)
         _sync(target.parent)
         _sync(target.parent.parent)
-
-    def disk_used(self) -> int:
-        """Return the bytes of all files."""
-        return sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
 
 
 def _digest(path: Path) -> tuple[str, int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 if sys.platform == "win32":
     import msvcrt
 
-    _HOLD, _PROBE = msvcrt.LK_LOCK, msvcrt.LK_NBLCK
+    _HOLD, _PROBE, _PROBE_FLAGS = msvcrt.LK_LOCK, msvcrt.LK_NBLCK, os.O_RDWR
 
     def _lock(file: int, mode: int) -> bool:
         try:
@@ -26,7 +26,7 @@ else:
     import fcntl
 
     # Probes are shared, so that simultaneous ones do not mistake each other for the owner.
-    _HOLD, _PROBE = fcntl.LOCK_EX, fcntl.LOCK_SH | fcntl.LOCK_NB
+    _HOLD, _PROBE, _PROBE_FLAGS = fcntl.LOCK_EX, fcntl.LOCK_SH | fcntl.LOCK_NB, os.O_RDONLY
 
     # flock, not lockf: the lock belongs to the open file. Two libraries of one process see each
     # other, and closing another handle of the file does not release it.
@@ -46,15 +46,20 @@ _opened: weakref.WeakSet[ProcessLock] = weakref.WeakSet()
 class ProcessLock:
     """The lock of one open library; while it is held, other processes consider that library alive.
 
-    Raise OSError if its file cannot be created.
+    Raise OSError if its file cannot be created. A library that is open for reading has none.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self._folder = folder
+        self._file: int | None = None
+        if read_only:
+            self.id = ""
+            return
         folder.mkdir(exist_ok=True)
         while True:
             self.id = secrets.token_hex(8)
-            self._file: int | None = os.open(self._path(self.id), os.O_RDWR | os.O_CREAT, 0o600)
+            # Other users of a shared library have to read it, to see whether it is locked.
+            self._file = os.open(self._path(self.id), os.O_RDWR | os.O_CREAT, 0o666)
             if _lock(self._file, _HOLD) and self._is_in_place(self._file):
                 break
             os.close(self._file)  # another process deleted it before it was locked
@@ -74,9 +79,11 @@ class ProcessLock:
         if owner == self.id:
             return self._file is not None
         try:
-            file = os.open(self._path(owner), os.O_RDWR)
+            file = os.open(self._path(owner), _PROBE_FLAGS)
         except FileNotFoundError:
             return False
+        except PermissionError:  # of another user: it cannot be known to have ended
+            return True
         try:
             released = _lock(file, _PROBE)
         finally:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from musicapi_nb import wire
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError
-from musicapi_nb.ledger_types import Entry
+from musicapi_nb.ledger_types import Entry, EntryState
+from musicapi_nb.library import events
 from musicapi_nb.library._request_key import from_json
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.events import as_json
@@ -122,6 +124,19 @@ def task_of(connection: sqlite3.Connection, entry: Entry) -> Task:
 def tasks_of(database: Database, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Task]]:
     """Yield entries and their tasks. The database is not locked while replies are parsed."""
     return ((entry, reply.task()) for entry, reply in replies_of(database, entries))
+
+
+def latest_tasks(database: Database, states: Sequence[EntryState]) -> Iterator[Task]:
+    """Yield the tasks in these states, newest first. Entries are read as they are needed."""
+    where = "WHERE state IN (SELECT value FROM json_each(?)) AND id < ? ORDER BY id DESC LIMIT 32"
+    number = sys.maxsize
+    while True:
+        with database.read() as connection:
+            latest = events.entries(connection, where, json.dumps(states), number)
+        if not latest:
+            return
+        number = latest[-1].id
+        yield from (task for _, task in tasks_of(database, latest))
 
 
 def replies_of(database: Database, entries: Sequence[Entry]) -> Iterator[tuple[Entry, StoredReply]]:

@@ -46,6 +46,7 @@ from musicapi_nb.markup.escape import (
     muted,
     one_line,
     render,
+    safe_repr,
     strip_invisible,
     text,
     web_url,

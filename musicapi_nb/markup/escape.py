@@ -6,7 +6,8 @@ import html
 import ipaddress
 import re
 import unicodedata
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Callable
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit
 
 MediaType: TypeAlias = Literal[
@@ -17,6 +18,7 @@ SENTENCE_LIMIT: Final = 1_000
 TITLE_LIMIT: Final = 120
 URL_LIMIT: Final = 8_192
 MUTED: Final = "opacity:.68"
+_Self = TypeVar("_Self")
 
 
 class Html(str):
@@ -239,3 +241,18 @@ def media_url(url: str | None, *, local: bool = False) -> str | None:
     if address is None or local or not is_private(urlsplit(address).hostname or ""):
         return address
     return None
+
+
+def safe_repr(method: Callable[[_Self], str]) -> Callable[[_Self], str]:
+    """Decorate a `__repr__`, so that an object whose `__init__` raised has one in a traceback."""
+
+    @functools.wraps(method)
+    def text(self: _Self) -> str:
+        try:
+            return method(self)
+        except AttributeError as error:
+            if error.obj is not self:
+                raise
+            return f"<{type(self).__name__}: not initialized>"
+
+    return text

@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import secrets
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
 
 SIMULATOR_VARIABLE = "MUSICAPI_SIMULATOR"
 _SIMULATOR_KEY = "simulated-account"
+_connecting = threading.RLock()
+if hasattr(os, "register_at_fork"):  # another thread may hold it when this one forks
+    os.register_at_fork(
+        before=_connecting.acquire,
+        after_in_parent=_connecting.release,
+        after_in_child=_connecting.release,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +61,7 @@ class _Options:
     library: Path | None
     spend_limit: int | None
     webhook: str | None
-    webhook_secret: str | None = dataclasses.field(repr=False)
+    webhook_secret: Secret | None
     proxy: str | None = dataclasses.field(repr=False)
     ssl: Certificates | None
 
@@ -66,7 +74,7 @@ def connect(  # noqa: PLR0913 - independent settings
     library: Path | str | None = None,
     spend_limit: int | None = None,
     webhook: str | None = None,
-    webhook_secret: str | None = None,
+    webhook_secret: str | Secret | None = None,
     proxy: str | None = None,
     ssl: Certificates | None = None,
 ) -> Session:
@@ -117,11 +125,13 @@ def connect(  # noqa: PLR0913 - independent settings
         The arguments contradict each other, or the webhook address or secret is invalid.
     """
     key = as_secret(key) if key else None
+    webhook_secret = None if webhook_secret is None else as_secret(webhook_secret)
     target = _resolve_target(key, base_url, simulator)
     options = _resolve_options(target, library, spend_limit, webhook, webhook_secret, proxy, ssl)
     digest = _digest(target, options)
-    session = open_sessions.pop(digest, None) or _open(target, options)
-    open_sessions[digest] = session  # the last one is the current one
+    with _connecting:  # threads share a session, and its spend limit
+        session = open_sessions.pop(digest, None) or _open(target, options)
+        open_sessions[digest] = session  # the last one is the current one
     print(session.description)  # noqa: T201 - users must see whether songs will cost money
     return session
 
@@ -132,22 +142,15 @@ def _resolve_target(
     if simulator is not None and base_url is not None:
         raise _invalid("simulator", "has its own address; omit base_url")
     if not (simulator or key or base_url):
-        simulator = _variable(SIMULATOR_VARIABLE)
+        simulator = os.getenv(SIMULATOR_VARIABLE)
     if isinstance(simulator, str) and simulator:
         return _Target(simulator)
     if simulator:
         return _Target(simulator=simulator)
-    if key is None and _variable(KEY_VARIABLE):
-        key = as_secret(_variable(KEY_VARIABLE))
+    # Verbose tracebacks show the values of names in a line: os.environ would show the key.
+    if key is None and os.getenv(KEY_VARIABLE):
+        key = as_secret(os.getenv(KEY_VARIABLE))
     return _Target(base_url or BASE_URL, as_secret(key)) if key or base_url else _Target()
-
-
-def _variable(name: str) -> str | None:
-    """Return an environment variable. No caller that can raise names the environment.
-
-    Verbose tracebacks show the values of all names in a line: also those of `os.environ`.
-    """
-    return os.environ.get(name) or None
 
 
 def _resolve_options(  # noqa: PLR0913, PLR0917 - as connect
@@ -155,7 +158,7 @@ def _resolve_options(  # noqa: PLR0913, PLR0917 - as connect
     library: Path | str | None,
     spend_limit: int | None,
     webhook: str | None,
-    webhook_secret: str | None,
+    webhook_secret: Secret | None,
     proxy: str | None,
     ssl: Certificates | None,
 ) -> _Options:
@@ -166,8 +169,8 @@ def _resolve_options(  # noqa: PLR0913, PLR0917 - as connect
     limit = None if spend_limit is None else whole_number(spend_limit)
     if spend_limit is not None and limit is None:
         raise _invalid("spend_limit", f"must be a number of credits, not {spend_limit!r:.40}")
-    if webhook is not None and webhook_secret is None:
-        webhook_secret = _variable(SECRET_VARIABLE)
+    if webhook is not None and webhook_secret is None and os.getenv(SECRET_VARIABLE):
+        webhook_secret = as_secret(os.getenv(SECRET_VARIABLE))
     # These raise before anything is opened.
     webhook_target(webhook, webhook_secret, local=True)
     parse_network(proxy, ssl)
@@ -186,8 +189,10 @@ def _invalid(argument: str, message: str) -> InvalidRequest:
 def _digest(target: _Target, options: _Options) -> str:
     """Identify the arguments by a hash, so that neither the key nor the secret is stored."""
     address = target.base_url or id(target.simulator)
-    key = target.key and target.key.sign(b"connect")
-    arguments = (address, key, *vars(options).values())
+    arguments = [
+        value.sign(b"connect") if isinstance(value, Secret) else value
+        for value in (address, target.key, *vars(options).values())
+    ]
     return hashlib.sha256(repr(arguments).encode()).hexdigest()
 
 
@@ -277,7 +282,8 @@ async def _probe_simulator(address: str) -> tuple[str, float]:
 
 def current_session() -> Session:
     """Return the open session that was connected last; connect if there is none."""
-    return next(reversed(open_sessions.values()), None) or connect()
+    with _connecting:
+        return next(reversed(open_sessions.values()), None) or connect()
 
 
 def form(start: type[Request] | Request | ModuleType | None = None) -> Form:

@@ -131,6 +131,7 @@ class ExperimentRun:
     def progress(self) -> Progress:
         return self.experiment.progress
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         return repr(self.experiment)
 

@@ -145,6 +145,7 @@ class Job(Generic[_Result]):
         """Seconds of the service's clock since the start, until the end."""
         return ((self._ended or time.monotonic()) - self._started) * self._speed
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         return markup.one_line(f"<Job {self.title}: {self._state_text()}>")
 

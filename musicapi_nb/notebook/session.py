@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import atexit
 import functools
+import itertools
 import os
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from types import ModuleType
@@ -101,6 +102,7 @@ class Session:
         offer = f"cost nothing. Set {KEY_VARIABLE} to use the real service."
         return f"MusicAPI simulator: songs are synthesized on this machine and {offer}"
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         return f"<{self.description}>"
 
@@ -265,11 +267,13 @@ class Session:
 
     def songs(self, last: int = 12) -> SongList:
         """Return the songs bought last, newest first: of the library, else of this session."""
-        tasks = [job.task for job in self._jobs if job.task is not None]
+        tasks: Iterator[Task]
         if self.library is not None:
-            tasks = self.library.tasks()
-        songs = [song for task in reversed(tasks) for song in task.songs if song.finished]
-        return SongList(songs[: max(last, 0)])
+            tasks = self.library.latest_tasks()
+        else:
+            tasks = (job.task for job in reversed(self._jobs) if job.task is not None)
+        songs = (song for task in tasks for song in task.songs if song.finished)
+        return SongList(itertools.islice(songs, max(last, 0)))
 
     def _need_library(self, caller: str, subject: str) -> Library:
         self._check_open()

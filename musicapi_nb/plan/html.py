@@ -62,9 +62,8 @@ def problem_notices(problems: GroupedProblems, limit: int) -> Iterator[markup.Ht
     """Yield a notice for each hard problem, then for each piece of advice; `limit` of both."""
     for hard in (True, False):
         group = {problem: orders for problem, orders in problems.items() if problem.hard is hard}
-        yield from (
-            markup.notice(text, "bad" if hard else "info") for text in problem_texts(group, limit)
-        )
+        for text in problem_texts(group, limit):
+            yield markup.notice(text, "bad" if hard else "info")
 
 
 def problem_texts(problems: GroupedProblems, limit: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeAlias
 
 import pandas as pd
 
+from musicapi_nb import markup
 from musicapi_nb.engines import Request
 from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import InvalidPlan, Problem
@@ -255,6 +256,7 @@ class Plan:
     def _title(self) -> str:
         return plan_title(self.design, self.cells, self.factors)
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         return f"<{self._title()}>"
 

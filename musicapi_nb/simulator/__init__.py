@@ -21,28 +21,17 @@ fetched: a made-up song takes the place of each, and ``rules.file_problem`` deci
 refused. Where the service offers M4A, the simulator serves MP3, or answers 404.
 """
 
-from musicapi_nb.simulator.accounts import Account, Accounts, Charge
-from musicapi_nb.simulator.clock import SimulatedClock
-from musicapi_nb.simulator.embedded import EmbeddedSimulator
-from musicapi_nb.simulator.faults import FAULT_KINDS, ArmedFault, Faults
-from musicapi_nb.simulator.reply_options import ReplyOptions
-from musicapi_nb.simulator.request_log import LoggedRequest, RequestLog
-from musicapi_nb.simulator.server import Simulator
-from musicapi_nb.simulator.webhook_sender import Delivery, WebhookSender
-
-__all__ = [
-    "FAULT_KINDS",
-    "Account",
-    "Accounts",
-    "ArmedFault",
-    "Charge",
-    "Delivery",
-    "EmbeddedSimulator",
-    "Faults",
-    "LoggedRequest",
-    "ReplyOptions",
-    "RequestLog",
-    "SimulatedClock",
-    "Simulator",
-    "WebhookSender",
-]
+from musicapi_nb.simulator.accounts import Account as Account
+from musicapi_nb.simulator.accounts import Accounts as Accounts
+from musicapi_nb.simulator.accounts import Charge as Charge
+from musicapi_nb.simulator.clock import SimulatedClock as SimulatedClock
+from musicapi_nb.simulator.embedded import EmbeddedSimulator as EmbeddedSimulator
+from musicapi_nb.simulator.faults import FAULT_KINDS as FAULT_KINDS
+from musicapi_nb.simulator.faults import ArmedFault as ArmedFault
+from musicapi_nb.simulator.faults import Faults as Faults
+from musicapi_nb.simulator.reply_options import ReplyOptions as ReplyOptions
+from musicapi_nb.simulator.request_log import LoggedRequest as LoggedRequest
+from musicapi_nb.simulator.request_log import RequestLog as RequestLog
+from musicapi_nb.simulator.server import Simulator as Simulator
+from musicapi_nb.simulator.webhook_sender import Delivery as Delivery
+from musicapi_nb.simulator.webhook_sender import WebhookSender as WebhookSender

@@ -158,6 +158,8 @@ class Simulator:
         await self.stop()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_runner"):  # its `__init__` raised
+            return "<Simulator: not initialized>"
         state = self.url if self.running else "stopped"
         return f"<Simulator {state}, {self.clock.speed:g} times real time>"
 

@@ -228,17 +228,9 @@ def with_songs(
 ) -> Task:
     """Return the task with its songs; `stated` is the state that the reply gives the task."""
     state = _task_state(songs, task.expected, stated)
-    return replace(
-        task,
-        songs=songs,
-        state=state,
-        state_word=word,
-        fail_reason=reason or _song_reasons(songs) if state == "failed" else None,
-    )
-
-
-def _song_reasons(songs: Iterable[Song]) -> str | None:
-    return "; ".join(dict.fromkeys(song.fail_reason for song in songs if song.fail_reason)) or None
+    reasons = dict.fromkeys(song.fail_reason for song in songs if song.fail_reason)
+    reason = reason or "; ".join(reasons) or None if state == "failed" else None
+    return replace(task, songs=songs, state=state, state_word=word, fail_reason=reason)
 
 
 def mark_failed(

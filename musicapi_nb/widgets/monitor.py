@@ -96,6 +96,7 @@ class Monitor:
         self._problem: Any = None
         self._voila_card: Any = None
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         return repr(self._work)
 
@@ -178,6 +179,7 @@ class Bar:
         self._title = title
         self._line: Any = None
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         return f"<Bar {self._title}>"
 

@@ -24,6 +24,8 @@ from musicapi_nb.errors import (
 from musicapi_nb.library import Library, default_folder
 from musicapi_nb.library.database import Database, check_kind, migrate
 from musicapi_nb.library.migrations import STEPS
+from musicapi_nb.notebook import connect
+from musicapi_nb.simulator import Simulator
 from tests.library.helpers import acknowledged, buy, looked, rebuilt_is_the_same, song
 
 NOBODY = 65534
@@ -144,9 +146,10 @@ def without_permissions(path: Path) -> Iterator[None]:
         yield
         return
     modes = {parent: parent.stat().st_mode for parent in path.parents}
-    shut = {parent: mode for parent, mode in modes.items() if not mode & 0o001}
+    search = 0o011  # the group stays that of the superuser
+    shut = {parent: mode for parent, mode in modes.items() if mode & search != search}
     for parent, mode in shut.items():
-        parent.chmod(mode | 0o001)
+        parent.chmod(mode | search)
     os.seteuid(NOBODY)
     try:
         yield
@@ -167,21 +170,82 @@ def test_unusable_folder_is_reported(tmp_path: Path) -> None:
     assert not (tmp_path / "l").exists()
 
 
+@contextlib.contextmanager
+def shut_library(path: Path, part: str) -> Iterator[None]:
+    """Take away the permission to write to the folder, the database or all files."""
+    for file in [path, *path.rglob("*")]:
+        mode = 0o777 if file.is_dir() else 0o666
+        shut = part == "all" or file == {"folder": path, "database": path / "library.sqlite"}[part]
+        file.chmod(mode & ~0o222 if shut else mode)
+    try:
+        with without_permissions(path / "x"):
+            yield
+    finally:
+        for file in [path, *path.rglob("*")]:
+            file.chmod(0o755)
+
+
 @pytest.mark.parametrize("part", ["folder", "database", "all"])
-def test_read_only_library_is_reported(tmp_path: Path, part: str) -> None:
+def test_read_only_library_is_open_for_reading(tmp_path: Path, part: str) -> None:
     database = filled_library(tmp_path / "l", 3)
+    with Library(tmp_path / "l") as library:
+        (tmp_path / "a").write_bytes(b"song")
+        library.attach("s", "audio", library.add_file(tmp_path / "a", ".mp3"))
     before = database.read_bytes()
-    for path in [tmp_path / "l", *(tmp_path / "l").rglob("*")]:
-        mode = 0o777 if path.is_dir() else 0o666
-        shut = part == "all" or path == {"folder": tmp_path / "l", "database": database}[part]
-        path.chmod(mode & ~0o222 if shut else mode)
-    with without_permissions(tmp_path / "l" / "x"), pytest.raises(LibraryReadOnly):
-        Library(tmp_path / "l", lock_timeout=0.1)
+    names = sorted((tmp_path / "l").rglob("*"))
+    with shut_library(tmp_path / "l", part), Library(tmp_path / "l", lock_timeout=0.1) as library:
+        assert library.counts() == {"done": 3}
+        assert len(library.tasks()) == 3
+        assert library.verify() == []
+        assert library.file_of("s") is not None
+        assert "can only be read" in repr(library)
+        assert "can only be read" in library._repr_html_()
+        for refused in (
+            lambda: library.claim(song("new")),
+            lambda: library.find(song("0")),
+            lambda: library.set_budget("b", 1),
+            lambda: library.plan(song("planned")),
+            lambda: library.rate_limits.reserve("r", 1),
+            lambda: library.rate(library.tasks()[0].songs[0], 5),
+        ):
+            with pytest.raises(LibraryReadOnly, match="can only be read"):
+                refused()
     assert database.read_bytes() == before
-    for path in [tmp_path / "l", *(tmp_path / "l").rglob("*")]:
-        path.chmod(0o755)
+    if part != "database":  # SQLite creates -wal and -shm where it can
+        assert sorted((tmp_path / "l").rglob("*")) == names
     with Library(tmp_path / "l") as library:
         assert library.counts() == {"done": 3}
+
+
+async def test_session_on_a_read_only_library_buys_nothing(tmp_path: Path) -> None:
+    filled_library(tmp_path / "l", 3)
+    with shut_library(tmp_path / "l", "all"):
+        session = connect(simulator=Simulator(speed=200), library=tmp_path / "l")
+        try:
+            assert "Purchases are refused" in repr(session)
+            with pytest.raises(LibraryReadOnly, match="can only be read"):
+                await session.run(song("new"))
+            assert session.simulator is not None
+            assert session.simulator.request_log.posts == []
+        finally:
+            session.close()
+
+
+def test_open_library_of_another_user_can_be_read(tmp_path: Path) -> None:
+    with Library(tmp_path / "l") as writer:
+        buy(writer, song("1"))
+        with shut_library(tmp_path / "l", "all"), Library(tmp_path / "l") as reader:
+            assert reader.counts() == {"accepted": 1}
+
+
+def test_last_steps_that_cannot_be_read_are_reported(tmp_path: Path) -> None:
+    database = filled_library(tmp_path / "l", 1)
+    database.with_name("library.sqlite-wal").write_bytes(b"steps of a killed process")
+    with (
+        shut_library(tmp_path / "l", "all"),
+        pytest.raises(LibraryReadOnly, match="copy the whole folder"),
+    ):
+        Library(tmp_path / "l")
 
 
 def test_path_of_a_file_is_reported(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Queries about a library, and its card."""
 
+import contextlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +16,9 @@ from musicapi_nb.errors import InvalidArgument, LostReply, MusicAPIError, Unexpe
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Entry, Library, RenderTime, request_key
 from musicapi_nb.library.stored_tasks import raw_text, restore, to_event
+from musicapi_nb.notebook import connect
+from musicapi_nb.simulator import Simulator
+from musicapi_nb.tasks import StoredReply
 from tests.library.helpers import FAILED, PRICE, RUNNING, Unpriced, acknowledged, buy, looked, song
 from tests.raw_http_server import DONE
 from tests.replies import NAMES, expand, malformed_replies, sample
@@ -180,11 +185,68 @@ def test_card_shows_purchases_of_ended_processes(tmp_path: Path) -> None:
         assert "1 uncertain" in repr(second)
 
 
-def test_disk_used_counts_files(library: Library, tmp_path: Path) -> None:
+def test_disk_used_counts_each_file_once(library: Library, tmp_path: Path) -> None:
     before = library.disk_used()
     (tmp_path / "a").write_bytes(b"x" * 1000)
-    library.add_file(tmp_path / "a", ".mp3")
+    file = library.add_file(tmp_path / "a", ".mp3")
+    library.attach("one", "audio", file)
+    library.attach("other", "audio", file)
     assert library.disk_used() == before + 1000
+
+
+def test_display_looks_at_no_media_file(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        (tmp_path / "a").write_bytes(str(number).encode())
+        library.attach(str(number), "audio", library.add_file(tmp_path / "a", ".mp3"))
+    looked_at: list[str] = []
+
+    def counted(look: Callable[..., Any]) -> Callable[..., Any]:
+        def count(path: Any, *arguments: Any, **options: Any) -> Any:
+            looked_at.append(str(path))
+            return look(path, *arguments, **options)
+
+        return count
+
+    for name in ("stat", "scandir", "listdir"):
+        monkeypatch.setattr(os, name, counted(getattr(os, name)))
+    for text in (repr(library), library._repr_html_()):
+        assert "on disk" in text
+    assert any("library.sqlite" in path for path in looked_at)
+    assert [path for path in looked_at if "files" in path] == []
+
+
+@pytest.mark.parametrize("last", [0, 1, 12, 30])
+def test_last_songs_parse_no_other_replies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    session = connect(simulator=Simulator(), library=tmp_path / "l")
+    library = session.library
+    assert library is not None
+    with library.transaction():
+        for number in range(100):
+            buy(library, song(str(number)), f"t{number}")
+            task = looked(acknowledged(song(str(number)), f"t{number}"))
+            library.record_poll(library.entries()[-1].id, task)
+    expected = [part for task in library.tasks()[::-1] for part in task.songs]
+    parsed: list[str | None] = []
+    parse = StoredReply.task
+
+    def count(reply: StoredReply) -> tasks.Task:
+        parsed.append(reply.base.id)
+        return parse(reply)
+
+    monkeypatch.setattr(StoredReply, "task", count)
+    with contextlib.closing(session):
+        assert session.songs(last) == tuple(expected[:last])
+    assert len(parsed) <= last
+
+
+def test_latest_tasks_are_all_tasks_newest_first(library: Library) -> None:
+    for number in range(70):  # more than are read at once
+        buy(library, song(str(number)), f"t{number}")
+    assert list(library.latest_tasks()) == library.tasks()[::-1]
 
 
 def test_long_reply_is_stored_completely(library: Library) -> None:

@@ -128,7 +128,7 @@ class UploadExtend(_Uploaded, frozen=True, kw_only=True):
     """Register audio at a public URL and continue it from a given second."""
 
     path: ClassVar[str] = "/api/v1/sonic/upload-extend"
-    cost: ClassVar[Price | None] = Price(10, *sources.SIBLING, is_assumption=True)
+    cost: ClassVar[Price | None] = Price(10, *sources.LIKE_EXTEND, is_assumption=True)
 
     continue_at: Annotated[
         float | None,
@@ -145,7 +145,7 @@ class UploadCover(_Uploaded, frozen=True, kw_only=True):
     """Register audio at a public URL and re-sing it in another style."""
 
     path: ClassVar[str] = "/api/v1/sonic/upload-cover"
-    cost: ClassVar[Price | None] = Price(14, *sources.SIBLING, is_assumption=True)
+    cost: ClassVar[Price | None] = Price(14, *sources.LIKE_COVER, is_assumption=True)
 
     auto_concat: Annotated[
         bool | None, Field("Also join the cover with its source.", "switch", source=sources.SDK)

@@ -294,6 +294,7 @@ class Form:
             self._balance = balance
             self._draw()
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         errors = sum(problem.hard for problem in self.problems())
         request, _ = self._read()

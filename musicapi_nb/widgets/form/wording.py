@@ -63,7 +63,7 @@ def button_label(request: Request, balance: float | None) -> str:
     if price is None:
         left = "" if balance is None else f" · {balance:,.0f} left now"
         assumed = request.assumed_price()
-        sibling = f" ({assumed.credits} at a sibling host)" if assumed else ""
+        sibling = f" (perhaps {assumed.credits})" if assumed else ""
         return f"{action}, price unknown{sibling}{left}"
     if price == 0:
         return f"{action}, costs nothing"

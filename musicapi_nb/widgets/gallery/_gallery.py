@@ -248,6 +248,7 @@ class Gallery(LiveWidget):
                 self._peaks[ref] = b""
         self._reply("peaks", ref, [self._peaks[ref]])
 
+    @markup.safe_repr
     def __repr__(self) -> str:
         return summary_line(self.collection, self.ratings_by_index())
 

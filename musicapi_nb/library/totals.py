@@ -1,10 +1,12 @@
-"""Credits as the ledger recorded them."""
+"""Counts, credits and render times of all purchases of a library."""
 
 from __future__ import annotations
 
 import dataclasses
 
+from musicapi_nb.ledger_types import EntryState, RenderTime
 from musicapi_nb.library.database import Database
+from musicapi_nb.library.entry import STATES
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Account:
         return ", ".join(parts)
 
 
-def read_account(database: Database, *, simulated: bool) -> Account:
+def account(database: Database, *, simulated: bool) -> Account:
     """Sum up the purchases of the service, or of simulators."""
     (row,) = database.rows(
         """
@@ -54,3 +56,32 @@ def read_account(database: Database, *, simulated: bool) -> Account:
         simulated,
     )
     return Account(*row)
+
+
+def counts(database: Database, experiment: str | None) -> dict[EntryState, int]:
+    """Return the number of entries in each state, uncertain ones first."""
+    by_state = dict(
+        database.rows(
+            "SELECT state, count(*) FROM entries WHERE ?1 IS NULL "
+            "OR id IN (SELECT entry FROM cells WHERE experiment=?1) GROUP BY state",
+            experiment,
+        )
+    )
+    ordered = sorted(STATES, key=lambda state: state != "uncertain")
+    return {state: by_state[state] for state in ordered if state in by_state}
+
+
+def render_times(
+    database: Database, engine: str, operation: str, *, simulated: bool
+) -> list[RenderTime]:
+    """Return the latest 1,000 render times of an operation, oldest first."""
+    rows = database.rows(
+        "SELECT accepted_at, polled_at, ended_at, model FROM entries WHERE engine=? "
+        "AND operation=? AND simulated=? AND state='done' "
+        "ORDER BY ended_at DESC LIMIT 1000",  # older ones say little: the service changes
+        *(engine, operation, simulated),
+    )
+    return [
+        RenderTime(max((polled or start) - start, 0.0), max(end - start, 0.0), model)
+        for start, polled, end, model in reversed(rows)
+    ]
