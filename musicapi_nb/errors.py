@@ -255,12 +255,12 @@ class UncertainPurchase(MusicAPIError):
 
 
 class WaitTimeout(MusicAPIError, TimeoutError):
-    """The deadline of a wait has passed; the task keeps running on the service.
+    """The deadline of a wait has passed; what was waited for continues.
 
-    `task` is the latest known state of the task.
+    `task` is the latest known state of the task, None without one.
     """
 
-    advice = "The task is paid for and not lost: wait for it again."
+    advice = "It is not lost: wait for it again."
 
     def __init__(self, message: str, *, task: Any = None) -> None:
         super().__init__(message)

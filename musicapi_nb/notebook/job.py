@@ -22,6 +22,7 @@ from musicapi_nb.widgets.monitor import Action, BarState
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
 _REFRESH_SECONDS = 1.0
+_WAKE_SECONDS = 0.5
 # The request's text on a card is the first of these fields that is set.
 _SUMMARY_FIELDS = ("title", "gpt_description_prompt", "description", "prompt", "lyrics")
 _SUMMARY_LENGTH = 72
@@ -76,10 +77,7 @@ class Job(Generic[_Result]):
         return any(song.finished and song.audio_url for song in songs)
 
     def __await__(self) -> Generator[Any, None, _Result]:
-        if not self.done():
-            self._background.check_process()
-        # Shielded: an interrupted cell stops waiting, but the work continues.
-        return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
+        return self._wait().__await__()
 
     # asyncio takes what has send, throw and close for a coroutine, of which it makes tasks.
 
@@ -100,6 +98,19 @@ class Job(Generic[_Result]):
             self._waits[task] = self.__await__()
         return self._waits[task]
 
+    async def _wait(self) -> _Result:
+        if not self.done():
+            self._background.check_process()
+        future = asyncio.wrap_future(self._future)
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())  # not logged
+        try:
+            # ipykernel cancels an interrupted cell, but its loop notices only when it wakes up.
+            while not future.done():
+                await asyncio.wait([future], timeout=_WAKE_SECONDS)
+        except asyncio.CancelledError:  # the cell stops waiting, the work continues
+            raise asyncio.CancelledError(self._interrupted_text()) from None
+        return future.result()
+
     def result(self, timeout: float | None = None) -> _Result:
         """Wait for the result without `await`, at most `timeout` seconds.
 
@@ -116,10 +127,12 @@ class Job(Generic[_Result]):
             self._background.check_process()
         try:
             return self._future.result(timeout)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(self._interrupted_text()) from None
         except concurrent.futures.TimeoutError:
             if self._future.done():
                 raise
-            message = f"{self.title} is not done after {timeout:g} s"
+            message = f"{self.title} is not done after {timeout:g} s. {self._unfinished_text()}"
             raise WaitTimeout(message, task=self.task) from None
 
     def done(self) -> bool:
@@ -203,8 +216,21 @@ class Job(Generic[_Result]):
         is_repost = self.task is not None and self.task.poll_by_repost
         return f"Not ready yet; retrying ({elapsed})." if is_repost else elapsed
 
+    def _unfinished_text(self) -> str:
+        if self.task is None and self.request is not None:
+            return "The service has not accepted the request yet; the job continues"
+        if self.task is not None and self.request is not None and self.request.price() != 0:
+            return "The task is paid for; the job continues"
+        return "The job continues"
+
+    def _interrupted_text(self) -> str:
+        advice = "wait for it again, or cancel() it"
+        return f"stopped waiting for {self.title}. {self._unfinished_text()}: {advice}"
+
     def _stopped_text(self) -> str:
         task = self.task
+        if self.request is None and task is None:
+            return "Stopped."
         if task is not None and task.poll_by_repost:
             return (
                 f"Stopped waiting. {task.name} was accepted but is not ready yet: "

@@ -1,0 +1,152 @@
+"""Interrupting a cell or a script stops the wait within a second, with words; the job goes on."""
+
+import asyncio
+import os
+import queue
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+import musicapi_nb as mnb
+from musicapi_nb import nuro
+from musicapi_nb.errors import WaitTimeout
+from musicapi_nb.notebook.session import Session
+from musicapi_nb.simulator import Simulator
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a console event interrupts there")
+BEAT = nuro.Instrumental(description="harbour at night", duration=30)
+PREPARE = """
+import asyncio, musicapi_nb as mnb
+from musicapi_nb import nuro
+from musicapi_nb.simulator import Simulator
+api = mnb.connect(simulator=Simulator(speed=0.01), library="library")
+job = api.run(nuro.Instrumental(description="harbour at night", duration=30))
+while job.task is None:
+    await asyncio.sleep(0.01)
+"""
+
+
+class Kernel:
+    """An IPython kernel."""
+
+    def __init__(self, folder: Path) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+        self.manager, self.client = start_new_kernel(
+            kernel_name="python3", cwd=str(folder), env=environment
+        )
+
+    def run(self, code: str, *, interrupt: bool = False) -> tuple[str, str, float]:
+        """Run a cell; return its text, its error, and the seconds from the interrupt to its end."""
+        number = self.client.execute(code)
+        text, error, start = "", "", time.monotonic()
+        while time.monotonic() - start < 60:
+            try:
+                message = self.client.get_iopub_msg(timeout=1)
+            except queue.Empty:  # the cell is quiet: it waits for the job
+                if interrupt and "waiting" in text:
+                    interrupt, start = False, time.monotonic()
+                    self.manager.interrupt_kernel()
+                continue
+            if message["parent_header"].get("msg_id") != number:
+                continue
+            content: dict[str, Any] = message["content"]
+            text += content.get("text", "")
+            if message["msg_type"] == "error":
+                error = f"{content['ename']}: {content['evalue']}"
+            if content.get("execution_state") == "idle":
+                return text, error, time.monotonic() - start
+        raise AssertionError(f"the cell never ended: {text} {error}")
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    started = Kernel(tmp_path_factory.mktemp("kernel"))
+    _, error, _ = started.run(PREPARE)
+    assert not error
+    yield started
+    started.client.stop_channels()
+    started.manager.shutdown_kernel(now=True)
+
+
+@pytest.mark.parametrize(
+    ("wait", "words"),
+    [
+        ("await job", True),
+        ("job.result()", True),
+        ("await asyncio.gather(job, api.credits())", False),
+        ("await asyncio.wait_for(job, 1000)", False),
+        ("await api.wait(job.task)", True),
+    ],
+)
+def test_interrupted_cell_stops_and_the_job_goes_on(
+    kernel: Kernel, wait: str, *, words: bool
+) -> None:
+    _, error, seconds = kernel.run(f"print('waiting', flush=True)\n{wait}", interrupt=True)
+    assert error
+    assert seconds < 5  # on a busy machine
+    if words:
+        assert "stopped waiting for" in error
+        assert "the job continues" in error.lower()
+    text, error, _ = kernel.run("print(job.done(), job.task.state)")
+    assert (text.split()[0], error) == ("False", "")
+
+
+# --- words of a timeout --------------------------------------------------------------------
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Session]:
+    session = mnb.connect(simulator=Simulator(speed=0.01), library=tmp_path)
+    yield session
+    session.close()
+
+
+def timeout_of(job: mnb.Job[Any]) -> str:
+    with pytest.raises(WaitTimeout) as caught:
+        job.result(timeout=0)
+    return str(caught.value)
+
+
+def test_timeout_of_what_was_not_bought_says_nothing_of_payment(
+    api: Session, tmp_path: Path
+) -> None:
+    first = api.run(BEAT)
+    while first.task is None:
+        time.sleep(0.01)
+    assert "paid for" in timeout_of(first)
+    waiting = api.run(BEAT, take=2)  # its turn comes after minutes
+    text = timeout_of(waiting)
+    assert "The service has not accepted the request yet" in text
+    jobs: list[mnb.Job[Any]] = [
+        waiting,
+        api.credits(),
+        api.download("http://127.0.0.1:9/a.mp3", tmp_path),
+        api.wait(mnb.Task(id="t", engine="nuro")),
+        api.resume(),
+    ]
+    for job in jobs[:1] + [job for job in jobs[1:] if not job.done()]:
+        text = timeout_of(job)
+        assert "paid for" not in text
+        assert "continues" in text
+        job.cancel()
+        assert "paid for" not in job._repr_html_()
+
+
+async def test_cancelled_await_says_that_the_job_continues(api: Session) -> None:
+    job = api.run(BEAT)
+    waiting = asyncio.ensure_future(asyncio.wait_for(job, 1000))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert not job.done()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(job, 0.01)
+    assert not job.done()
+    job.cancel()
