@@ -173,6 +173,9 @@ def test_plan_takes_the_same_values() -> None:
         seed=3,
     )
     assert plan.cells == plain.cells
+    for pace in (np.float32(3), Decimal(3), np.int64(3)):
+        value: Any = pace
+        assert plan.dry_run(np.int64(100), pace=value) == plain.dry_run(100, pace=3)
     (cell,) = mnb.Plan.grid(sonic.Create, base=FIELDS, factors={"style_weight": [Decimal("0.5")]})
     assert (cell.request.body()["style_weight"], dict(cell.levels)) == (0.5, {"style_weight": 0.5})
 

@@ -70,7 +70,8 @@ def write_tags(path: Path, tags: Tags, cover: bytes | None = None, media_type: s
     except DownloadFailed as error:
         raise Untaggable(error.message) from None
     except Exception as error:  # noqa: BLE001 - mutagen trusts sizes in a file: struct.error, ...
-        raise Untaggable(f"tags cannot be written ({error})") from None
+        reason = f"{type(error).__name__}: {error}"
+        raise Untaggable(f"tags do not fit into its header ({reason})") from None
     if not is_same:
         raise Untaggable("tags would become part of its sound")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Price
+from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.plan.aliasing import Aliasing, aliasing
 from musicapi_nb.plan.cells import Cell, GroupedProblems
@@ -103,6 +104,7 @@ def dry_run(  # noqa: PLR0913, PLR0917 - the values of a plan
     balance: float | None,
     pace: float,
 ) -> DryRun:
+    pace = plain_value(pace)
     if isinstance(pace, bool) or not isinstance(pace, int | float) or not 0 <= pace < math.inf:
         raise InvalidArgument(f"pace must be the seconds between two submits, not {pace!r:.40}")
     prices = [cell.request.price() for cell in cells]

@@ -81,3 +81,19 @@ def test_streamed_wav_is_exported_without_tags(
     result = mnb.export(tmp_path / "songs.zip", library)
     assert result.counts == {"written": 1}
     assert "Streamed: written without tags" in repr(result)
+
+
+@pytest.mark.parametrize("size", [0, 13, 12, 5_000, 0xFFFFFFFF])
+def test_odd_mp4_keeps_its_sound(library: Library, tmp_path: Path, size: int) -> None:
+    content = sound(".m4a")
+    start = content.index(b"mdat") - 4
+    content = content[:start] + struct.pack(">I", size) + content[start + 4 :]
+    (odd, _) = add(library, "Odd", "Good")
+    attach(library, odd, "audio", content, ".m4a")
+
+    result = mnb.export(tmp_path / "songs", library)
+
+    assert result.counts == {"written": 2}
+    written = (tmp_path / "songs" / "Odd.m4a").read_bytes()
+    assert written == content or written.endswith(content[start:])
+    assert (written == content) == bool(result.notes)
