@@ -17,6 +17,7 @@ from musicapi_nb.errors import (
 )
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import FAULT_KINDS, ReplyOptions, Simulator
+from tests.library.helpers import rebuilt_is_the_same
 from tests.raw_http_server import KEY, SONG, client
 
 SUBMIT_FAULTS = sorted(
@@ -115,3 +116,60 @@ async def test_failed_first_step_follows_the_status(tmp_path: Path) -> None:
                     await api.submit(CONTINUED, take=2)
             assert [entry.state for entry in library.entries()] == ["failed", "refused"]
         assert sim.accounts.charges() == ()
+
+
+# --- batches -------------------------------------------------------------------------------
+
+
+def creates(count: int) -> list[sonic.Create]:
+    return [
+        sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt=f"rain {number}")
+        for number in range(count)
+    ]
+
+
+async def account_of_batch(sim: Simulator, folder: Path, items: int) -> tuple[int, int, int, str]:
+    """Buy a batch; return the credits that the service took, those spent and held, the state."""
+    with Library(folder) as library:
+        library.set_budget("b", 1000)
+        async with client(
+            sim.url, speed=sim.speed, ledger=library, budgets=["b"], simulated=True
+        ) as api:
+            await api.run(sonic.Batch(items=creates(items)), deadline=1e7)
+        took = sum(charge.credits for charge in sim.accounts.charges() if not charge.refunded)
+        spent, held = library.account(simulated=True).spent, library.budgets()["b"].held
+        rebuilt_is_the_same(library)
+        return took, spent, held, library.entries()[0].state
+
+
+@pytest.mark.parametrize(("balance", "took"), [(1000, 60), (45, 40), (25, 20), (5, 0)])
+async def test_refused_items_of_a_batch_are_not_counted(
+    tmp_path: Path, balance: int, took: int
+) -> None:
+    async with Simulator(speed=3000, balance=balance, seconds=(1, 1.2)) as sim:
+        account = await account_of_batch(sim, tmp_path, 3)
+    assert account == (took, took, took, "done" if took else "failed")
+
+
+async def test_refunded_items_of_a_batch_are_not_counted(tmp_path: Path) -> None:
+    options = ReplyOptions(sonic_failure="api_error")
+    async with Simulator(speed=3000, seconds=(1, 1.2), reply_options=options) as sim:
+        sim.faults.arm("task_fails", refund=True)
+        account = await account_of_batch(sim, tmp_path, 3)
+    assert account == (40, 40, 40, "done")
+
+
+async def test_failed_items_of_a_batch_without_a_refund_are_counted(tmp_path: Path) -> None:
+    async with Simulator(speed=3000, seconds=(1, 1.2)) as sim:
+        sim.faults.arm("task_fails", refund=False)
+        account = await account_of_batch(sim, tmp_path, 2)
+    assert account == (40, 40, 40, "done")
+
+
+async def test_items_that_are_only_null_are_counted(tmp_path: Path) -> None:
+    """Nothing says that they were refused: a budget rather counts too much."""
+    options = ReplyOptions(batch_tasks="ids")
+    async with Simulator(speed=3000, balance=45, seconds=(1, 1.2), reply_options=options) as sim:
+        took, spent, held, _ = await account_of_batch(sim, tmp_path, 3)
+    assert took == 40
+    assert spent == held == 60

@@ -19,6 +19,7 @@ from musicapi_nb.errors import (
     DownloadFailed,
     InvalidRequest,
     MusicAPIError,
+    PublishFailed,
     Unauthorized,
     Unreachable,
 )
@@ -147,6 +148,34 @@ async def test_proxy_without_scheme_and_unreachable_proxy(monkeypatch: pytest.Mo
     async with client("https://api.example.org") as api:
         timeless(api, monkeypatch)
         assert "through the proxy http://127.0.0.1:1 (HTTPS_PROXY)" in str(await refused(api))
+
+
+async def test_errors_of_files_and_uploads_name_the_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret-word@127.0.0.1:1")
+    source = tmp_path / "demo.mp3"
+    source.write_bytes(SOUND)
+    folder, url = f"file://{tmp_path}/www", "https://cdn.example.org"
+    async with client("https://api.example.org") as api:
+        timeless(api, monkeypatch)
+        for call in (
+            api.download(f"{url}/a.mp3", tmp_path),
+            mnb.publish(source, folder, url=url, local=True),
+        ):
+            with pytest.raises(
+                MusicAPIError, match=r"http://127\.0\.0\.1:1 \(HTTPS_PROXY\)"
+            ) as caught:
+                await call
+            assert "secret-word" not in str(caught.value)
+
+
+async def test_untrusted_certificate_of_an_upload_is_explained(tmp_path: Path) -> None:
+    source = tmp_path / "demo.mp3"
+    source.write_bytes(SOUND)
+    async with https_server() as (url, _):
+        with pytest.raises(PublishFailed, match="certificate is not trusted here"):
+            await mnb.publish(source, f"file://{tmp_path}/www", url=url, local=True)
 
 
 async def test_no_proxy_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:

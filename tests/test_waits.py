@@ -13,7 +13,9 @@ import pytest
 
 import musicapi_nb as mnb
 from musicapi_nb.errors import DownloadFailed, RateLimited, Unreachable
+from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library
+from musicapi_nb.plan import Plan
 from tests.raw_http_server import (
     AGES,
     KEY,
@@ -26,10 +28,12 @@ from tests.raw_http_server import (
     peer,
     reply,
     timeless,
+    until,
 )
 
 SOUND = b"ID3\x04" + bytes(range(256)) * 4000
 HALF = 400_000
+BASE = {"custom_mode": False, "gpt_description_prompt": "rain on tin"}
 
 
 @pytest.fixture
@@ -299,3 +303,32 @@ def test_card_says_until_when_nothing_is_bought(tmp_path: Path) -> None:
         job.cancel()
     clock = time.strftime("%H:%M:%S", time.localtime(end))
     assert all(f"Nothing is bought until {clock}" in text for text in texts)
+
+
+async def test_long_pause_stops_an_experiment(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = reply({"message": "too many requests today"}, 429, {"Retry-After": "86400"})
+    plan = Plan.grid(type(SONG), base=BASE, factors={"mv": ["sonic-v5"]}, repeats=9)
+    async with peer(answers(refusal)) as server, client(server.url, ledger=library) as api:
+        timeless(api, monkeypatch)
+        experiment = Experiment("busy", plan, api, library, concurrency=1)
+        progress = (await experiment.run()).progress
+    assert progress.state == "stopped"
+    assert "it asks to wait 1 day" in str(progress.stop_reason)
+    assert server.posts == 1
+    assert progress.counts == {"refused": 1, "not_run": 8}
+
+
+async def test_card_of_an_experiment_says_until_when_nothing_is_bought(library: Library) -> None:
+    async with peer(answers(reply())) as server, client(server.url, ledger=library) as api:
+        end = library.rate_limits.throttle(server.url, 200)
+        plan = Plan.grid(type(SONG), base=BASE, factors={"mv": ["sonic-v5"]}, repeats=2)
+        experiment = Experiment("paused", plan, api, library)
+        running = asyncio.create_task(experiment.run())
+        await until(lambda: api.pause_notice() or running.done())
+        card = experiment._repr_html_()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert f"until {time.strftime('%H:%M:%S', time.localtime(end))}" in card
+    assert server.posts == 0

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import aiohttp
+import yarl
 
 from musicapi_nb import markup
 from musicapi_nb.client.file_type import read_head, suffix_of
@@ -186,8 +187,11 @@ async def _check_content(
     except PrivateAddressError:
         raise _private_url_error(url) from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        way = network.describe_proxy(yarl.URL(url))
+        untrusted = isinstance(error, aiohttp.ClientConnectorCertificateError)
+        advice = ": its certificate is not trusted here; set SSL_CERT_FILE" if untrusted else ""
         raise PublishFailed(
-            f"{_redact_url(url)} does not answer ({type(error).__name__})"
+            f"{_redact_url(url)} does not answer{way} ({type(error).__name__}){advice}"
         ) from None
     if content != head or (total is not None and total != size):
         raise PublishFailed(

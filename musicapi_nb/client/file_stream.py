@@ -14,6 +14,7 @@ from typing import IO, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
+import yarl
 
 from musicapi_nb import wire
 from musicapi_nb.client.network import PrivateAddressError
@@ -91,7 +92,8 @@ class _Download:
         except aiohttp.ClientConnectorCertificateError:
             raise CertificateRefused(f"the certificate of {name} is not trusted") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(f"{name} was interrupted ({type(error).__name__})") from None
+            way = transport.network.describe_proxy(yarl.URL(self._url))
+            raise Unreachable(f"{name} was interrupted{way} ({type(error).__name__})") from None
 
     def _headers(self) -> dict[str, str]:
         if not (self._written and self._validator):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from musicapi_nb.client import MusicAPI
+from musicapi_nb.client.retry import LONGEST_PAUSE
 from musicapi_nb.errors import (
     ClientClosed,
     LibraryError,
@@ -247,7 +248,10 @@ class Runner:
         reason = error.message if isinstance(error, MusicAPIError) else repr(error)
         if isinstance(error, OverBudget):
             self._over_budget.append(index)
-        if isinstance(error, OutOfCredits | OverBudget | ClientClosed | LibraryError):
+        # After a pause asked for, every other cell would wait, and be refused as well.
+        pause = error.retry_after if isinstance(error, RateLimited) else None
+        final = OutOfCredits | OverBudget | ClientClosed | LibraryError
+        if isinstance(error, final) or (pause is not None and pause > LONGEST_PAUSE):
             self._stop(reason)
         elif isinstance(error, Unauthorized | NoSubscription | Unreachable):
             self._account_errors += 1
