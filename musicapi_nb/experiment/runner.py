@@ -118,7 +118,7 @@ class Runner:
             bought = state.state in {"accepted", "reposting", "done", "uncertain", "failed"}
             bought_before = bought and not state.to_buy
             tracker.update(index, dataclasses.replace(state, bought_before=bought_before))
-        missing = await asyncio.to_thread(ledger.library.missing_files)
+        missing = await asyncio.to_thread(ledger.library.missing_files, experiment=ledger.name)
         unsaved = {file.entry.id for file in missing}
         accepted = [i for i, cell in enumerate(states) if cell.state in {"accepted", "reposting"}]
         done = [

@@ -21,6 +21,7 @@ from musicapi_nb.errors import (
     LibraryReadOnly,
     LibraryTooNew,
 )
+from musicapi_nb.library.file_system import has_shared_memory
 from musicapi_nb.library.migrations import APPLICATION_ID, STEPS
 from musicapi_nb.library.progress_mark import ProgressMark
 
@@ -53,7 +54,8 @@ def _sqlite_errors(path: Path) -> Iterator[None]:
 class Database:
     """One connection to the database file `path`, shared by the threads of one process.
 
-    It waits `lock_timeout` seconds for another process that is writing.
+    It waits `lock_timeout` seconds for another process that is writing. Without
+    shared memory, as on network folders, a rollback journal takes the place of the WAL.
     """
 
     def __init__(
@@ -65,11 +67,15 @@ class Database:
         steps: Sequence[str] = STEPS,
     ) -> None:
         self.path, self.read_only = path, read_only
+        self._shared_memory = read_only or has_shared_memory(path.parent)
         self._lock = threading.RLock()
         self._writing = False  # whether the thread that has the lock is in a transaction
         self._durable: bool | None = None
         self._process = os.getpid()
         self._mark = ProgressMark(path.with_suffix(".mark"))
+        if not read_only:
+            with contextlib.suppress(FileExistsError):  # SQLite would ignore a group's umask
+                path.touch(exist_ok=False)
         connect = functools.partial(
             sqlite3.connect, timeout=lock_timeout, isolation_level=None, check_same_thread=False
         )
@@ -79,6 +85,10 @@ class Database:
             )
         try:
             with _sqlite_errors(path):
+                if (
+                    not self._shared_memory
+                ):  # to leave WAL mode without it, if another machine set that
+                    self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
                 self._check(self._connection, len(steps))
                 if not read_only:
                     self._prepare(self._connection, steps, time.monotonic() + lock_timeout)
@@ -99,7 +109,8 @@ class Database:
     def _prepare(
         self, connection: sqlite3.Connection, steps: Sequence[str], deadline: float
     ) -> None:
-        _to_wal(connection, deadline)
+        _set_journal_mode(connection, "WAL" if self._shared_memory else "DELETE", deadline)
+        connection.execute("PRAGMA locking_mode=NORMAL")
         connection.execute("PRAGMA fullfsync=1")  # macOS: also flush the drive's cache
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -112,7 +123,8 @@ class Database:
 
     def _files_in_place(self) -> list[tuple[int, int]]:
         """Return device and inode of each of the database's files, found by its path."""
-        stats = [os.stat(f"{self.path}{suffix}") for suffix in _SUFFIXES]  # noqa: PTH116 - before each purchase: a Path costs more than the call
+        suffixes = _SUFFIXES if self._shared_memory else ("",)
+        stats = [os.stat(f"{self.path}{suffix}") for suffix in suffixes]  # noqa: PTH116 - before each purchase: a Path costs more than the call
         return [(stat.st_dev, stat.st_ino) for stat in stats]
 
     @property
@@ -166,7 +178,7 @@ class Database:
                 self._writing = True
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-                self._set_durable(connection, durable=durable)
+                self._set_durable(connection, durable=durable or not self._shared_memory)
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
@@ -248,10 +260,10 @@ def _has_journal(path: Path) -> bool:
         return False
 
 
-def _to_wal(connection: sqlite3.Connection, deadline: float) -> None:
+def _set_journal_mode(connection: sqlite3.Connection, mode: str, deadline: float) -> None:
     while True:
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA journal_mode={mode}")
         except sqlite3.OperationalError as error:
             # two processes create the same library: SQLite does not wait here
             busy = error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY

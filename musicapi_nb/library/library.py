@@ -318,17 +318,19 @@ class Library(Ledger):
         )
         return ((song, media, self._files.ref(*columns)) for song, media, *columns in rows)
 
-    def missing_files(self, media: Sequence[Media] = ("audio", "image")) -> list[MissingFile]:
+    def missing_files(
+        self, media: Sequence[Media] = ("audio", "image"), *, experiment: str | None = None
+    ) -> list[MissingFile]:
         """Return the files of finished songs that are missing or incomplete, with their links."""
-        present = {(song, kind) for song, kind, ref in self._attached_files() if is_complete(ref)}
-        missing = []
-        for entry, task in stored_tasks.tasks_of(self._database, self._entries(["done"])):
-            for song in task.songs:
-                for kind in media:
-                    url = getattr(song, f"{kind}_url")
-                    if song.state == "succeeded" and url and (song_key(song), kind) not in present:
-                        missing.append(MissingFile(entry, song, kind, url))
-        return missing
+        entries = self._entries(["done"], experiment)
+        return [
+            MissingFile(entry, song, kind, url)
+            for entry, task in stored_tasks.tasks_of(self._database, entries)
+            for song in task.songs
+            for kind in media
+            if song.state == "succeeded" and (url := getattr(song, f"{kind}_url"))
+            if self.file_of(song, kind) is None
+        ]
 
     def verify(self) -> list[DamagedFile]:
         """Read every byte of every file; return the files that are missing or damaged."""

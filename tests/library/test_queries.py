@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -11,12 +12,14 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from musicapi_nb import frames, tasks
+from musicapi_nb import MusicAPI, frames, sonic, tasks
 from musicapi_nb.errors import InvalidArgument, LostReply, MusicAPIError, UnexpectedReply
+from musicapi_nb.experiment import Experiment
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Entry, Library, RenderTime, request_key
 from musicapi_nb.library.stored_tasks import raw_text, restore, to_event
 from musicapi_nb.notebook import connect
+from musicapi_nb.plan import Plan
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import StoredReply
 from tests.library.helpers import FAILED, PRICE, RUNNING, Unpriced, acknowledged, buy, looked, song
@@ -241,6 +244,60 @@ def test_last_songs_parse_no_other_replies(
     with contextlib.closing(session):
         assert session.songs(last) == tuple(expected[:last])
     assert len(parsed) <= last
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda library: library.tasks(),
+        lambda library: library.missing_files(),
+        lambda library: library.lineage(),
+        lambda library: [reply.task() for reply in library.replies()],
+        lambda library: [*library.latest_tasks()],
+        lambda library: library.unfinished(),
+    ],
+    ids=["tasks", "missing files", "lineage", "replies", "latest", "unfinished"],
+)
+def test_others_can_write_while_a_library_is_read(
+    library: Library, monkeypatch: pytest.MonkeyPatch, read: Callable[[Library], object]
+) -> None:
+    finish(library, "done")
+    buy(library, song("accepted"), "t")
+    parse, writes = StoredReply.task, []
+    other = sqlite3.connect(library.path / "library.sqlite", isolation_level=None, timeout=0)
+
+    def write(reply: StoredReply) -> tasks.Task:
+        writes.append(other.execute("BEGIN IMMEDIATE"))
+        other.execute("ROLLBACK")
+        return parse(reply)
+
+    monkeypatch.setattr(StoredReply, "task", write)
+    with contextlib.closing(other):
+        read(library)
+    assert writes
+
+
+async def test_experiment_reads_only_its_own_purchases(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        finish(library, str(number), simulated=True)
+    base = {"custom_mode": False, "mv": "sonic-v5"}
+    plan = Plan.grid(sonic.Create, base=base, factors={"gpt_description_prompt": ["1", "2"]})
+    parse, parsed = StoredReply.task, []
+
+    def count(reply: StoredReply) -> tasks.Task:
+        parsed.append(reply.base.id)
+        return parse(reply)
+
+    monkeypatch.setattr(StoredReply, "task", count)
+    async with Simulator(speed=600) as simulator:
+        key, url = "k" * 20, simulator.url
+        async with MusicAPI(
+            key, base_url=url, speed=600, pace=0, simulated=True, ledger=library
+        ) as api:
+            await Experiment("two of them", plan, api, library).run()
+    assert set(parsed) == {"task 1", "task 2"}
 
 
 def test_latest_tasks_are_all_tasks_newest_first(library: Library) -> None:
