@@ -92,7 +92,7 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def failed_and_charged(self) -> bool:
         """Whether it failed, and no refund was reported. It is then not bought again."""
-        return self.state == "failed" and self.refunded is not True and self.price != 0
+        return self.state == "failed" and self.refunded is not True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

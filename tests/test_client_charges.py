@@ -151,6 +151,18 @@ async def test_refused_items_of_a_batch_are_not_counted(
     assert account == (took, took, took, "done" if took else "failed")
 
 
+async def test_batch_that_was_refused_whole_is_bought_again(tmp_path: Path) -> None:
+    batch = sonic.Batch(items=creates(3))
+    async with Simulator(speed=3000, balance=5, seconds=(1, 1.2)) as sim:
+        with Library(tmp_path) as library:
+            async with client(sim.url, speed=sim.speed, ledger=library) as api:
+                refused = await api.run(batch, deadline=1e7)
+                assert refused.state == "failed"
+                sim.accounts.deposit(KEY, 100)
+                assert (await api.run(batch, deadline=1e7)).state == "succeeded"
+            assert library.account().spent == 60
+
+
 async def test_refunded_items_of_a_batch_are_not_counted(tmp_path: Path) -> None:
     options = ReplyOptions(sonic_failure="api_error")
     async with Simulator(speed=3000, seconds=(1, 1.2), reply_options=options) as sim:

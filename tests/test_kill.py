@@ -658,7 +658,8 @@ def agree(sim: Simulator, library: Library) -> dict[int, Bill | None]:
     for entry in library.entries():
         if bill := bills.get(entry.id):
             items = entry.operation == "batch"
-            assert entry.price in {None, bill.credits} or (items and entry.price > bill.credits)
+            # Items that were refused or refunded are taken off the price, once a reply says so.
+            assert entry.price in {None, bill.credits} or (items and entry.price >= bill.left)
             purchases[entry.request_key].append(bill)
     for same_key in purchases.values():
         assert most_at_once(same_key) <= 1, f"bought twice: {same_key}"

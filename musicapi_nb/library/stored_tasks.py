@@ -47,6 +47,8 @@ def to_event(task: Task) -> dict[str, Any]:
         data["note"] = task.fail_reason
     if (price := _price_of_parts(task)) is not None:
         data |= {"price": price, "reserve": price}
+        if price == 0 and task.state == "failed":
+            data["refunded"] = True
     return data
 
 
