@@ -107,7 +107,9 @@ async def test_resume_leaves_no_file_missing(
 
 
 @pytest.mark.parametrize(
-    "retry_after", ["86400", "301", email.utils.formatdate(time.time() + 90_000)]
+    "retry_after",
+    ["86400", "301", email.utils.formatdate(time.time() + 90_000)],
+    ids=["a day", "over five minutes", "a date"],
 )
 async def test_host_that_is_busy_for_long_is_left_alone(
     retry_after: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -269,7 +271,9 @@ async def test_fast_file_may_take_longer_than_a_reply(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "retry_after", ["86400", "301", email.utils.formatdate(time.time() + 90_000, usegmt=True)]
+    "retry_after",
+    ["86400", "301", email.utils.formatdate(time.time() + 90_000, usegmt=True)],
+    ids=["a day", "over five minutes", "a date"],
 )
 async def test_long_pause_is_an_error_at_once(
     retry_after: str, library: Library, monkeypatch: pytest.MonkeyPatch
