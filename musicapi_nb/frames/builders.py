@@ -47,7 +47,7 @@ class GrowableArray:
     """A numpy array with spare capacity at its end."""
 
     def __init__(self, dtype: str) -> None:
-        self._memory = _allocate(_MIN_CAPACITY, np.dtype(dtype))
+        self._memory = empty_array(_MIN_CAPACITY, dtype)
         self.size = 0
 
     def allocate(self, count: int, growth: float) -> NDArray[Any]:
@@ -60,7 +60,7 @@ class GrowableArray:
         start, self.size = self.size, self.size + count
         if self.size > len(self._memory):
             capacity = max(2 * self.size, int(self.size * growth * _SPARE))
-            memory = _allocate(capacity, self._memory.dtype)
+            memory = empty_array(capacity, self._memory.dtype)
             memory[:start] = self._memory[:start]
             self._memory = memory  # earlier frames keep the old memory alive
         return self._memory[start : self.size]
@@ -70,9 +70,10 @@ class GrowableArray:
         return self._memory[: self.size]
 
 
-def _allocate(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+def empty_array(count: int, dtype: str | np.dtype[Any]) -> NDArray[Any]:
     # np.empty would ask for huge pages, which the kernel clears long before they are written
-    return np.frombuffer(pa.allocate_buffer(count * dtype.itemsize, memory_pool=POOL), dtype)
+    size = count * np.dtype(dtype).itemsize
+    return np.frombuffer(pa.allocate_buffer(size, memory_pool=POOL), dtype)
 
 
 class ValidityMask:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from musicapi_nb.frames.builders import DictionaryBuilder, column_builder, text_values
+from musicapi_nb.frames.builders import DictionaryBuilder, column_builder, empty_array, text_values
 from musicapi_nb.frames.decode import DTYPES, read_batch
 from musicapi_nb.frames.inputs import iter_items
 from musicapi_nb.frames.schema import DURATIONS, ISSUES, SONGS, TASKS, build_frame
@@ -184,7 +184,8 @@ _KEYS: dict[str, set[Key]] = {
 def _positions(counts: Counts) -> Counts:
     """Return 0, 1, ... count - 1 for each count, joined."""
     counts = counts[counts > 0]
-    steps = np.ones(counts.sum(), "int64")
+    steps = empty_array(int(counts.sum()), "int64")
+    steps[:] = 1
     steps[:1] = 0
     steps[counts[:-1].cumsum()] = 1 - counts[:-1]
     return steps.cumsum(out=steps)

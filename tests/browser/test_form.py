@@ -237,7 +237,7 @@ def test_lists_of_clips_and_requests(lab: Lab, tmp_path: Path) -> None:
     clips.fill(f"{first}, {second}")
     expect(form).to_contain_text("2 / 2")
     expect(button).to_have_text(
-        "Make 2 songs, price unknown (14 at a sibling host) · 980 left now", timeout=_MS
+        "Make 2 songs, price unknown (perhaps 14) · 980 left now", timeout=_MS
     )
     button.click()
     expect(results.locator("audio")).to_have_count(2, timeout=_MS)
