@@ -43,7 +43,7 @@ class Entry(msgspec.Struct, frozen=True):
     experiment
         The experiment that first asked for it.
     price
-        Credits; None if unknown. `reserve` is what budgets count for it.
+        Credits; None if unknown. `reserve` is what budgets count for it and its reposts.
     owner
         Id of the open library that wrote its latest step.
     planned_at, sent_at, accepted_at, polled_at, ended_at

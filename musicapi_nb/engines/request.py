@@ -16,7 +16,7 @@ import msgspec
 
 from musicapi_nb import markup
 from musicapi_nb.engines import custom
-from musicapi_nb.engines.fields import Field, is_missing, value_problems
+from musicapi_nb.engines.fields import Field, is_missing, missing_problem, value_problems
 from musicapi_nb.engines.sources import Source
 from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import InvalidRequest, Problem
@@ -223,7 +223,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         for name, field in self.fields().items():
             value = getattr(self, name)
             if field.required and is_missing(value):
-                yield Problem(name, f"is required: {field.help}")
+                yield Problem(name, missing_problem(name, field))
                 continue
             advice = field.advice_if_missing if is_missing(value) else field.advice_if_set
             if advice:
