@@ -78,7 +78,8 @@ class Ledgers(RuleBasedStateMachine):
         return [row for row in rows if row[1] in states or (row[1] == "failed" and not row[2])]
 
     def credits_held(self) -> int:
-        return PRICE * sum(1 + row[4] for row in self.charged() if row[3])
+        held: int = sum(1 + row[4] for row in self.charged() if row[3])
+        return PRICE * held
 
     def pick(self, number: int, *states: str) -> int | None:
         numbers = [entry_id for entry_id, row in self.model.items() if row[1] in states]
