@@ -121,7 +121,8 @@ CREATE TABLE released_slots (
 );
 """
 
-# `files` has each file once, however many songs it belongs to. Files are never deleted.
+# An entry's `reserve` is its price and what each repost may have cost: `repost_credits` sums up the
+# latter. `files` has each file once, however many songs it belongs to; none is ever deleted.
 _VERSION_2 = """
 CREATE TABLE totals (
     simulated INTEGER NOT NULL,
@@ -130,30 +131,39 @@ CREATE TABLE totals (
     purchases INTEGER NOT NULL,
     credits INTEGER NOT NULL,
     unpriced INTEGER NOT NULL,
+    repost_credits INTEGER NOT NULL,
     PRIMARY KEY (simulated, state, refunded)
 ) WITHOUT ROWID;
 INSERT INTO totals
-    SELECT simulated, state, refunded IS 1, count(*), coalesce(sum(price), 0), sum(price IS NULL)
+    SELECT simulated, state, refunded IS 1, count(*), coalesce(sum(price), 0), sum(price IS NULL),
+        coalesce(sum(max(reserve - price, 0)), 0)
     FROM entries GROUP BY 1, 2, 3;
 CREATE TRIGGER entry_added AFTER INSERT ON entries BEGIN
     INSERT INTO totals VALUES (
-        NEW.simulated, NEW.state, NEW.refunded IS 1, 1, coalesce(NEW.price, 0), NEW.price IS NULL
+        NEW.simulated, NEW.state, NEW.refunded IS 1, 1, coalesce(NEW.price, 0), NEW.price IS NULL,
+        coalesce(max(NEW.reserve - NEW.price, 0), 0)
     ) ON CONFLICT DO UPDATE SET purchases = purchases + 1, credits = credits + excluded.credits,
-        unpriced = unpriced + excluded.unpriced;
+        unpriced = unpriced + excluded.unpriced,
+        repost_credits = repost_credits + excluded.repost_credits;
 END;
 CREATE TRIGGER entry_removed AFTER DELETE ON entries BEGIN
     UPDATE totals SET purchases = purchases - 1, credits = credits - coalesce(OLD.price, 0),
-        unpriced = unpriced - (OLD.price IS NULL)
+        unpriced = unpriced - (OLD.price IS NULL),
+        repost_credits = repost_credits - coalesce(max(OLD.reserve - OLD.price, 0), 0)
         WHERE simulated = OLD.simulated AND state = OLD.state AND refunded = (OLD.refunded IS 1);
 END;
-CREATE TRIGGER entry_changed AFTER UPDATE OF simulated, state, refunded, price ON entries BEGIN
+CREATE TRIGGER entry_changed AFTER UPDATE OF simulated, state, refunded, price, reserve
+    ON entries BEGIN
     UPDATE totals SET purchases = purchases - 1, credits = credits - coalesce(OLD.price, 0),
-        unpriced = unpriced - (OLD.price IS NULL)
+        unpriced = unpriced - (OLD.price IS NULL),
+        repost_credits = repost_credits - coalesce(max(OLD.reserve - OLD.price, 0), 0)
         WHERE simulated = OLD.simulated AND state = OLD.state AND refunded = (OLD.refunded IS 1);
     INSERT INTO totals VALUES (
-        NEW.simulated, NEW.state, NEW.refunded IS 1, 1, coalesce(NEW.price, 0), NEW.price IS NULL
+        NEW.simulated, NEW.state, NEW.refunded IS 1, 1, coalesce(NEW.price, 0), NEW.price IS NULL,
+        coalesce(max(NEW.reserve - NEW.price, 0), 0)
     ) ON CONFLICT DO UPDATE SET purchases = purchases + 1, credits = credits + excluded.credits,
-        unpriced = unpriced + excluded.unpriced;
+        unpriced = unpriced + excluded.unpriced,
+        repost_credits = repost_credits + excluded.repost_credits;
 END;
 
 CREATE TABLE files (

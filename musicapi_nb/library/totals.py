@@ -48,7 +48,10 @@ def account(database: Database, *, simulated: bool) -> Account:
             coalesce(sum(credits) FILTER (WHERE state IN ('accepted', 'reposting', 'done')
                 OR (state = 'failed' AND NOT refunded)), 0),
             coalesce(sum(credits) FILTER (WHERE state = 'failed' AND refunded), 0),
-            coalesce(sum(credits) FILTER (WHERE state IN ('uncertain', 'sending')), 0),
+            coalesce(sum(credits) FILTER (WHERE state IN ('uncertain', 'sending')), 0)
+            + coalesce(sum(repost_credits) FILTER (
+                WHERE state IN ('accepted', 'reposting', 'done', 'uncertain')
+                OR (state = 'failed' AND NOT refunded)), 0),
             coalesce(sum(unpriced) FILTER (
                 WHERE state NOT IN ('planned', 'not_run', 'refused')), 0)
         FROM totals WHERE simulated = ?

@@ -278,11 +278,12 @@ def test_totals_are_the_sums_of_the_entries(library: Library) -> None:
     library.claim(Unpriced())
     entries = (
         "SELECT state, refunded IS 1, simulated, count(*), coalesce(sum(price), 0), "
-        "sum(price IS NULL) FROM entries GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        "sum(price IS NULL), coalesce(sum(max(reserve - price, 0)), 0) "
+        "FROM entries GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     )
     totals = (
-        "SELECT state, refunded, simulated, purchases, credits, unpriced FROM totals "
-        "WHERE purchases OR credits OR unpriced ORDER BY 1, 2, 3"
+        "SELECT state, refunded, simulated, purchases, credits, unpriced, repost_credits "
+        "FROM totals WHERE purchases OR credits OR unpriced OR repost_credits ORDER BY 1, 2, 3"
     )
     assert library._database.rows(totals) == library._database.rows(entries)
     rebuilt_is_the_same(library)
