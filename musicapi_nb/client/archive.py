@@ -130,8 +130,8 @@ def decode(path: Path) -> tuple[float, str]:
     try:
         with soundfile.SoundFile(path) as audio:
             size = max(1, _BLOCK_SAMPLES // audio.channels)
-            most = _MAX_SAMPLES // audio.channels
-            for block in audio.blocks(blocksize=size, frames=most, dtype="int16"):
+            limit = _MAX_SAMPLES // audio.channels
+            for block in audio.blocks(blocksize=size, frames=limit, dtype="int16"):
                 frames += len(block)
                 digest.update(block)
             return frames / audio.samplerate, digest.hexdigest()

@@ -200,14 +200,14 @@ class DictionaryBuilder:
 
     def _merge(self, codes: NDArray[Any], values: pa.Array) -> tuple[NDArray[Any], pa.Array]:
         """Translate codes of `values` to codes of all categories; return the new values, too."""
-        # look the many known categories up among the few values: the small hash table is fast
-        known = self._categories.array()
-        matches = _fill_missing(pc.index_in(known, value_set=values, memory_pool=POOL), -1)
+        # look the many old categories up among the few values: the small hash table is fast
+        categories = self._categories.array()
+        matches = _fill_missing(pc.index_in(categories, value_set=values, memory_pool=POOL), -1)
         matched = np.flatnonzero(matches >= 0)
         translation = np.full(len(values) + 1, -1)  # the last item translates code -1
         translation[matches[matched]] = matched
         new = np.flatnonzero(translation[:-1] < 0)
-        translation[new] = np.arange(len(new)) + len(known)
+        translation[new] = np.arange(len(new)) + len(categories)
         return translation[codes], values.take(pa.array(new))
 
 
