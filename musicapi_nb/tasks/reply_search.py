@@ -40,9 +40,9 @@ _ID_NAMES = frozenset({"id", "ids", "uuid", "task", "tasks", "job", "jobid", "da
 _ID_HOLDERS = frozenset({"data", "task", "tasks", "job", "result", "results", "response"})
 _ID_LIKE = re.compile(r"(?=.*[0-9])[A-Za-z0-9_-]{8,200}", re.ASCII)
 _MAX_ID_LENGTH = 200
-# In text that is not JSON, such as a page or a reply that breaks off.
+# In text that is not JSON, such as a page or a reply that breaks off, perhaps within an id.
 _NAMED_TASK = re.compile(
-    r"""task_?id["']?\s*[:=]\s*["']?([\w-]{4,200})""", re.IGNORECASE | re.ASCII
+    r"""task_?id["']?\s*[:=]\s*["']?([\w-]{4,200})(?![\w-]|\Z)""", re.IGNORECASE | re.ASCII
 )
 
 
