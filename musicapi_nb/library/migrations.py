@@ -120,5 +120,10 @@ CREATE TABLE released_slots (
 );
 """
 
-STEPS: tuple[str, ...] = (_VERSION_1,)
+_VERSION_2 = """
+ALTER TABLE attachments ADD COLUMN note TEXT NOT NULL DEFAULT '';
+CREATE INDEX attachments_with_notes ON attachments(song, media) WHERE note != '';
+"""
+
+STEPS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 """Script n leads from version n to n + 1. Released scripts are never changed."""
