@@ -109,13 +109,13 @@ async def test_file_of_the_stated_length_has_no_note(library: Library) -> None:
     assert "odd file" not in repr(library)
 
 
-async def test_library_of_the_first_version_has_no_notes(library: Library) -> None:
+async def test_library_of_an_earlier_version_has_no_notes(library: Library) -> None:
     await _archive(library, sound("WAV"), 9.0)
     library.close()
     with contextlib.closing(sqlite3.connect(library.path / "library.sqlite")) as connection:
         connection.executescript(
             "DROP INDEX attachments_with_notes; ALTER TABLE attachments DROP COLUMN note;"
-            "PRAGMA user_version=1"
+            "PRAGMA user_version=2"
         )
     database = Database(library.path / "library.sqlite", lock_timeout=1, read_only=True)
     assert file_notes(database) == []
