@@ -99,7 +99,7 @@ class MusicAPI:
         self._transport = Transport(url, secret, timeouts, retry, self.network, simulated=simulated)
         self._interval = parse_number("pace", pace, zero=True) / speed
         self._in_flight = InFlight()
-        self._ledger = ledger
+        self.ledger = ledger
         self.simulated = simulated
         self.budgets = tuple(budgets)
         self._coordinator: PurchaseCoordinator | None = None
@@ -416,5 +416,5 @@ class MusicAPI:
         return await fetch(self._transport, url, to, media=media, max_bytes=max_bytes)
 
     async def _archive(self, task: Task) -> None:
-        if self._ledger is not None:
-            await MediaArchiver(self._transport, self._ledger, self.poll).archive(task)
+        if self.ledger is not None:
+            await MediaArchiver(self._transport, self.ledger, self.poll).archive(task)

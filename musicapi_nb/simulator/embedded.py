@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import contextlib
 import threading
 from concurrent.futures import Future
 
@@ -37,6 +38,9 @@ class EmbeddedSimulator:
         try:
             started.result()
         except BaseException:
+            if not started.cancel() and self._loop is not None:  # an interrupt that came late
+                with contextlib.suppress(RuntimeError):  # it failed: its loop has ended
+                    self._loop.call_soon_threadsafe(self._stop.set)
             thread.join()
             raise
         self._thread = thread
@@ -64,10 +68,12 @@ class EmbeddedSimulator:
         try:
             await self.simulator.start()
         except BaseException as error:  # noqa: BLE001 - start() raises it in the caller's thread
-            started.set_exception(error)
+            if started.set_running_or_notify_cancel():
+                started.set_exception(error)
             return
-        started.set_result(None)
         try:
-            await self._stop.wait()
+            if started.set_running_or_notify_cancel():  # else start() was interrupted
+                started.set_result(None)
+                await self._stop.wait()
         finally:
             await self.simulator.stop()
