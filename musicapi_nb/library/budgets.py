@@ -13,6 +13,8 @@ from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidArgument, LibraryError, OverBudget, UnknownPrice
 from musicapi_nb.ledger_types import Entry
 
+_MOST_CREDITS = 10**15  # SQLite adds up 64 bits
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Budget:
@@ -36,7 +38,8 @@ def budget_event(name: str, credits_: Any, assume: Any) -> dict[str, Any]:
     data = {"name": name, "credits": whole_number(credits_), "assume": None}
     if assume is not None:
         data["assume"] = whole_number(assume)
-    if not name or data["credits"] is None or (data["assume"] is None and assume is not None):
+    numbers = [data["credits"], *([] if assume is None else [data["assume"]])]
+    if not name or None in numbers or max(numbers) > _MOST_CREDITS:
         raise InvalidArgument("a budget needs a name and a number of credits, 0 or more")
     return data
 

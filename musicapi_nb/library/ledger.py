@@ -384,7 +384,7 @@ class Ledger:
 
 def require_entry(connection: sqlite3.Connection, number: int) -> Entry:
     whole = whole_number(number)  # also one of a frame's column
-    entry = None if whole is None else events.entry(connection, whole)
+    entry = None if whole is None or whole >= 2**63 else events.entry(connection, whole)
     if entry is None:
         raise InvalidTransition(f"the library has no entry {number}")
     return entry

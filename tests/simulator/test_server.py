@@ -115,6 +115,36 @@ def test_embedded_simulator_raises_port_in_use_in_the_caller() -> None:
         assert threading.active_count() == before
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pthread_kill")
+def test_interrupt_while_an_embedded_simulator_starts_ends_its_thread() -> None:
+    code = """
+import asyncio, signal, sys, threading, traceback
+from musicapi_nb.simulator import EmbeddedSimulator, Simulator
+
+main = threading.main_thread()
+
+def joins():
+    stack = traceback.extract_stack(sys._current_frames()[main.ident])
+    return "join" in [frame.name for frame in stack]
+
+class Slow(Simulator):
+    async def start(self):
+        await super().start()
+        signal.pthread_kill(main.ident, signal.SIGINT)
+        while not joins():
+            await asyncio.sleep(0.001)
+
+try:
+    EmbeddedSimulator(Slow()).start()
+except KeyboardInterrupt:
+    print("threads:", [thread.name for thread in threading.enumerate()])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert "threads: ['MainThread']" in done.stdout, done.stderr
+
+
 def open_request(sim: Simulator, method: str, path: str, body: object = None) -> HTTPConnection:
     """Send a request whose reply is not read yet."""
     connection = HTTPConnection("127.0.0.1", sim.port, timeout=20)
