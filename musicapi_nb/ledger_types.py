@@ -43,7 +43,7 @@ class Entry(msgspec.Struct, frozen=True):
     experiment
         The experiment that first asked for it.
     price
-        Credits; None if unknown. `reserve` is what budgets count for it.
+        Credits; None if unknown. `reserve` is what budgets count for it and its reposts.
     owner
         Id of the open library that wrote its latest step.
     planned_at, sent_at, accepted_at, polled_at, ended_at
@@ -174,6 +174,16 @@ class FileRef:
         return self.path.suffix
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class MissingFile:
+    """A file of a finished song that the library lacks."""
+
+    entry: Entry
+    song: Song
+    media: Media
+    url: str
+
+
 class MediaStore(Protocol):
     """Where media files are stored."""
 
@@ -234,6 +244,8 @@ class Ledger(MediaStore, Protocol):
     def record_unsent(self, entry: int, error: BaseException) -> Entry: ...
     def record_unchanged(self, entry: int) -> Entry: ...
     def finished_entries(self, entries: Sequence[int]) -> Sequence[int]: ...
+    def missing_files(self) -> Sequence[MissingFile]: ...
+    def task(self, entry: int) -> Task: ...
     def unfinished(self, *, simulated: bool | None = None) -> Sequence[Unfinished]: ...
     def render_times(
         self, engine: str, operation: str, *, simulated: bool = False

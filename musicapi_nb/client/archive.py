@@ -13,8 +13,8 @@ from pathlib import Path
 from musicapi_nb.client.download import fetch
 from musicapi_nb.client.file_type import read_head, suffix_of
 from musicapi_nb.client.transport import Transport
-from musicapi_nb.errors import DownloadFailed, MusicAPIError
-from musicapi_nb.ledger_types import Media, MediaStore
+from musicapi_nb.errors import ClientClosed, DownloadFailed, MusicAPIError
+from musicapi_nb.ledger_types import Ledger, Media, MediaStore
 from musicapi_nb.tasks import Song, Task
 
 MAX_FILE_BYTES = 500_000_000
@@ -40,7 +40,7 @@ class MediaArchiver:
         """Download audio and cover of each finished song that the store lacks.
 
         Failures are logged, and the library's `missing_files` lists them: the songs are paid for
-        and can be downloaded later.
+        and can be downloaded later. Closing the client is no failure.
         """
         for song in task.songs:
             for media in _MEDIA:
@@ -49,6 +49,9 @@ class MediaArchiver:
                 try:
                     await self._archive_file(task, song, media)
                 except (MusicAPIError, OSError) as error:
+                    if self.transport.closed or isinstance(error, ClientClosed):
+                        _log.info("resume() downloads the files of %s that are missing", song.id)
+                        return
                     reason = getattr(error, "message", error)  # its advice may be about requests
                     _log.warning("%s of %s is not in the library: %s", media, song.id, reason)
 
@@ -79,6 +82,13 @@ class MediaArchiver:
             if (renewed.id, renewed.position) == key and getattr(renewed, f"{media}_url"):
                 return renewed
         return None
+
+
+def tasks_without_files(ledger: Ledger, *, simulated: bool) -> list[Task]:
+    """Return the finished tasks in a ledger that lack a file."""
+    missing = [file.entry for file in ledger.missing_files()]
+    entries = {entry.id for entry in missing if entry.simulated is simulated}
+    return [ledger.task(entry) for entry in sorted(entries)]
 
 
 def _store_file(store: MediaStore, song: Song, media: Media, path: Path) -> None:

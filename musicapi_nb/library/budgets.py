@@ -80,19 +80,17 @@ def reserve_credits(connection: sqlite3.Connection, request: Request, names: Seq
 def reserve_repost(
     connection: sqlite3.Connection, request: Request, entry: Entry
 ) -> dict[str, Any]:
-    """Return what an event stores so that the budgets of a purchase hold one more repost.
+    """Return what an event stores so that budgets and account count one more repost.
 
-    `OverBudget` if they do not cover it: the service may charge each.
+    `OverBudget` if a budget does not cover it: the service may charge each.
     """
-    if not entry.budgets:
-        return {}
     try:
         credits_ = reserve_credits(connection, request, entry.budgets)
     except OverBudget as error:
         message = f"{error.message}. It is bought, but the service may charge each repetition"
         error.set_message(message)
         raise
-    return {"reserve": entry.reserve + credits_, "repost": credits_}
+    return {"reserve": entry.reserve + credits_, "repost": credits_} if credits_ else {}
 
 
 def release_repost(connection: sqlite3.Connection, entry: Entry) -> dict[str, Any]:

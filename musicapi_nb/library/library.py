@@ -18,6 +18,7 @@ from musicapi_nb.ledger_types import (
     EntryState,
     FileRef,
     Media,
+    MissingFile,
     PurchaseTerms,
     RenderTime,
     Unfinished,
@@ -33,7 +34,6 @@ from musicapi_nb.library.lineage import Lineage, build_lineage
 from musicapi_nb.library.media_files import (
     DamagedFile,
     MediaFiles,
-    MissingFile,
     damage,
     disk_errors,
     is_complete,

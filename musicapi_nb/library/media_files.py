@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from musicapi_nb.errors import InvalidArgument, LibraryError, LibraryFull, LibraryReadOnly
-from musicapi_nb.ledger_types import Entry, FileRef, Media
+from musicapi_nb.ledger_types import FileRef
 from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.tasks import Song
 
@@ -48,16 +48,6 @@ def key_of(song_id: str | None, task_id: str | None, position: int, *, simulated
     """As `song_key`, from the attributes of a song."""
     name = song_id or f"{task_id}/{position}"
     return f"simulated:{name}" if simulated else name
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class MissingFile:
-    """A file of a finished song that the library lacks."""
-
-    entry: Entry
-    song: Song
-    media: Media
-    url: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ class Account:
     refunded
         Charged and refunded.
     uncertain
-        Possibly charged.
+        Possibly charged: purchases whose reply was lost, and each repost of the others.
     unpriced
         Number of purchases without a known price; they are in none of the sums. An operation that
         failed in one of several steps is among them: its note lists the completed steps, and only
@@ -48,7 +48,11 @@ def account(database: Database, *, simulated: bool) -> Account:
             coalesce(sum(price) FILTER (WHERE state IN ('accepted', 'reposting', 'done')
                 OR (state = 'failed' AND refunded IS NOT 1)), 0),
             coalesce(sum(price) FILTER (WHERE state = 'failed' AND refunded IS 1), 0),
-            coalesce(sum(price) FILTER (WHERE state IN ('uncertain', 'sending')), 0),
+            coalesce(sum(price) FILTER (WHERE state IN ('uncertain', 'sending')), 0)
+            -- `reserve` is the price, and what each repost may have cost
+            + coalesce(sum(max(reserve - price, 0)) FILTER (
+                WHERE state IN ('accepted', 'reposting', 'done', 'uncertain')
+                OR (state = 'failed' AND refunded IS NOT 1)), 0),
             count(*) FILTER (WHERE price IS NULL
                 AND state NOT IN ('planned', 'not_run', 'refused'))
         FROM entries WHERE simulated = ?

@@ -150,7 +150,7 @@ class Session:
         return self._job(work, title=f"wait for {name}")
 
     def resume(self, *, deadline: float = 1800.0) -> Job[list[Task]]:
-        """Wait for the library's accepted tasks, also of earlier kernels: see `MusicAPI.resume`."""
+        """Wait for the library's accepted tasks, download missing files: see `MusicAPI.resume`."""
         return self._job(lambda _: self._client.resume(deadline=deadline), title="resume")
 
     def poll(self, task: Task | str, *, engine: str | None = None) -> Job[Task]:

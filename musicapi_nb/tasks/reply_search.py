@@ -41,9 +41,9 @@ _ID_HOLDERS = frozenset({"data", "task", "tasks", "job", "result", "results", "r
 _ID_LIKE = re.compile(r"(?=.*[0-9])[A-Za-z0-9_-]{8,200}", re.ASCII)
 _MAX_ID_LENGTH = 200
 _NO_IDS = frozenset({"0", "-1", "null", "none", "nil", "nan", "undefined"})
-# In text that is not JSON, such as a page or a reply that breaks off.
+# In text that is not JSON, such as a page or a reply that breaks off, perhaps within an id.
 _NAMED_TASK = re.compile(
-    r"""task_?id["']?\s*[:=]\s*["']?([\w-]{4,200})""", re.IGNORECASE | re.ASCII
+    r"""task_?id["']?\s*[:=]\s*["']?([\w-]{4,200})(?![\w-]|\Z)""", re.IGNORECASE | re.ASCII
 )
 
 
@@ -135,7 +135,7 @@ def task_id_of_body(body: Any) -> str | None:
         return find_task_id(wire.decode(body))
     except UnexpectedReply:
         named = _NAMED_TASK.search(body.decode(errors="replace"))
-        return named and named[1]
+        return named[1] if named and not is_no_id(named[1]) else None
 
 
 def task_ids_in(reply: Any, *, any_name: bool = False, sent: Collection[Any] = ()) -> list[Part]:
