@@ -34,14 +34,15 @@ class EmbeddedSimulator:
         thread = threading.Thread(
             target=lambda: asyncio.run(self._run(started)), name="musicapi-simulator", daemon=True
         )
-        thread.start()
         try:
+            thread.start()
             started.result()
         except BaseException:
-            if not started.cancel() and self._loop is not None:  # an interrupt that came late
-                with contextlib.suppress(RuntimeError):  # it failed: its loop has ended
+            with contextlib.suppress(RuntimeError):  # it failed: its loop has ended
+                if not started.cancel() and self._loop is not None:  # a late interrupt
                     self._loop.call_soon_threadsafe(self._stop.set)
-            thread.join()
+            with contextlib.suppress(RuntimeError):  # the interrupt came before it began
+                thread.join()
             raise
         self._thread = thread
         atexit.register(self.stop)
