@@ -313,12 +313,6 @@ class Library(Ledger):
         )
         return self._files.ref(*rows[0]) if rows else None
 
-    def _attached_files(self) -> Iterator[tuple[str, Media, FileRef]]:
-        rows = self._database.rows(
-            "SELECT song, media, sha256, size, suffix FROM attachments ORDER BY song, media"
-        )
-        return ((song, media, self._files.ref(*columns)) for song, media, *columns in rows)
-
     def missing_files(
         self, media: Sequence[Media] = ("audio", "image"), *, experiment: str | None = None
     ) -> list[MissingFile]:
@@ -334,15 +328,18 @@ class Library(Ledger):
         ]
 
     def verify(self) -> list[DamagedFile]:
-        """Read every byte of every file; return the files that are missing or damaged."""
-        files = ((song, media, ref, damage(ref)) for song, media, ref in self._attached_files())
-        return [DamagedFile(song, media, ref, text) for song, media, ref, text in files if text]
+        """Read every byte; return missing and damaged files. LibraryDamaged: the database is."""
+        self._database.verify()
+        rows = self._database.rows(
+            "SELECT song, media, sha256, size, suffix FROM attachments ORDER BY song, media"
+        )
+        files = [(song, media, self._files.ref(*columns)) for song, media, *columns in rows]
+        return [DamagedFile(*file, text) for file in files if (text := damage(file[2]))]
 
     def disk_used(self) -> int:
         """Return the bytes of the database and of the songs' files, as it has recorded them."""
         database = sum(path.stat().st_size for path in self.path.glob(f"{DATABASE}*"))
-        files = "SELECT sum(size) FROM (SELECT DISTINCT sha256, suffix, size FROM attachments)"
-        return database + (self._database.rows(files)[0][0] or 0)
+        return database + totals.disk_used(self._database)
 
     def rebuild(self) -> None:
         """Recreate the derived tables from the events."""
@@ -390,13 +387,15 @@ class Library(Ledger):
         return ""
 
     def _overview(self) -> html.Overview:
+        with self._read_current() as connection:
+            uncertain = events.entries_in_state(connection, "uncertain")
         return html.Overview(
             self._display_path,
             self.counts(),
             self.account(),
             self.account(simulated=True),
             self.disk_used(),
-            self._entries(["uncertain"]),
+            uncertain,
             self.notice,
         )
 
