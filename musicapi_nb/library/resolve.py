@@ -45,8 +45,10 @@ def resolution_event(
     if not in_doubt or (task_id is not None and entry.state != "uncertain"):
         raise nothing_to_resolve(entry)
     if task_id is not None:
-        if not isinstance(task_id, str) or not task_id.strip():
+        if not isinstance(task_id, str):
             raise InvalidArgument(f"task_id is a text such as 'd3b0...', not {task_id!r:.40}")
+        if not task_id.strip():
+            raise InvalidTransition("the task id is blank")
         return "accepted", {"task_id": task_id, "note": "resolved by its task id"}
     if before is not None and after is not None:
         return _by_balance(entry, _total(before) - _total(after))

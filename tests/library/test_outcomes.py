@@ -132,7 +132,6 @@ def test_evidence_may_be_of_any_number_type(
         {"charged": 0},
         {"charged": pd.NA},
         {"task_id": 7},
-        {"task_id": " "},
         {"before": "100", "after": "80"},
         {"before": float("nan"), "after": 80},
         {"before": 100, "after": float("inf")},

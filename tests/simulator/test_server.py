@@ -11,12 +11,13 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from concurrent.futures import Future
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
 
-from musicapi_nb.simulator import EmbeddedSimulator, Simulator
+from musicapi_nb.simulator import EmbeddedSimulator, Simulator, embedded
 from tests.simulator.caller import CREATE, Caller
 
 KEY = {"Authorization": "Bearer k"}
@@ -115,34 +116,21 @@ def test_embedded_simulator_raises_port_in_use_in_the_caller() -> None:
         assert threading.active_count() == before
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pthread_kill")
-def test_interrupt_while_an_embedded_simulator_starts_ends_its_thread() -> None:
-    code = """
-import asyncio, signal, sys, threading, traceback
-from musicapi_nb.simulator import EmbeddedSimulator, Simulator
+@pytest.mark.parametrize("late", [False, True])
+def test_interrupt_while_an_embedded_simulator_starts_ends_its_thread(
+    monkeypatch: pytest.MonkeyPatch, *, late: bool
+) -> None:
+    class Interrupted(Future[None]):
+        def result(self, timeout: float | None = None) -> None:
+            if late:
+                super().result(timeout)
+            raise KeyboardInterrupt
 
-main = threading.main_thread()
-
-def joins():
-    stack = traceback.extract_stack(sys._current_frames()[main.ident])
-    return "join" in [frame.name for frame in stack]
-
-class Slow(Simulator):
-    async def start(self):
-        await super().start()
-        signal.pthread_kill(main.ident, signal.SIGINT)
-        while not joins():
-            await asyncio.sleep(0.001)
-
-try:
-    EmbeddedSimulator(Slow()).start()
-except KeyboardInterrupt:
-    print("threads:", [thread.name for thread in threading.enumerate()])
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60
-    )
-    assert "threads: ['MainThread']" in done.stdout, done.stderr
+    before = threading.active_count()
+    monkeypatch.setattr(embedded, "Future", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        EmbeddedSimulator(Simulator(speed=0)).start()
+    assert threading.active_count() == before
 
 
 def open_request(sim: Simulator, method: str, path: str, body: object = None) -> HTTPConnection:
