@@ -213,6 +213,8 @@ class Ledger(MediaStore, Protocol):
 
     @property
     def rate_limits(self) -> SlotStore: ...
+    @property
+    def notice(self) -> str: ...
 
     async def commit(
         self,

@@ -228,7 +228,8 @@ class Library(Ledger):
     def events(self, entry: int | None = None) -> list[Event]:
         """Return all events, or those of one entry, in the order in which they were appended."""
         with self._database.read() as connection:
-            return list(events.events(connection, entry))
+            number = None if entry is None else require_entry(connection, entry).id
+            return list(events.events(connection, number))
 
     def lineage(self, of: Song | Task | str | None = None) -> Lineage:
         """Return which songs were made from which, as trees with the credits of each branch.
