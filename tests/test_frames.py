@@ -59,6 +59,8 @@ DTYPES: dict[Frame, dict[str, str]] = {
         "created_at": MOMENT,
         "lyrics": "str",
         "prompt": "str",
+        "requested_tags": "str",
+        "negative_tags": "str",
         "song_position": "int64",
         "state_word": "str",
         "fail_reason": "str",

@@ -136,10 +136,10 @@ def _attribute_problems(name: str, value: Any, expected: Any) -> Iterator[Proble
 
 
 def _name_problems(cls: _Class) -> Iterator[Problem]:
-    for name in (*cls.text_fields, *cls.active_when):
-        if name not in cls.__struct_fields__:
-            attribute = "text_fields" if name in cls.text_fields else "active_when"
-            yield Problem(attribute, f"{name!r} is not a field of the class")
+    for attribute in ("text_fields", "active_when", "tag_fields", "negative_tag_fields"):
+        for name in getattr(cls, attribute):
+            if name not in cls.__struct_fields__:
+                yield Problem(attribute, f"{name!r} is not a field of the class")
     declared = DECLARED.get((cls.engine, cls.operation))
     if declared and (declared.path, declared.constants) != (cls.path, cls.constants):
         yield Problem(

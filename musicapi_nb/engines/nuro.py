@@ -83,6 +83,7 @@ class Vocal(_Nuro, frozen=True, kw_only=True):
 
     constants: ClassVar[Mapping[str, Any]] = {"type": "vocal"}
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics",)
+    tag_fields: ClassVar[tuple[str, ...]] = ("genre", "mood", "timbre")
 
     lyrics: Annotated[
         str | None,
@@ -119,6 +120,7 @@ class Instrumental(_Nuro, frozen=True, kw_only=True):
         "segments": {"version": ("v2.0",)},
     }
     text_fields: ClassVar[tuple[str, ...]] = ("description",)
+    tag_fields: ClassVar[tuple[str, ...]] = ("genre", "mood", "instrument", "theme", "description")
 
     description: Annotated[
         str | None, Field("Description of the music.", "long text", required=True)

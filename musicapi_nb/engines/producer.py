@@ -61,6 +61,7 @@ class _Music(_Producer, frozen=True, kw_only=True):
     path: ClassVar[str] = "/api/v1/producer/create"
     cost: ClassVar[Price | None] = Price(12, *sources.CLIENTS)
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "sound")
+    tag_fields: ClassVar[tuple[str, ...]] = ("sound",)
 
     sound: Annotated[str | None, Field("The sound: styles, instruments.", "long text")] = None
     lyrics: Annotated[str | None, Field("The lyrics.", "long text", limit=5000)] = None
@@ -180,6 +181,7 @@ class Cover(_Producer, frozen=True, kw_only=True):
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_music"}
     cost: ClassVar[Price | None] = Price(12, *sources.LIKE_CREATE, is_assumption=True)
     text_fields: ClassVar[tuple[str, ...]] = ("instruction",)
+    tag_fields: ClassVar[tuple[str, ...]] = ("instruction",)
     fields_source: ClassVar[sources.Source | None] = sources.PRODUCER_COVER
 
     clip_id: _Clip = None

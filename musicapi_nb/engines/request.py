@@ -16,7 +16,7 @@ import msgspec
 
 from musicapi_nb import markup
 from musicapi_nb.engines import custom
-from musicapi_nb.engines.fields import Field, is_missing, value_problems
+from musicapi_nb.engines.fields import Field, is_missing, missing_problem, value_problems
 from musicapi_nb.engines.sources import Source
 from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import InvalidRequest, Problem
@@ -166,6 +166,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     """Fields that have an effect only while other fields have one of the given values."""
     text_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that can receive free text, such as a cell body: the first active one does."""
+    tag_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields that request tags, as lists or in a description."""
+    negative_tag_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields that name tags to avoid."""
     custom: ClassVar[bool] = False
     """True if the operation is declared outside the package; set when the class is defined."""
 
@@ -191,6 +195,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         """Return whether a field has an effect in the mode that other fields choose."""
         conditions = self.active_when.get(name, {})
         return all(getattr(self, other) in values for other, values in conditions.items())
+
+    def text_of(self, names: Iterable[str]) -> str | None:
+        """Join the active ones of these fields with commas; None if none of them has a text."""
+        values = [getattr(self, name) for name in names if self.is_active(name)]
+        lists = [[value] if isinstance(value, str) else value or () for value in values]
+        texts = [text.strip() for items in lists for text in items if isinstance(text, str)]
+        return ", ".join(filter(None, texts)) or None
 
     def price(self) -> int | None:
         """Return the credits that one submit costs; None if unknown."""
@@ -223,7 +234,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         for name, field in self.fields().items():
             value = getattr(self, name)
             if field.required and is_missing(value):
-                yield Problem(name, f"is required: {field.help}")
+                yield Problem(name, missing_problem(name, field))
                 continue
             advice = field.advice_if_missing if is_missing(value) else field.advice_if_set
             if advice:

@@ -57,6 +57,7 @@ class Create(Request, frozen=True, kw_only=True):
         **{name: {"task_type": _REPLACES} for name in ("replace_start_time", "replace_end_time")},
     }
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
+    tag_fields: ClassVar[tuple[str, ...]] = ("sound", "prompt")
 
     task_type: Annotated[
         str | None, Field("What to make.", "choice", required=True, choices=TASKS)

@@ -23,6 +23,8 @@ class _Studio(Request, frozen=True, kw_only=True):
     cost: ClassVar[Price | None] = Price(15, dt.date(2025, 2, 18), "docs doc-5540371")
     fields_source: ClassVar[Source | None] = STUDIO
     text_fields: ClassVar[tuple[str, ...]] = ("prompt",)
+    tag_fields: ClassVar[tuple[str, ...]] = ("prompt",)
+    negative_tag_fields: ClassVar[tuple[str, ...]] = ("negative_prompt",)
     availability: ClassVar[Availability | None] = Availability(
         "unavailable",
         "the service has listed studio as unavailable since early 2025",

@@ -20,6 +20,7 @@ from musicapi_nb.frames.schema import TASKS
 from musicapi_nb.tasks import Issue, StoredReply, Task
 from musicapi_nb.tasks.json_reader import LATEST, as_number
 from musicapi_nb.tasks.parse_songs import silence_issue
+from musicapi_nb.tasks.requested_tags import negative_tags, requested_tags
 from musicapi_nb.tasks.tags import split_at_commas
 
 _from_iso_format = dt.datetime.fromisoformat
@@ -331,12 +332,24 @@ def _rows(reply: _Reply, base: Task, extras: Iterable[Any] | None) -> Rows:
         extras = map(_sonic_extra if is_sonic else _studio_extra, songs)
     song_rows = [
         (
-            *(task_id, song.id, engine, operation, "succeeded", *_song_cells(song), position),
+            *(task_id, song.id, engine, operation, "succeeded", *_song_cells(song)),
+            *(
+                requested_tags(song, base.request),
+                negative_tags(_repeated_fields(song, extra), base.request),
+                position,
+            ),
             *(song.state_word, None, simulated, _json_text(extra)),
         )
         for position, (song, extra) in enumerate(zip(songs, extras, strict=True))
     ]
     return Rows(task_row, song_rows, songs, issues)
+
+
+def _repeated_fields(song: Any, extra: Any) -> dict[str, Any]:
+    """Return the fields of the request that a reply repeats."""
+    if isinstance(extra, dict):
+        return extra
+    return {"negative_tags": getattr(song, "negative_tags", None)}
 
 
 def _times(task: _StudioTask) -> tuple[float | None, ...]:

@@ -15,6 +15,7 @@ from musicapi_nb.frames.builders import ARROW_TYPES, MOMENT, POOL, column_builde
 from musicapi_nb.frames.inputs import ParsedReply
 from musicapi_nb.tasks import Issue, Song, Task
 from musicapi_nb.tasks.json_reader import clean
+from musicapi_nb.tasks.requested_tags import negative_tags, request_of, requested_tags
 
 Row = TypeVar("Row")
 Frame = TypeVar("Frame", bound=Callable[..., pd.DataFrame])
@@ -178,6 +179,16 @@ SONGS: Mapping[str, Column[SongRow]] = {
     "created_at": Column(MOMENT, "song.created_at", "as the service states it, in UTC"),
     "lyrics": Column(_TEXT, "song.lyrics", "the complete lyrics"),
     "prompt": Column(_TEXT, "song.prompt", "the description the song was made from"),
+    "requested_tags": Column(
+        _TEXT,
+        lambda row: requested_tags(row.song, request_of(row.song, row.task)),
+        "as the service read them, else as requested; missing if neither is known",
+    ),
+    "negative_tags": Column(
+        _TEXT,
+        lambda row: negative_tags(row.song.extra, request_of(row.song, row.task)),
+        "requested not to come; missing if none are known",
+    ),
     "song_position": Column(_COUNT, "song.position", "of the song in its task, from 0"),
     "state_word": Column(_TEXT, "song.state_word", "the service's own word"),
     "fail_reason": Column(_TEXT, "song.fail_reason", "in the service's words"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from musicapi_nb import markup
 from musicapi_nb.engines import model_of
 from musicapi_nb.tasks.answer_html import answer_blocks
+from musicapi_nb.tasks.requested_tags import request_of, requested_tags
 from musicapi_nb.tasks.song import Song, State
 from musicapi_nb.tasks.tags import match_key, split_tag_text, unique_tags
 from musicapi_nb.tasks.task import Task
@@ -138,7 +139,8 @@ def tag_marks(song: Song, task: Task | None) -> Iterator[str | tuple[str, markup
 
     If the requested tags are unknown, or the song has no tags, yield the bare tags.
     """
-    requested = unique_tags(split_tag_text(_requested_tags(song, task)))
+    request = request_of(song, task) if task else None
+    requested = unique_tags(split_tag_text(requested_tags(song, request) or ""))
     if not requested or not song.tags:
         yield from song.tags
         return
@@ -149,14 +151,6 @@ def tag_marks(song: Song, task: Task | None) -> Iterator[str | tuple[str, markup
     for tag in requested:
         if match_key(tag) not in returned_keys:
             yield tag, "dropped"
-
-
-def _requested_tags(song: Song, task: Task | None) -> str:
-    """Return the requested tags as the service read them, else as they were sent."""
-    if song.replacements:
-        return song.replacements[0].source
-    text = getattr(task.request, "tags", None) if task else None
-    return text if isinstance(text, str) else ""
 
 
 def _audio(song: Song) -> markup.Html:

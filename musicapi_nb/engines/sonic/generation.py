@@ -81,6 +81,8 @@ class MusicFields(Request, frozen=True, kw_only=True):
         "auto_lyrics": {"custom_mode": (True,)},
     }
     text_fields: ClassVar[tuple[str, ...]] = ("prompt", "gpt_description_prompt")
+    tag_fields: ClassVar[tuple[str, ...]] = ("tags", "gpt_description_prompt")
+    negative_tag_fields: ClassVar[tuple[str, ...]] = ("negative_tags",)
 
     custom_mode: Annotated[bool | None, Field(CUSTOM_MODE, "switch", required=True)] = None
     mv: Model = None

@@ -74,6 +74,8 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
     fields_source: ClassVar[sources.Source | None] = sources.SECTION
     webhook: ClassVar[bool] = True
     text_fields: ClassVar[tuple[str, ...]] = ("infill_lyrics",)
+    tag_fields: ClassVar[tuple[str, ...]] = ("tags",)
+    negative_tag_fields: ClassVar[tuple[str, ...]] = ("negative_tags",)
 
     clip_id: generation.Clip = None
     mv: generation.Model = None
