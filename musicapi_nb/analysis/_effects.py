@@ -94,7 +94,7 @@ def effects(  # noqa: PLR0913 - all but two are keywords
     correction
         "holm", "bh" (Benjamini and Hochberg) or None.
     cluster
-        The column that identifies tasks; default `cell`, else `task_id`.
+        The column that identifies tasks; default `cell`, else `task_id`, else `reply`.
     draws, seed
         Number of resamples and of permutations, and their seed.
 
