@@ -118,7 +118,7 @@ async def test_steps_of_a_repost_are_durable(
 ) -> None:
     async with world(answers(WAITING, WAITING, DONE), library) as (_, api):
         commits = record_commits(library, monkeypatch)
-        assert (await api.run(CHART)).state == "succeeded"
+        assert (await api.run(CHART, deadline=AGES)).state == "succeeded"
     assert [commit for commit in commits if commit[0]] == [
         ("sending", True),
         ("accepted", True),

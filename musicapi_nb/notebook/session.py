@@ -198,7 +198,8 @@ class Session:
     def gallery(self, songs: Any = None, *, title: str = "") -> Gallery:
         """Display songs to browse, play and rate: see `mnb.gallery`.
 
-        `songs` are tasks, songs, jobs or an experiment; by default all songs of the library.
+        `songs` are tasks, songs, jobs or an experiment; by default the latest 5,000 purchases of
+        the library.
         """
         if songs is None and self.library is None:
             message = "is required: pass tasks, or connect(library='folder')"
