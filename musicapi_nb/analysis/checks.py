@@ -10,7 +10,7 @@ from pandas.api import types
 from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.errors import BadFrame, InvalidArgument
 
-ColumnKind: TypeAlias = Literal["text", "number", "key", "any"]
+ColumnKind: TypeAlias = Literal["text", "number", "number or boolean", "key", "any"]
 _MAX_MAGNITUDE = 1e100
 
 
@@ -42,9 +42,10 @@ def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) 
 def _has_kind(column: pd.Series, kind: ColumnKind) -> bool:
     if kind == "text":
         return types.is_string_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype)
-    if kind == "number":
-        no_number = types.is_bool_dtype(column) or types.is_complex_dtype(column)
-        return types.is_numeric_dtype(column) and not no_number
+    if kind in {"number", "number or boolean"}:
+        if types.is_bool_dtype(column):
+            return kind == "number or boolean"
+        return types.is_numeric_dtype(column) and not types.is_complex_dtype(column)
     return kind == "any" or column.dtype != object or all(map(types.is_hashable, column))
 
 
