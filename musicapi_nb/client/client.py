@@ -99,7 +99,7 @@ class MusicAPI:
         self._transport = Transport(url, secret, timeouts, retry, self.network, simulated=simulated)
         self._interval = parse_number("pace", pace, zero=True) / speed
         self._in_flight = InFlight()
-        self._ledger = ledger
+        self.ledger = ledger
         self.simulated = simulated
         self.budgets = tuple(budgets)
         self._coordinator: PurchaseCoordinator | None = None
@@ -341,10 +341,10 @@ class MusicAPI:
         self, *, deadline: float = 1800.0, progress: ProgressCallback | None = None
     ) -> list[Task]:
         """Wait for accepted tasks of the ledger (see `wait`), then download the files it lacks."""
-        if self._ledger is None or self._coordinator is None:
+        if self.ledger is None or self._coordinator is None:
             return []
         unfinished, simulated = self._coordinator.unfinished(), self.simulated
-        lacking = await asyncio.to_thread(tasks_without_files, self._ledger, simulated=simulated)
+        lacking = await asyncio.to_thread(tasks_without_files, self.ledger, simulated=simulated)
         outcomes = await self.wait(unfinished, deadline=deadline, progress=progress)
         await asyncio.gather(*(self._archive(task) for task in (*outcomes, *lacking)))
         return outcomes
@@ -416,5 +416,5 @@ class MusicAPI:
         return await fetch(self._transport, url, to, media=media, max_bytes=max_bytes)
 
     async def _archive(self, task: Task) -> None:
-        if self._ledger is not None:
-            await MediaArchiver(self._transport, self._ledger, self.poll).archive(task)
+        if self.ledger is not None:
+            await MediaArchiver(self._transport, self.ledger, self.poll).archive(task)

@@ -268,13 +268,14 @@ def _headers(call: wire.Call) -> dict[str, str]:
 async def _body(reply: aiohttp.ClientResponse, received: bytearray, *, paid: bool) -> bytes:
     """Read a reply's body, also into `received`, which has the start of one that breaks off.
 
-    It may break off if the status alone says that a paid call failed.
+    It may break off if the status alone says that a paid call failed, but not in a list of steps:
+    one may be done, and charged.
     """
     try:
         async for part in bounded_parts(reply.content, LARGEST_REPLY):
             received += part
     except (aiohttp.ClientError, TimeoutError, OSError):
-        if paid and wire.refuses(reply.status):
+        if paid and wire.refuses(reply.status) and b"step" not in received:
             return b""
         raise
     return bytes(received)

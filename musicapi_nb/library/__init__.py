@@ -20,6 +20,7 @@ from musicapi_nb.library.library import Library as Library
 from musicapi_nb.library.lineage import Branch as Branch
 from musicapi_nb.library.lineage import Lineage as Lineage
 from musicapi_nb.library.media_files import DamagedFile as DamagedFile
+from musicapi_nb.library.media_files import FileNote as FileNote
 from musicapi_nb.library.notifications import Notification as Notification
 from musicapi_nb.library.notifications import NotificationResult as NotificationResult
 from musicapi_nb.library.ratings import Rating as Rating

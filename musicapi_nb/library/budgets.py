@@ -13,6 +13,8 @@ from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidArgument, LibraryError, OverBudget, UnknownPrice
 from musicapi_nb.ledger_types import Entry
 
+_MOST_CREDITS = 10**15  # SQLite adds up 64 bits
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Budget:
@@ -33,12 +35,11 @@ class Budget:
 
 def budget_event(name: str, credits_: Any, assume: Any) -> dict[str, Any]:
     """Return the data of an event that sets a budget; InvalidArgument for other values."""
-    data = {"name": name, "credits": whole_number(credits_), "assume": None}
-    if assume is not None:
-        data["assume"] = whole_number(assume)
-    if not name or data["credits"] is None or (data["assume"] is None and assume is not None):
+    numbers = [whole_number(value) for value in (credits_, assume) if value is not None]
+    valid = all(number is not None and number <= _MOST_CREDITS for number in numbers)
+    if not name or credits_ is None or not valid:
         raise InvalidArgument("a budget needs a name and a number of credits, 0 or more")
-    return data
+    return {"name": name, "credits": numbers[0], "assume": None if assume is None else numbers[1]}
 
 
 def budgets(connection: sqlite3.Connection) -> dict[str, Budget]:

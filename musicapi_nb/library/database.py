@@ -182,9 +182,12 @@ class Database:
                 self._set_durable(connection, durable=durable or not self._shared_memory)
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
+                # Before the commit: nothing after it may fail, and the mark has no later event of
+                # another process that is not on the disk yet.
+                last = self._mark.last_event(connection) if durable else None
                 connection.execute("COMMIT")
-                if durable and self.is_in_place:
-                    self._mark.write(connection)
+                if last is not None and self.is_in_place:
+                    self._mark.write(last)
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")

@@ -29,8 +29,8 @@ _UNBOUND = {
         "INSERT OR REPLACE INTO cells (experiment, cell, entry) VALUES (:experiment, :cell, :entry)"
     ),
     "attached": (
-        "INSERT OR REPLACE INTO attachments (song, media, sha256, size, suffix) "
-        "VALUES (:song, :media, :sha256, :size, :suffix)"
+        "INSERT OR REPLACE INTO attachments (song, media, sha256, size, suffix, note) "
+        "VALUES (:song, :media, :sha256, :size, :suffix, :note)"
     ),
     "rated": (
         "INSERT OR REPLACE INTO ratings "
@@ -184,7 +184,7 @@ def _update_budgets(connection: sqlite3.Connection, before: Entry | None, after:
 
 
 def _apply_unbound(connection: sqlite3.Connection, event: Event) -> None:
-    values = {**event.data, "at": event.at}
+    values = {"note": "", **event.data, "at": event.at}
     if event.kind == "drawn":
         _insert_blind_test(connection, event)
     elif event.kind == "rated" and values["stars"] is None and not values["note"]:

@@ -33,9 +33,12 @@ from musicapi_nb.library.ledger import Ledger, require_entry
 from musicapi_nb.library.lineage import Lineage, build_lineage
 from musicapi_nb.library.media_files import (
     DamagedFile,
+    FileNote,
     MediaFiles,
+    attachment,
     damage,
     disk_errors,
+    file_notes,
     is_complete,
     song_key,
 )
@@ -225,7 +228,8 @@ class Library(Ledger):
     def events(self, entry: int | None = None) -> list[Event]:
         """Return all events, or those of one entry, in the order in which they were appended."""
         with self._database.read() as connection:
-            return list(events.events(connection, entry))
+            number = None if entry is None else require_entry(connection, entry).id
+            return list(events.events(connection, number))
 
     def lineage(self, of: Song | Task | str | None = None) -> Lineage:
         """Return which songs were made from which, as trees with the credits of each branch.
@@ -287,18 +291,16 @@ class Library(Ledger):
             raise ClientClosed("the library is closed")
         return self._files.add(Path(source), suffix)
 
-    def attach(self, song: Song | str, media: Media, file: FileRef) -> None:
-        """Record that a file is a song's audio, image or video; the latest call counts."""
-        data = {
-            "song": song_key(song),
-            "media": media,
-            "sha256": file.sha256,
-            "size": file.size,
-            "suffix": file.suffix,
-        }
+    def attach(self, song: Song | str, media: Media, file: FileRef, note: str = "") -> None:
+        """Record that a file is a song's audio, image or video, with a note; the latest counts."""
+        data = attachment(song, media, file, note)
         with self._database.write() as connection:
-            if self._attached_file(song, media) != file:
+            if note or self._attached_file(song, media) != file:
                 events.append_unbound(connection, "attached", data, owner=self._process_lock.id)
+
+    def file_notes(self) -> list[FileNote]:
+        """Return what is odd about files, such as a length other than the stated one."""
+        return file_notes(self._database)
 
     def file_of(self, song: Song | str, media: Media = "audio") -> Path | None:
         """Return the path of a song's file; None if it is missing or incomplete."""
@@ -306,10 +308,8 @@ class Library(Ledger):
         return ref.path if ref is not None and is_complete(ref) else None
 
     def _attached_file(self, song: Song | str, media: Media) -> FileRef | None:
-        rows = self._database.rows(
-            "SELECT sha256, size, suffix FROM attachments WHERE song=? AND media=?",
-            *(song_key(song), media),
-        )
+        query = "SELECT sha256, size, suffix FROM attachments WHERE song=? AND media=?"
+        rows = self._database.rows(query, song_key(song), media)
         return self._files.ref(*rows[0]) if rows else None
 
     def missing_files(
@@ -396,6 +396,7 @@ class Library(Ledger):
             self.disk_used(),
             uncertain,
             self.notice,
+            self.file_notes(),
         )
 
     @markup.safe_repr

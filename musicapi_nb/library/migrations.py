@@ -187,5 +187,10 @@ END;
 INSERT OR IGNORE INTO files SELECT sha256, suffix, size FROM attachments;
 """
 
-STEPS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+_VERSION_3 = """
+ALTER TABLE attachments ADD COLUMN note TEXT NOT NULL DEFAULT '';
+CREATE INDEX attachments_with_notes ON attachments(song, media) WHERE note != '';
+"""
+
+STEPS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Script n leads from version n to n + 1. Released scripts are never changed."""

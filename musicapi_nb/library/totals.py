@@ -20,7 +20,7 @@ class Account:
     refunded
         Charged and refunded.
     uncertain
-        Possibly charged.
+        Possibly charged: purchases whose reply was lost, and each repost of the others.
     unpriced
         Number of purchases without a known price; they are in none of the sums. An operation that
         failed in one of several steps is among them: its note lists the completed steps, and only
