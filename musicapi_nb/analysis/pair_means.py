@@ -1,4 +1,4 @@
-"""Means of a similarity over pairs of songs, with intervals from the jackknife over tasks. No I/O."""
+"""Means over pairs of songs, with intervals from the jackknife over tasks. No I/O."""
 
 import math
 
