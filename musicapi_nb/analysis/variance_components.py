@@ -150,7 +150,7 @@ class NestedSums(NamedTuple):
         if math.isnan(self.icc):
             return math.nan, math.nan
         if self.ones is not None:
-            _, low, high = binary_icc_interval(self.ones, self.songs, self.cell, level)
+            low, high = binary_icc_interval(self.ones, self.songs, self.cell, level)
             return min(low, self.icc), max(high, self.icc)
         ratio = _divide(self._mean_square_between(), self.within)
         replicates = self._jackknife_replicates()
