@@ -14,7 +14,7 @@ PUBLIC_NAMES = {
     "musicapi_nb._blind_test.preference": "preference",
     "musicapi_nb._blind_test.widget": "blind_test",
     "musicapi_nb.analysis": """
-        adherence adjusted_means cooccurrence drift effects exclusive_sets stability
+        adherence adjusted_means cooccurrence dose_response drift effects exclusive_sets stability
         substitution_graph substitutions tag_counts tag_fates variance
     """,
     "musicapi_nb.client": "MusicAPI publish",

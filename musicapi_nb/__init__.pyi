@@ -9,6 +9,7 @@ from musicapi_nb._blind_test.widget import blind_test as blind_test
 from musicapi_nb.analysis import adherence as adherence
 from musicapi_nb.analysis import adjusted_means as adjusted_means
 from musicapi_nb.analysis import cooccurrence as cooccurrence
+from musicapi_nb.analysis import dose_response as dose_response
 from musicapi_nb.analysis import drift as drift
 from musicapi_nb.analysis import effects as effects
 from musicapi_nb.analysis import exclusive_sets as exclusive_sets

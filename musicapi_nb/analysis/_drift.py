@@ -89,7 +89,7 @@ def drift(  # noqa: PLR0913 - keyword arguments with defaults
     for series in read_series(frame, outcomes, time=time, within=within, cluster=cluster):
         periods = find_periods(series.task_means, 1 - level)
         means = [float(series.task_means[period.tasks].mean()) for period in periods]
-        changes = [math.nan, *np.diff(means)]
+        changes = np.diff(means, prepend=math.nan)
         for number, (period, mean, change) in enumerate(zip(periods, means, changes, strict=True)):
             rows.append((series.outcome, number + 1, *_row(series, period, mean, change, level)))
     return as_frame(pd.DataFrame(rows, columns=list(_COLUMNS)), _COLUMNS)

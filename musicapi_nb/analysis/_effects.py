@@ -1,25 +1,17 @@
 """Effects: how factors change durations, waiting times, ratings, failures, costs and tags."""
 
-import math
 from collections.abc import Sequence
 from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.analysis.checks import as_frame, check_level
 from musicapi_nb.analysis.clusters import sum_by_code
 from musicapi_nb.analysis.estimability import require_estimable
-from musicapi_nb.analysis.families import Correction, Family, PValues, adjust_p_values
-from musicapi_nb.analysis.linear_model import (
-    Comparer,
-    Estimates,
-    Measure,
-    Signs,
-    group_outcomes,
-    t_quantile,
-)
+from musicapi_nb.analysis.families import Correction, check_correction
+from musicapi_nb.analysis.inference import inference_columns
+from musicapi_nb.analysis.linear_model import Comparer, Measure, Signs, group_outcomes
 from musicapi_nb.analysis.model_frame import (
     Cells,
     ModelMatrix,
@@ -43,13 +35,7 @@ _COLUMNS = {
     "missing_songs": "int64",
     "note": "str",
 }
-_MEAN_COLUMNS = {
-    **dict.fromkeys(("factor", "level", "outcome"), "str"),
-    **dict.fromkeys(("mean", "low", "high", "degrees"), "float64"),
-    **dict.fromkeys(("songs", "tasks", "missing_songs"), "int64"),
-}
-_SIZES = ("songs", "tasks", "baseline_songs", "baseline_tasks", "missing_songs")
-POWER = 0.8
+SIZES = ("songs", "tasks", "baseline_songs", "baseline_tasks", "missing_songs")
 _PAIR = 2
 
 
@@ -137,10 +123,7 @@ def effects(  # noqa: PLR0913 - all but two are keywords
         raise InvalidArgument(f'measure must be "difference" or "ratio", not {measure!r}')
     if measure == "ratio" and len(names) == _PAIR:
         raise InvalidArgument('an interaction of two factors has no measure="ratio"')
-    if correction is not None and correction not in get_args(Correction):
-        raise InvalidArgument(
-            f'correction must be "max-t", "holm", "bh" or None, not {correction!r}'
-        )
+    check_correction(correction)
     check_level(level)
     units = read_units(frame, names, factors, cluster)
     results = read_outcomes(frame, outcomes, tags, presence, units)
@@ -159,12 +142,12 @@ def effects(  # noqa: PLR0913 - all but two are keywords
             reasons[index] = comparer.notes(estimates, column)
     rows = []
     for index, outcome in enumerate(results):
-        sizes = _sizes(units, cells, comparisons, outcome)
+        sizes = sizes_of(units, cells, comparisons, outcome)
         for signs, size, note in zip(comparisons, sizes, reasons[index], strict=True):
             cell, base = cells.names[next(iter(signs))], cells.names[list(signs)[-1]]
             rows.append((pair_name(names), cell, base, outcome.name, measure, *size, note))
-    table = pd.DataFrame(rows, columns=[*list(_COLUMNS)[:5], *_SIZES, "note"])
-    for name, figures in _figures(fits, len(results), measure, level, correction).items():
+    table = pd.DataFrame(rows, columns=[*list(_COLUMNS)[:5], *SIZES, "note"])
+    for name, figures in inference_columns(fits, len(results), measure, level, correction).items():
         table[name] = figures.reshape(-1)
     return as_frame(table, _COLUMNS)
 
@@ -210,10 +193,10 @@ def _comparisons(units: Units, factor: Sequence[str], cells: Cells, baseline: An
     return result
 
 
-def _sizes(
+def sizes_of(
     units: Units, cells: Cells, comparisons: Sequence[Signs], outcome: Outcome
 ) -> list[tuple[int, ...]]:
-    """Return the figures of `_SIZES` of each comparison."""
+    """Return the figures of `SIZES` of each comparison."""
     number = len(cells.names)
     songs = sum_by_code(cells.code, outcome.songs, number).astype("int64")
     missing = sum_by_code(cells.code, outcome.missing, number).astype("int64")
@@ -226,108 +209,3 @@ def _sizes(
         sizes = songs[cell], tasks[cell], songs[base], tasks[base], missing[[cell, base]].sum()
         rows.append(tuple(int(size) for size in sizes))
     return rows
-
-
-def _figures(
-    fits: Sequence[tuple[list[int], Estimates]],
-    outcomes: int,
-    measure: Measure,
-    level: float,
-    correction: Correction | None,
-) -> dict[str, Floats]:
-    """Return the columns of figures, (outcomes, comparisons) each."""
-    columns: dict[str, Floats] = {}
-
-    def put(name: str, indexes: list[int], values: Floats) -> None:
-        if name not in columns:
-            columns[name] = np.full((outcomes, len(values)), math.nan)
-        columns[name][indexes] = values.T
-
-    family = Family([PValues(estimates.p, estimates.correlation) for _, estimates in fits])
-    joint_level = 1 - family.joint_p(level)
-    adjusted = family.adjust() if correction == "max-t" else [estimates.p for _, estimates in fits]
-    for (indexes, estimates), p_adjusted in zip(fits, adjusted, strict=True):
-        low, high = estimates.interval(t_quantile(level, estimates.degrees))
-        critical = t_quantile(joint_level, estimates.degrees)
-        joint_low, joint_high = estimates.interval(critical)
-        if correction is None:
-            critical = t_quantile(level, estimates.degrees)
-        detectable = (critical + t_quantile(2 * POWER - 1, estimates.degrees)) * estimates.error
-        if measure == "ratio":
-            base = estimates.baseline_mean
-            detectable = 1 + detectable / np.where(base > 0, base, math.nan)
-        for name, values in (
-            ("estimate", estimates.estimate),
-            ("low", low),
-            ("high", high),
-            ("p", estimates.p),
-            ("p_adjusted", p_adjusted),
-            ("joint_low", joint_low),
-            ("joint_high", joint_high),
-            ("detectable", detectable),
-            ("mean", estimates.mean),
-            ("baseline_mean", estimates.baseline_mean),
-            ("degrees", estimates.degrees),
-        ):
-            put(name, indexes, values)
-    if correction in {"holm", "bh"}:
-        p = columns["p"]
-        columns["p_adjusted"] = adjust_p_values(p.reshape(-1), correction).reshape(p.shape)
-    return columns
-
-
-def adjusted_means(  # noqa: PLR0913 - all but two are keywords
-    frame: pd.DataFrame,
-    factor: str | tuple[str, str],
-    *,
-    outcomes: Sequence[OutcomeName] = ("duration",),
-    tags: pd.DataFrame | None = None,
-    presence: Sequence[str] = (),
-    factors: Sequence[str] | None = None,
-    level: float = 0.95,
-    cluster: str | None = None,
-) -> pd.DataFrame:
-    """Estimate the mean of each level of a factor, as if all tasks of the table had this level.
-
-    The model is that of `effects`, where the arguments are described: the other factors and the
-    blocks count as they occur in the whole table, for every level alike. With two factors there is
-    a row for each combination of their levels.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row for each outcome and level: `factor, level, outcome` (str), `mean, low, high`
-        (float64; in units of the outcome, shares 0 to 1; missing for a level without values),
-        `degrees` (float64), `songs, tasks, missing_songs` (int64).
-    """
-    names = factor_names(factor)
-    check_level(level)
-    units = read_units(frame, names, factors, cluster)
-    results = read_outcomes(frame, outcomes, tags, presence, units)
-    cells = read_cells(units, names)
-    matrix = ModelMatrix(units, names, cells)
-    themselves: list[Signs] = [{cell: 1} for cell in range(len(cells.names))]
-    if not themselves:
-        return as_frame(pd.DataFrame(columns=list(_MEAN_COLUMNS)), _MEAN_COLUMNS)
-    rows: dict[int, pd.DataFrame] = {}
-    for group in group_outcomes(results):
-        comparer = Comparer(units, cells, matrix, group.defined, themselves)
-        figures = comparer.adjusted_means(group, level)
-        for column, index in enumerate(group.indexes):
-            sizes = pd.DataFrame(_sizes(units, cells, themselves, results[index]), columns=_SIZES)
-            rows[index] = sizes.assign(
-                factor=pair_name(names),
-                level=cells.names,
-                outcome=results[index].name,
-                **{
-                    name: figure[:, column]
-                    for name, figure in zip(
-                        ("mean", "low", "high", "degrees"), figures, strict=True
-                    )
-                },
-                missing_songs=sizes["missing_songs"] // 2,
-            )
-    table = pd.concat([rows[index] for index in sorted(rows)]) if rows else pd.DataFrame()
-    return as_frame(
-        table if len(table) else pd.DataFrame(columns=list(_MEAN_COLUMNS)), _MEAN_COLUMNS
-    )

@@ -1,5 +1,6 @@
 """Checks of the tables and arguments that analyses read, and the dtypes of those they return."""
 
+import collections
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -22,7 +23,8 @@ def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) 
     """
     if not isinstance(frame, pd.DataFrame):
         raise InvalidArgument(f"{label} is a {type(frame).__name__}, not a DataFrame")
-    missing = [repr(name) for name in columns if name not in frame.columns]
+    counts = collections.Counter(frame.columns)
+    missing = [repr(name) for name in columns if name not in counts]
     if missing:
         available = ", ".join(map(str, frame.columns)) or "none"
         plural = "s" if len(missing) > 1 else ""
@@ -30,7 +32,7 @@ def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) 
             f"{label} lacks column{plural} {', '.join(missing)}; it has the columns {available}"
         )
     for name, kind in columns.items():
-        if (number := list(frame.columns).count(name)) > 1:
+        if (number := counts[name]) > 1:
             raise BadFrame(f"{label} has {number} columns named {name!r}")
         column = frame[name]
         if column.notna().any() and not _has_kind(column, kind):

@@ -3,11 +3,12 @@
 import collections
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
 from musicapi_nb.analysis.array_types import Floats
+from musicapi_nb.errors import InvalidArgument
 
 Correction: TypeAlias = Literal["max-t", "holm", "bh"]
 _DRAWS = 50_000
@@ -112,6 +113,14 @@ class Family:
             columns = [row for row in range(draws.shape[1]) if mask >> row & 1]
             self._maxima[key] = np.sort(draws[:, columns].max(axis=1))
         return self._maxima[key]
+
+
+def check_correction(correction: Any) -> None:
+    """Raise InvalidArgument unless it is a correction of p-values, or None."""
+    if correction is not None and correction not in get_args(Correction):
+        raise InvalidArgument(
+            f'correction must be "max-t", "holm", "bh" or None, not {correction!r}'
+        )
 
 
 def _draw(correlation: Floats) -> Floats:

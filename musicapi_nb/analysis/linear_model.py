@@ -57,6 +57,10 @@ class Group(NamedTuple):
     indexes: list[int]
     outcomes: list[Outcome]
 
+    def values(self) -> Floats:
+        """Return the outcomes' values, (units with values, outcomes)."""
+        return np.column_stack([outcome.values[self.defined] for outcome in self.outcomes])
+
 
 def group_outcomes(outcomes: Sequence[Outcome]) -> Iterator[Group]:
     """Group outcomes that can be computed together."""
@@ -84,7 +88,7 @@ class Comparer:
     ) -> None:
         self._defined, self._requested = defined, comparisons
         self._code = cells.code[defined]
-        self._design = Design(matrix.values[defined], units.task[defined])
+        self._design = Design(matrix.array[defined], units.task[defined])
         means = matrix.means(self._averaged(matrix, comparisons))
         contrasts = np.array([_signed_sum(means, signs) for signs in comparisons])
         self.estimable = self._design.estimable(contrasts) & bool(defined.any())
@@ -107,7 +111,7 @@ class Comparer:
 
     def compare(self, group: Group, measure: Measure) -> Estimates:
         """Compare cells; a comparison with a cell that is not estimable is NaN."""
-        values = np.column_stack([outcome.values[self._defined] for outcome in group.outcomes])
+        values = group.values()
         if group.outcomes[0].is_share:
             estimates = self._compare_shares(values, measure)
         else:
@@ -133,7 +137,7 @@ class Comparer:
 
     def adjusted_means(self, group: Group, level: float) -> tuple[Floats, Floats, Floats, Floats]:
         """Return the adjusted mean of each cell, its bounds and degrees: (cells, outcomes) each."""
-        values = np.column_stack([outcome.values[self._defined] for outcome in group.outcomes])
+        values = group.values()
         means, variances, _ = self._errors(group, values)
         degrees = np.broadcast_to(self._means.degrees[:, None], means.shape)
         quantile = t_quantile(level, degrees)
@@ -144,7 +148,7 @@ class Comparer:
             low, high = share.bounds(quantile)
         else:
             error = np.where(variances > 0, np.sqrt(variances), np.nan)
-            low, high = _symmetric_interval(means, error, quantile)
+            low, high = symmetric_interval(means, error, quantile)
         missing = ~self.estimable  # here, each comparison is a cell
         for column in (means, low, high):
             column[missing] = np.nan
@@ -183,7 +187,7 @@ class Comparer:
         degrees = np.broadcast_to(self._contrasts.degrees[:, None], variance.shape)
         error = np.where(~np.isnan(degrees) & (variance > 0), np.sqrt(variance), np.nan)
         estimate = mean - base
-        interval = functools.partial(_symmetric_interval, estimate, error)
+        interval = functools.partial(symmetric_interval, estimate, error)
         p = p_of_t(estimate / error, degrees)
         if measure == "ratio":
             first = variances[[next(iter(signs)) for signs in self._comparisons]]
@@ -288,7 +292,8 @@ def _ratio(mean: Floats, base: Floats) -> Floats:
     return np.divide(mean, base, out=beyond, where=base > 0)
 
 
-def _symmetric_interval(estimate: Floats, error: Floats, quantile: Floats) -> Interval:
+def symmetric_interval(estimate: Floats, error: Floats, quantile: Floats) -> Interval:
+    """Return the bounds at a quantile of Student's t."""
     return estimate - quantile * error, estimate + quantile * error
 
 

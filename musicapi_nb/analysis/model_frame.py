@@ -52,6 +52,10 @@ class Units(NamedTuple):
     def number(self) -> int:
         return len(self.task)
 
+    def without(self, name: str) -> "Units":
+        """Return the units of a model without one of its terms."""
+        return self._replace(terms={key: term for key, term in self.terms.items() if key != name})
+
 
 class Outcome(NamedTuple):
     """An outcome of each unit: its mean over the songs with a value, NaN without any.
@@ -224,11 +228,11 @@ class ModelMatrix:
         columns = _indicators(cells.code, self._cells) if columns is None else columns
         terms = [term for name, term in units.terms.items() if name not in factor]
         parts = [_indicators(term.code, len(term.names)) for term in terms]
-        self.values: Floats = np.concatenate([np.ones((units.number, 1)), columns, *parts], axis=1)
+        self.array: Floats = np.concatenate([np.ones((units.number, 1)), columns, *parts], axis=1)
 
     def moved(self, units: Flags, cell: int) -> Floats:
         """Return the rows of some units, (units,), as if they were in one cell."""
-        rows = self.values[units].copy()
+        rows = self.array[units].copy()
         rows[:, 1 : 1 + self._cells] = np.arange(self._cells) == cell
         return rows
 
@@ -238,7 +242,7 @@ class ModelMatrix:
         The adjusted mean of a cell is the mean that the model predicts if all of these units,
         (units,), were in that cell.
         """
-        row = self.values[units].sum(axis=0) / max(int(units.sum()), 1)
+        row = self.array[units].sum(axis=0) / max(int(units.sum()), 1)
         rows = np.repeat(row[None], self._cells, axis=0)
         rows[:, 1 : 1 + self._cells] = np.eye(self._cells)
         return rows
