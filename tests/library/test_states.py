@@ -293,7 +293,7 @@ def test_event_is_applied_or_refused(state: Any, kind: str) -> None:
     entry = None if state is None else Entry(1, 1, "i", "sonic", "create", state)
     event = Event(
         id=2,
-        at=5.0,
+        recorded_at=5.0,
         kind=kind,
         entry=1,
         owner="o",
@@ -313,5 +313,5 @@ def test_ended_entry_changes_only_by_its_refund() -> None:
         follows = {kind for kind in KINDS if is_allowed(entry, kind)}
         assert follows == ({"charged", "refunded"} if state == "failed" else set())
     with contextlib.suppress(InvalidTransition):
-        apply_event(None, Event(id=1, at=0.0, kind="done", entry=1))
+        apply_event(None, Event(id=1, recorded_at=0.0, kind="done", entry=1))
         pytest.fail("nothing is done that was never begun")
