@@ -15,7 +15,7 @@ from musicapi_nb._blind_test.bradley_terry import minimum_detectable_effect
 from musicapi_nb._blind_test.comparisons import Answers, compare_pairs, read_answers, rows_of_factor
 from musicapi_nb._blind_test.level_model import LevelModel, fit_levels
 from musicapi_nb.analysis.checks import as_frame, check_level
-from musicapi_nb.analysis.contrasts import adjust_p_values
+from musicapi_nb.analysis.families import adjust_p_values
 
 _FEW_ANSWERS = 10
 _SCORE_DTYPES = {
