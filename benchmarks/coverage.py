@@ -273,7 +273,7 @@ def slopes_case(tables: int) -> Iterator[Figure]:
         doses = np.tile([0.1, 0.3, 0.5, 0.9], repeats)
         cells = range(len(doses))
         tasks = pd.DataFrame({"cell": cells, "weight": doses, "block": np.arange(len(doses)) // 4})
-        limits = (COVERAGE, TYPE_1) if repeats >= _ENOUGH else (None, None)
+        limits = (COVERAGE, AT_MOST_TYPE_1) if repeats >= _ENOUGH else (None, None)
         for kind in ("normal", "log-normal", "shares"):
             inside, curved = [], []
             for rng, number in batches(tables):

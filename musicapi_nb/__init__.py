@@ -31,7 +31,7 @@ PUBLIC_NAMES = {
     "musicapi_nb.library": "Library",
     "musicapi_nb.notebook": "Job connect enable_nested_asyncio form",
     "musicapi_nb.notebook.magics": "load_ipython_extension",
-    "musicapi_nb.plan": "Plan",
+    "musicapi_nb.plan": "Plan repeats_needed",
     "musicapi_nb.tasks": "Song Task",
     "musicapi_nb.widgets.gallery": "gallery",
     "musicapi_nb.widgets.gallery.saved_page": "save_page",

@@ -55,6 +55,7 @@ from musicapi_nb.notebook import enable_nested_asyncio as enable_nested_asyncio
 from musicapi_nb.notebook import form as form
 from musicapi_nb.notebook.magics import load_ipython_extension as load_ipython_extension
 from musicapi_nb.plan import Plan as Plan
+from musicapi_nb.plan import repeats_needed as repeats_needed
 from musicapi_nb.tasks import Song as Song
 from musicapi_nb.tasks import Task as Task
 from musicapi_nb.widgets.gallery import gallery as gallery
