@@ -1,5 +1,6 @@
 """Adherence: matching, fates, measures and intervals over tasks."""
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from statsmodels.stats.proportion import proportion_confint
 
 from musicapi_nb import frames
-from musicapi_nb.analysis import adherence, effects, tag_fates
+from musicapi_nb.analysis import adherence, effects, near_misses, tag_fates
 from musicapi_nb.analysis.ratio_estimator import ratio_sums, ratios, t_quantile, wilson_bounds
 from musicapi_nb.analysis.tag_matching import TagReader, match_tags
 from musicapi_nb.errors import BadFrame, InvalidArgument
@@ -506,3 +507,96 @@ def test_levels_of_any_dtype_keep_their_order(levels: "pd.Series[Any]") -> None:
     both = adherence(songs, tags, requested_tags="prompt", by=["mood", "song_id"])
     alone = adherence(songs, tags, requested_tags="prompt")
     assert both["estimate"][::3].fillna(9).tolist() == alone["recall"].fillna(9).tolist()
+
+
+# --- negations, aliases, near misses ---------------------------------------------------------
+
+
+def test_negative_tags_are_avoided_or_violated() -> None:
+    songs, tags = tables(
+        ("t1", "a", "jazz, no bass", ["jazz", "drums"]),
+        ("t2", "b", "slow jazz", ["jazz", "slow", "piano"]),
+        ("t3", "c", "jazz", ["drums"]),
+        one=1,
+    )
+    songs["negative_tags"] = ["drums", "drums, vocals", None]
+    fates = tag_fates(songs, tags, requested_tags="prompt")
+    assert as_tuples(fates[["song_id", "tag", "returned", "fate"]]) == [
+        ("a", "jazz", "jazz", "kept"),
+        ("a", "no bass", None, "avoided"),
+        ("a", "no drums", "drums", "violated"),
+        ("a", "drums", "drums", "added"),
+        ("b", "slow jazz", "slow, jazz", "split"),
+        ("b", "no drums", None, "avoided"),
+        ("b", "no vocals", None, "avoided"),
+        ("b", "piano", "piano", "added"),
+        ("c", "jazz", None, "dropped"),
+        ("c", "drums", "drums", "added"),
+    ]
+    by_song = adherence(songs, tags, requested_tags="prompt")
+    assert by_song["requested"].tolist() == [3, 3, 1]
+    assert by_song["recall"].tolist() == [1, 1, 0]
+    assert by_song["avoidance"].fillna(-1).tolist() == [0.5, 1, -1]
+    assert by_song["precision"].tolist() == [1 / 2, 2 / 3, 0]
+    by_level = adherence(songs, tags, requested_tags="prompt", by="one")
+    assert by_level["measure"].tolist() == ["recall", "precision", "jaccard", "avoidance"]
+    assert by_level["estimate"].iloc[3] == 0.75
+    assert by_level["songs"].iloc[3] == 2
+    none = tag_fates(songs.drop(columns="negative_tags"), tags, requested_tags="prompt")
+    assert "no drums" not in set(none["tag"])
+    given = tag_fates(
+        songs.drop(columns="negative_tags"),
+        tags,
+        requested_tags="prompt",
+        negative_tags={"a": ["piano"], "b": "piano", "c": None},
+    )
+    assert given[given["tag"].isin(["piano", "no piano"])]["fate"].tolist() == [
+        "avoided",
+        "violated",
+        "added",
+    ]
+
+
+def test_column_without_any_tag_is_refused() -> None:
+    songs, tags = SMALL
+    for call in (tag_fates, adherence, functools.partial(adherence, by="mood"), near_misses):
+        with pytest.raises(BadFrame, match=r"'requested_tags' has no tags for any song.*Pass"):
+            call(songs.assign(requested_tags=None), tags)
+        with pytest.raises(BadFrame, match="requested_tags has no tags"):
+            call(songs, tags, requested_tags=dict.fromkeys("abcd"))
+        with pytest.raises(BadFrame, match="lacks column 'requested_tags'"):
+            call(songs, tags)
+        expected = call(songs, tags, requested_tags="prompt")
+        pd.testing.assert_frame_equal(
+            call(songs.assign(requested_tags=songs.prompt), tags), expected
+        )
+
+
+def test_aliases_make_tags_equal() -> None:
+    songs, tags = tables(("t", "a", "Jazzz, boom-bap", ["Boom Bap", "smooth", "jazz"]))
+    fates = tag_fates(songs, tags, requested_tags="prompt", aliases={"jazzz": "jazz"})
+    assert fates["fate"].tolist() == ["kept", "kept", "added"]
+    assert fates["tag"].tolist() == ["Jazzz", "boom-bap", "smooth"]
+    reverse = tag_fates(songs, tags, requested_tags="prompt", aliases={"Jazz": "jazzz"})
+    assert reverse["returned"].tolist() == ["jazz", "Boom Bap", "smooth"]
+    for bad in (3, {"a": 1}, {"": "b"}, {"a": "b", "b": "c"}):
+        with pytest.raises(InvalidArgument, match="aliases"):
+            tag_fates(songs, tags, requested_tags="prompt", aliases=bad)  # type: ignore[arg-type]
+
+
+def test_near_misses_are_pairs_of_one_song() -> None:
+    songs, tags = tables(
+        ("t1", "a", "melodik tekno, slow", ["melodic techno", "slow", "piano"]),
+        ("t1", "b", "melodik tekno", ["Melodic Techno"]),
+        ("t2", "c", "accordion", ["accordeon"]),
+        ("t3", "d", "melodic tehcno", ["house"]),
+    )
+    result = near_misses(songs, tags, requested_tags="prompt")
+    assert as_tuples(result[["requested", "returned", "songs"]]) == [
+        ("melodik tekno", "melodic techno", 2),
+        ("accordion", "accordeon", 1),
+    ]
+    assert result["similarity"].between(0.8, 1).all()
+    with pytest.raises(InvalidArgument, match="min_similarity"):
+        near_misses(songs, tags, requested_tags="prompt", min_similarity=2)
+    assert near_misses(*tables(("t", "a", "x", ["x"])), requested_tags="prompt").empty
