@@ -7,7 +7,9 @@ from musicapi_nb._blind_test.answers import preferences_frame as preferences_fra
 from musicapi_nb._blind_test.preference import preference as preference
 from musicapi_nb._blind_test.widget import blind_test as blind_test
 from musicapi_nb.analysis import adherence as adherence
+from musicapi_nb.analysis import adjusted_means as adjusted_means
 from musicapi_nb.analysis import cooccurrence as cooccurrence
+from musicapi_nb.analysis import dose_response as dose_response
 from musicapi_nb.analysis import effects as effects
 from musicapi_nb.analysis import exclusive_sets as exclusive_sets
 from musicapi_nb.analysis import near_misses as near_misses

@@ -43,7 +43,7 @@ class Entry(msgspec.Struct, frozen=True):
     experiment
         The experiment that first asked for it.
     price
-        Credits; None if unknown. `reserve` is what budgets count for it.
+        Credits; None if unknown. `reserve` is what budgets count for it and its reposts.
     owner
         Id of the open library that wrote its latest step.
     planned_at, sent_at, accepted_at, polled_at, ended_at
@@ -174,12 +174,22 @@ class FileRef:
         return self.path.suffix
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class MissingFile:
+    """A file of a finished song that the library lacks."""
+
+    entry: Entry
+    song: Song
+    media: Media
+    url: str
+
+
 class MediaStore(Protocol):
     """Where media files are stored."""
 
     def temporary_path(self, suffix: str = "") -> Path: ...
     def add_file(self, source: Path, suffix: str) -> FileRef: ...
-    def attach(self, song: Song, media: Media, file: FileRef) -> None: ...
+    def attach(self, song: Song, media: Media, file: FileRef, note: str = "") -> None: ...
     def file_of(self, song: Song, media: Media = "audio") -> Path | None: ...
 
 
@@ -203,6 +213,8 @@ class Ledger(MediaStore, Protocol):
 
     @property
     def rate_limits(self) -> SlotStore: ...
+    @property
+    def notice(self) -> str: ...
 
     async def commit(
         self,
@@ -232,6 +244,8 @@ class Ledger(MediaStore, Protocol):
     def record_unsent(self, entry: int, error: BaseException) -> Entry: ...
     def record_unchanged(self, entry: int) -> Entry: ...
     def finished_entries(self, entries: Sequence[int]) -> Sequence[int]: ...
+    def missing_files(self) -> Sequence[MissingFile]: ...
+    def task(self, entry: int) -> Task: ...
     def unfinished(self, *, simulated: bool | None = None) -> Sequence[Unfinished]: ...
     def render_times(
         self, engine: str, operation: str, *, simulated: bool = False

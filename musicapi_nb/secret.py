@@ -20,6 +20,9 @@ _PLACEHOLDER = re.compile(
     r"|.*your[-_ ]?(?:musicapi[-_ ]?)?(?:api[-_ ]?)?(?:key|token).*|api[-_ ]?key|todo|none|null",
     re.IGNORECASE | re.DOTALL,
 )
+_SHORTEST_PART = 4  # characters of a secret that breaks off; fewer tell nothing
+_LONGEST_ESCAPE = 10  # bytes of one character
+_CUT_ESCAPE = r"(?:\\+(?:u[0-9A-Fa-f]{0,3})?|%[0-9A-Fa-f]?)?\Z"
 
 
 class _Error(Protocol):
@@ -30,6 +33,24 @@ class _Error(Protocol):
     body: Any
 
     def set_message(self, message: str) -> None: ...
+
+
+class _HiddenText(str):
+    """A text without a repr: tracebacks that show local variables also show those of aiohttp."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "[key]"
+
+
+class HiddenBytes(bytes):
+    """Bytes without a repr, as a request's body that has the webhook secret."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "[body]"
 
 
 class Secret:
@@ -84,7 +105,7 @@ class Secret:
 
     def auth_headers(self) -> Mapping[str, str]:
         """Return the HTTP headers that authenticate a call with this key."""
-        return {"Authorization": f"Bearer {self.__value}"}
+        return {"Authorization": _HiddenText(f"Bearer {self.__value}")}
 
     def webhook_fields(self) -> Mapping[str, str]:
         """Return the request field that asks the service to sign webhooks with this secret."""
@@ -106,6 +127,19 @@ class Secret:
             return body
         return self.__pattern.sub("[key]", body.decode("latin-1")).encode("latin-1")
 
+    def redact_cut_body(self, body: bytes) -> bytes:
+        """As `redact_body`, for a body that breaks off, perhaps within the secret."""
+        body = self.__other.redact_cut_body(body) if self.__other else body
+        head = self.redact_body(body)
+        if len(self.__value) < MIN_SECRET_LENGTH:
+            return head
+        for length in range(len(self.__value) - 1, _SHORTEST_PART - 1, -1):
+            start = re.compile(_escaped(self.__value[:length]) + _CUT_ESCAPE)
+            tail = head[-_LONGEST_ESCAPE * len(self.__value) :].decode("latin-1")
+            if part := start.search(tail):
+                return head[: len(head) - len(tail) + part.start()] + b"[key]"
+        return head
+
     def redact_error(self, error: _Error) -> None:
         """Replace the secret in an error's message, request id and body."""
         error.set_message(self.redact(error.message))
@@ -123,10 +157,14 @@ def as_secret(value: object) -> Secret:
 
 def _pattern(value: str) -> re.Pattern[str]:
     """Match a secret as plain text and as JSON, a URL or a repr may escape its characters."""
-    escaped = "".join(char if char.isalnum() else _escapes(char) for char in value)
+    escaped = _escaped(value)
     if len(value) >= MIN_SECRET_LENGTH:
         return re.compile(escaped)
     return re.compile(rf"(?<![A-Za-z0-9]){escaped}(?![A-Za-z0-9])")
+
+
+def _escaped(value: str) -> str:
+    return "".join(char if char.isalnum() else _escapes(char) for char in value)
 
 
 def _escapes(char: str) -> str:

@@ -24,13 +24,14 @@ from musicapi_nb.errors import (
 from musicapi_nb.refusals import classify
 
 _REQUEST_ID_HEADERS = ("x-request-id", "x-vercel-id", "cf-ray")
-_MESSAGE_FIELDS = ("error", "message", "detail", "msg", "errors")
+MESSAGE_FIELDS = ("error", "message", "detail", "msg", "errors")
 _CODE_FIELDS = ("code", "status", "statusCode", "status_code")
 _FAILURE_WORDS = frozenset({"error", "fail", "failed", "failure"})
-# A reply of these fields alone has nothing that was bought.
-_REFUSAL_FIELDS = frozenset(
-    {*_MESSAGE_FIELDS, *_CODE_FIELDS, "success", "type", "retriable", "timestamp", "path"}
+_FLAG_FIELDS = ("success", "ok")
+REFUSAL_FIELDS = frozenset(
+    {*MESSAGE_FIELDS, *_CODE_FIELDS, *_FLAG_FIELDS, "type", "retriable", "timestamp", "path"}
 )
+"""A reply of these fields alone has nothing that was bought."""
 _MAX_MESSAGE = 500
 _LONG_PAUSE = 60.0  # seconds that a message mentions
 # 4xx statuses of a server or proxy that gave up on the connection and did not refuse the request
@@ -104,16 +105,16 @@ def _segment(value: str | None) -> str | None:
 
 
 def decode(body: bytes | str) -> Any:
-    """Decode JSON; NaN and lone surrogates are accepted.
+    """Decode JSON in UTF-8, UTF-16 or UTF-32; NaN and lone surrogates are accepted.
 
     Raises
     ------
     UnexpectedReply
         The text is not JSON: empty, truncated, an HTML page, or nested too deeply.
     """
-    text = body.decode("utf-8-sig", "replace") if isinstance(body, bytes) else body
+    text = body.decode(json.detect_encoding(body), "replace") if isinstance(body, bytes) else body
     try:
-        return json.loads(text)
+        return json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError):
         raise UnexpectedReply(f"the reply is {_not_json(text)}, not JSON", body=body) from None
 
@@ -222,13 +223,9 @@ def refusal_in(
     It is one if the reply names a code that `refuses` and has, beside messages, no other content.
     Its `status` is that of HTTP, so that it is not sent again as after a real 429.
     """
-    if not isinstance(payload, dict) or not payload.keys() <= _REFUSAL_FIELDS | {"data"}:
+    if not isinstance(payload, dict) or not payload.keys() <= REFUSAL_FIELDS | {"data"}:
         return None
-    error = payload.get("error")
-    holders = [payload, error] if isinstance(error, dict) else [payload]
-    values = [str(holder[name]) for holder in holders for name in _CODE_FIELDS if name in holder]
-    codes = [int(value) for value in values if re.fullmatch("[0-9]{3}", value)]
-    words = {value.lower() for value in values if not re.fullmatch("[0-9]{3}", value)}
+    codes, words = _codes_in(payload)
     if payload.get("data") or payload.get("success") is True or words - _FAILURE_WORDS:
         return None
     if not codes or not all(map(refuses, codes)):
@@ -237,6 +234,28 @@ def refusal_in(
     refusal.set_message(f"{refusal.message.rstrip('. ')} (inside a reply of HTTP {status})")
     refusal.status = status
     return refusal
+
+
+def denies_success(payload: Any) -> bool:
+    """Return whether a reply says that it is no success: `error`, a code, `success: false`."""
+    if not isinstance(payload, dict):
+        return False
+    codes, words = _codes_in(payload)
+    words |= {str(payload[name]).lower() for name in _FLAG_FIELDS if name in payload}
+    return (
+        bool(payload.get("error") or payload.get("errors"))
+        or any(code >= HTTPStatus.BAD_REQUEST for code in codes)
+        or not words.isdisjoint(_FAILURE_WORDS | {"false"})
+    )
+
+
+def _codes_in(payload: Mapping[str, Any]) -> tuple[list[int], set[str]]:
+    """Return the codes of three digits in a reply, and what else its code fields have."""
+    error = payload.get("error")
+    holders = [payload, error] if isinstance(error, dict) else [payload]
+    values = [str(holder[name]) for holder in holders for name in _CODE_FIELDS if name in holder]
+    codes = [int(value) for value in values if re.fullmatch("[0-9]{3}", value)]
+    return codes, {value.lower() for value in values if not re.fullmatch("[0-9]{3}", value)}
 
 
 def _error(
@@ -310,7 +329,7 @@ def find_message(value: Any, depth: int = 4) -> str:
         return value.strip()
     parts: Iterable[Any] = ()
     if isinstance(value, dict) and depth:
-        parts = map(value.get, _MESSAGE_FIELDS)
+        parts = map(value.get, MESSAGE_FIELDS)
     elif isinstance(value, list) and depth:  # of validation errors: {"detail": [{"msg": "..."}]}
         parts = value[:1]
     messages = (find_message(part, depth - 1) for part in parts)

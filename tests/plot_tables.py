@@ -90,7 +90,9 @@ def effects_frame(
         "baseline_songs",
         "baseline_tasks",
     ]
-    return pd.DataFrame(rows, columns=names)
+    frame = pd.DataFrame(rows, columns=names)
+    wider = (frame["high"] - frame["low"]) / 4
+    return frame.assign(joint_low=frame["low"] - wider, joint_high=frame["high"] + wider)
 
 
 def incidence(tags: Sequence[str], songs: int, *, seed: int = 0) -> pd.DataFrame:

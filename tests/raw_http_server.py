@@ -45,13 +45,13 @@ class Connection:
     """An accepted connection, and all bytes received on it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
+        self.reader = reader
         self.writer = writer
         self.received = b""
         self._read = 0
 
     async def _more(self) -> bool:
-        part = await self._reader.read(65536)
+        part = await self.reader.read(65536)
         self.received += part
         return bool(part)
 
@@ -74,7 +74,7 @@ class Connection:
 
     async def read(self) -> bytes:
         """Return the next bytes, outside of requests; b"" at the end."""
-        return await self._reader.read(65536)
+        return await self.reader.read(65536)
 
     async def drain(self) -> None:
         """Read until the other side closes."""
@@ -191,6 +191,23 @@ def once_each(*replies: bytes) -> Behaviour:
         await connection.send(left.pop(0) if len(left) > 1 else left[0])
 
     return behave
+
+
+async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+    """Pass all bytes of a connection to a port of this machine, and the answers back."""
+    there, here = await asyncio.open_connection("127.0.0.1", port)
+    returning = asyncio.create_task(_copy(there, writer))
+    await _copy(reader, here)
+    returning.cancel()
+    here.close()
+    writer.close()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
 
 
 def client(base_url: str, **settings: Any) -> MusicAPI:

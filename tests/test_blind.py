@@ -1,5 +1,6 @@
 """Blind tests: anonymous, with each answer saved at once, and resumable."""
 
+import dataclasses
 import http.server
 import io
 import json
@@ -290,6 +291,60 @@ def test_other_settings_need_another_name(library: Library) -> None:
     assert {trial.test for trial in other.trials()} == {"another"}
 
 
+def test_each_listener_has_a_test_and_one_table_has_all_answers(library: Library) -> None:
+    for listener, chosen in (("Ana", 0), ("Ben", 1), (None, 0)):
+        test = mnb.blind_test(library, "mv", trials=2, listener=listener)
+        page = Page(test)
+        page.answer(chosen)
+        assert mnb.blind_test(library, "mv", trials=2, listener=listener).trials() == test.trials()
+        page.answer(chosen)
+    answers = mnb.preferences_frame(library)
+    assert (
+        answers["listener"].fillna("nobody").tolist() == ["nobody"] * 2 + ["Ana"] * 2 + ["Ben"] * 2
+    )
+    assert mnb.preferences_frame(library, "library by mv, Ana")["listener"].tolist() == ["Ana"] * 2
+    assert any("3 listeners" in note for note in mnb.preference(answers).notes)
+    with pytest.raises(InvalidArgument, match="listener='Ana'"):
+        mnb.blind_test(library, "mv", trials=2, name="library by mv, Ana")
+
+
+def test_catch_trials_are_asked_like_others(library: Library) -> None:
+    test = mnb.blind_test(library, "mv", trials=4, catch_trials=2, seed=1)
+    page = Page(test)
+    assert page.state["trials"] == 6
+    same = []
+    for trial in test.trials():
+        sounds = page.load_all()
+        same.append(sounds[0] == sounds[1])
+        assert same[-1] == (len({song.song for song in trial.songs}) == 1)
+        page.answer(None if same[-1] else 0)
+    assert sum(same) == 2
+    assert test.design.settings["matched"] == 4
+    result = test.preference()
+    assert result.scores["answers"].tolist() == [4, 4]
+    caught = result.checks.set_index("check").loc["no difference in a catch trial"]
+    assert (caught["estimate"], caught["n"]) == (1.0, 2)
+    with pytest.raises(InvalidArgument, match="catch_trials=2"):
+        mnb.blind_test(library, "mv", trials=4)
+
+
+def test_tests_of_earlier_versions_continue(library: Library) -> None:
+    drawn = mnb.blind_test(library, "mv", trials=2, name="new", seed=1)
+    old = {
+        name: value
+        for name, value in drawn.design.settings.items()
+        if name not in {"catch_trials", "listener"}
+    }
+    store.save_blind_test(
+        library, "old", "mv", old, [dataclasses.replace(t, test="old") for t in drawn.trials()]
+    )
+    page = Page(mnb.blind_test(library, "mv", trials=2, name="old"))
+    page.answer(0)
+    assert mnb.preferences_frame(library, "old")["listener"].isna().tolist() == [True]
+    with pytest.raises(InvalidArgument, match="catch_trials=0"):
+        mnb.blind_test(library, "mv", trials=2, name="old", catch_trials=1)
+
+
 # --- sources ---------------------------------------------------------------------------
 
 
@@ -300,7 +355,7 @@ def test_experiment_cells_are_matched_by_their_other_factors(library: Library) -
         factors={"mv": list(LEVELS), "topic": [*TOPICS, "never bought"]},
         repeats=2,
     )
-    experiment = Experiment("harbour", plan, MusicAPI("key"), library)
+    experiment = Experiment("harbour", plan, MusicAPI("key", ledger=library), library)
     test = mnb.blind_test(experiment, "mv", trials=8, seed=2)
     assert test.name == "harbour by mv"
     assert test.design.settings["matched"] == 8
@@ -339,6 +394,11 @@ def test_tasks_need_a_library_and_a_field(library: Library) -> None:
         ({"seconds": 90}, "1 to 30"),
         ({"factor": ""}, "'mv'"),
         ({"name": " "}, "name"),
+        ({"name": " ", "listener": "Ana"}, "name"),
+        ({"catch_trials": 99}, "from 0 to the number of trials"),
+        ({"catch_trials": True}, "whole number"),
+        ({"listener": " "}, "listener must be a name"),
+        ({"listener": 7}, "listener must be a name"),
     ],
 )
 def test_invalid_arguments_are_refused(

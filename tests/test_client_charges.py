@@ -18,7 +18,7 @@ from musicapi_nb.errors import (
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import FAULT_KINDS, ReplyOptions, Simulator
 from tests.library.helpers import rebuilt_is_the_same
-from tests.raw_http_server import KEY, SONG, client
+from tests.raw_http_server import KEY, SONG, Connection, client, peer, reply
 
 SUBMIT_FAULTS = sorted(
     name
@@ -116,6 +116,26 @@ async def test_failed_first_step_follows_the_status(tmp_path: Path) -> None:
                     await api.submit(CONTINUED, take=2)
             assert [entry.state for entry in library.entries()] == ["failed", "refused"]
         assert sim.accounts.charges() == ()
+
+
+STEPS = b', "failed_step": "extend", "steps": {"upload": {"success": true}, "extend": {}}}'
+
+
+async def test_refusal_that_breaks_off_in_its_steps_is_uncertain(tmp_path: Path) -> None:
+    whole = reply(b'{"error": "No."' + STEPS, 400)
+
+    async def behave(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(whole[:-cut])
+
+    with Library(tmp_path) as library:
+        for cut, state in ((1, "uncertain"), (40, "uncertain"), (len(STEPS), "refused")):
+            async with peer(behave) as server, client(server.url, ledger=library) as api:
+                with pytest.raises(MusicAPIError) as caught:
+                    await api.submit(CONTINUED, take=cut)
+                assert caught.value.may_have_cost is (state == "uncertain")
+                assert server.posts == 1
+            assert library.entries()[-1].state == state
 
 
 # --- batches -------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 from musicapi_nb import nuro, sonic
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import (
+    InvalidArgument,
     InvalidRequest,
     LostReply,
     MusicAPIError,
@@ -407,6 +408,17 @@ async def test_invalid_request_is_not_sent() -> None:
                 await api.submit(wrong)
             with pytest.raises(InvalidRequest):
                 await api.run(wrong)
+        assert server.connections == []
+
+
+async def test_budget_without_a_ledger_is_not_ignored() -> None:
+    async with world(answers(reply())) as (server, api):
+        for buy in (api.submit, api.run):
+            with pytest.raises(InvalidArgument, match="need a ledger"):
+                await buy(SONG, budgets=["b"])
+    async with peer(answers(reply())) as server, client(server.url, budgets=["b"]) as api:
+        with pytest.raises(InvalidArgument, match="need a ledger"):
+            await api.submit(SONG)
         assert server.connections == []
 
 

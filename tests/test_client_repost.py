@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime as dt
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import pytest
 
 from musicapi_nb import MusicAPI
-from musicapi_nb.engines import Request
+from musicapi_nb.engines import Price, Request
 from musicapi_nb.errors import (
     InvalidTransition,
     LibraryFull,
@@ -25,7 +26,7 @@ from musicapi_nb.errors import (
     UnexpectedReply,
     WaitTimeout,
 )
-from musicapi_nb.library import Entry, Library
+from musicapi_nb.library import Account, Entry, Library
 from tests.library.helpers import (
     python,
     read_line,
@@ -117,7 +118,7 @@ async def test_steps_of_a_repost_are_durable(
 ) -> None:
     async with world(answers(WAITING, WAITING, DONE), library) as (_, api):
         commits = record_commits(library, monkeypatch)
-        assert (await api.run(CHART)).state == "succeeded"
+        assert (await api.run(CHART, deadline=AGES)).state == "succeeded"
     assert [commit for commit in commits if commit[0]] == [
         ("sending", True),
         ("accepted", True),
@@ -414,6 +415,46 @@ async def test_budget_releases_a_lost_repost_that_was_not_charged(library: Libra
     assert library.entries()[0].state == "accepted"
 
 
+class Steady(Chart, frozen=True, kw_only=True):
+    """An operation with a price, whose request is repeated until its result is ready."""
+
+    operation: ClassVar[str] = "steady"
+    cost: ClassVar[Price | None] = Price(3, dt.date(2026, 11, 1), "an invoice")
+
+
+@pytest.mark.parametrize("budgets", [[], ["b"]])
+async def test_account_counts_each_repost_as_uncertain(
+    library: Library, budgets: list[str]
+) -> None:
+    library.set_budget("b", 100)
+    replies = [WAITING, WAITING, reply({"error": "slow down"}, 429), WAITING, DONE]
+    async with world(answers(*replies), library, budgets=budgets) as (_, api):
+        task = await api.submit(Steady())
+        assert library.account() == Account(spent=3)
+        await api.poll(task)
+        assert library.account() == Account(spent=3, uncertain=3)
+        with contextlib.suppress(MusicAPIError):
+            await api.poll(task)  # refused: it costs nothing
+        assert library.account() == Account(spent=3, uncertain=3)
+        await api.poll(task)
+        await api.poll(task)
+    assert library.account() == Account(spent=3, uncertain=9)
+    assert library.budgets()["b"].held == (12 if budgets else 0)
+    assert "9 uncertain" in repr(library)
+
+
+async def test_account_counts_a_lost_repost_until_it_is_settled(library: Library) -> None:
+    async with world(answers_then_cuts(WAITING, WAITING), library) as (_, api):
+        task = await api.poll(await api.submit(Steady()))
+        with pytest.raises(LostReply):
+            await api.poll(task)
+    assert library.account() == Account(uncertain=9)
+    library.resolve(1, charged=False)
+    assert library.account() == Account(spent=3, uncertain=3)
+    library.undo_claim(library.claim_repost(Steady()))
+    assert library.account() == Account(spent=3, uncertain=3)
+
+
 async def test_purchase_without_a_budget_is_reposted_at_will(library: Library) -> None:
     library.set_budget("of others", 0)
     async with world(answers(*[WAITING] * 4, DONE), library) as (server, api):
@@ -525,7 +566,7 @@ async def test_finished_answer_is_not_reposted_by_a_poll() -> None:
 
 KERNEL = """
 import asyncio, sys
-from musicapi_nb.library import Entry, Library
+from musicapi_nb.library import Account, Entry, Library
 from tests.raw_http_server import AGES, client
 from tests.test_client_repost import CHART
 async def main():

@@ -12,9 +12,21 @@ import pytest
 
 from musicapi_nb import errors, nuro, sonic
 from musicapi_nb.client import MusicAPI
-from musicapi_nb.library import Library
+from musicapi_nb.library import Entry, Library
+from musicapi_nb.tasks import Task
 from tests.library.helpers import rebuilt_is_the_same
-from tests.raw_http_server import AGES, DONE, SONG, TASK_ID, Connection, Peer, client, peer, reply
+from tests.raw_http_server import (
+    AGES,
+    DONE,
+    SONG,
+    TASK_ID,
+    Connection,
+    Peer,
+    answers,
+    client,
+    peer,
+    reply,
+)
 
 BEAT = nuro.Instrumental(description="harbour at night", duration=30)
 MIDI = sonic.Midi(clip_id="11111111-2222-3333-4444-000000000001")
@@ -202,3 +214,49 @@ async def test_outcome_that_cannot_be_written_at_close_is_logged(
     lock.release()
     assert "The library lacks the outcome of entry 1" in caplog.text
     assert f"{TASK_ID} was accepted, keep its id" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "fault", [TypeError("a defect"), UnicodeEncodeError("utf-8", "?", 0, 1, "")]
+)
+async def test_outcome_survives_a_defect_of_the_ledger(
+    library: Library, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    record, faults = library.record_accepted, [fault, fault]
+
+    def fail(entry: int, task: Task) -> Entry:
+        if faults:
+            raise faults.pop()
+        return record(entry, task)
+
+    monkeypatch.setattr(library, "record_accepted", fail)
+    other = reply({"message": "success", "task_id": "t2"})
+    async with peer(answers(reply(), other)) as server, client(server.url, ledger=library) as api:
+        assert (await api.submit(SONG)).id == TASK_ID
+        assert (await api.submit(SONG, take=2)).id == "t2"
+        assert server.posts == 2
+    assert states(library) == [("accepted", TASK_ID), ("accepted", "t2")]
+
+
+async def test_outcome_survives_an_interrupt_while_it_is_written(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, kinds = library.commit, [KeyboardInterrupt, asyncio.CancelledError]
+
+    async def interrupt(step: Any, **options: Any) -> Any:
+        if len(library.entries("sending")) == 1 and kinds:
+            raise kinds.pop()
+        return await commit(step, **options)
+
+    async with peer(answers(reply())) as server, client(server.url, ledger=library) as api:
+        monkeypatch.setattr(library, "commit", interrupt)
+        coordinator = api._coordinator
+        assert coordinator is not None
+        claim = library.claim(SONG)
+        accepted = Task(id=TASK_ID, engine="sonic", operation="create", request=SONG)
+        for kind in (asyncio.CancelledError, KeyboardInterrupt):
+            with pytest.raises(kind):
+                await coordinator._record(library.record_accepted, claim.entry.id, accepted)
+        assert states(library) == [("sending", None)]
+        assert server.posts == 0
+    assert states(library) == [("accepted", TASK_ID)]

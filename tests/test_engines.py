@@ -868,3 +868,21 @@ def test_body_does_not_share_constants() -> None:
     body = studio.Description(**STUDIO).body()
     body["config"]["mode"] = "changed"
     assert studio.Description(**STUDIO).body()["config"] == {"mode": "regular"}
+
+
+def test_missing_field_says_what_to_give() -> None:
+    messages = {
+        f"{operation.engine}.{operation.__name__} {problem.field}": problem.message
+        for operation in operations()
+        for problem in operation().problems()
+        if problem.message.startswith(("is required:", "is required;"))
+        and "; give" in problem.message
+    }
+    assert messages["sonic.Download formats"] == "is required; give a list of mp3, m4a, wav"
+    assert messages["sonic.Wav clip_id"] == "is required; give a clip id"
+    assert messages["nuro.Vocal lyrics"].startswith("is required: Lyrics of 300")
+    assert messages["sonic.Batch items"].endswith("; give a list of requests")
+    for field, message in messages.items():
+        subject = message.removeprefix("is required").split(";")[0].strip(": ").lower()
+        assert subject not in {f"the {field.split()[1]}", f"a {field.split()[1]}"}, message
+        assert not message.endswith(".")

@@ -291,6 +291,17 @@ async def test_invalid_arguments_raise(
             Experiment("x", [1], api, library)  # type: ignore[arg-type]
 
 
+async def test_client_without_the_library_would_buy_again(
+    sim: Simulator, library: Library, tmp_path: Path
+) -> None:
+    with Library(tmp_path / "other") as other:
+        async with client(sim, other) as elsewhere, MusicAPI(KEY, base_url=sim.url) as nowhere:
+            for api in (elsewhere, nowhere):
+                with pytest.raises(errors.InvalidArgument, match="ledger=library"):
+                    Experiment("harbour", plan(), api, library)
+    assert sim.request_log.posts == []
+
+
 async def test_second_run_at_once_raises(sim: Simulator, library: Library) -> None:
     async with experiment(sim, library, plan()) as run:
         first = asyncio.create_task(run.run())

@@ -1,6 +1,8 @@
 """Files of any common type are recognized by their whole signature, and stored."""
 
+import contextlib
 import io
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,9 +10,13 @@ import numpy as np
 import pytest
 import soundfile
 
+import musicapi_nb as mnb
 from musicapi_nb.client.file_type import suffix_of
 from musicapi_nb.ledger_types import Media
 from musicapi_nb.library import Library
+from musicapi_nb.library.database import Database
+from musicapi_nb.library.media_files import file_notes
+from tests.library.helpers import rebuilt_is_the_same
 from tests.raw_http_server import ACK, CLIP, SONG, Connection, client, peer, reply
 
 ID3 = b"ID3\x04\0\0\0\0\0\x05abcde"
@@ -86,6 +92,38 @@ async def test_wrong_stated_duration_is_a_warning(
     assert await _archive(library, sound("WAV"), duration) is not None
     assert f"lasts 2.0 s instead of the stated {duration:.1f} s" in caplog.text
     assert "not in the library" not in caplog.text
+    note = f"the audio lasts 2.0 s instead of the stated {duration:.1f} s"
+    assert [(item.media, item.note) for item in library.file_notes()] == [("audio", note)] * 2
+    assert note in library._repr_html_()
+    assert "2 odd files" in repr(library)
+    result = mnb.export(library.path.with_name("songs"), library)
+    assert result.notes == (("Rain", note), ("Rain", note))
+    assert note in next(iter(result.path.glob("Rain*.json"))).read_text()
+    assert mnb.export(result.path, library).notes == result.notes
+    rebuilt_is_the_same(library)
+
+
+async def test_file_of_the_stated_length_has_no_note(library: Library) -> None:
+    await _archive(library, sound("WAV"), 2.1)
+    assert library.file_notes() == []
+    assert "odd file" not in repr(library)
+
+
+async def test_library_of_an_earlier_version_has_no_notes(library: Library) -> None:
+    await _archive(library, sound("WAV"), 9.0)
+    library.close()
+    with contextlib.closing(sqlite3.connect(library.path / "library.sqlite")) as connection:
+        connection.executescript(
+            "DROP INDEX attachments_with_notes; ALTER TABLE attachments DROP COLUMN note;"
+            "PRAGMA user_version=2"
+        )
+    database = Database(library.path / "library.sqlite", lock_timeout=1, read_only=True)
+    assert file_notes(database) == []
+    database.close()
+    with Library(library.path) as again:
+        assert again.file_notes() == []
+        again.rebuild()
+        assert len(again.file_notes()) == 2
 
 
 @pytest.mark.parametrize(

@@ -306,7 +306,10 @@ def test_fraction_can_be_left_out(api: Session) -> None:
 def test_missing_field_turns_red_only_after_editing(api: Session) -> None:
     form = api.form(sonic.Concat)
     clip = field_state(form, "continue_clip_id")
-    assert (clip["message"], clip["tone"]) == ("Is required: The extension.", "warn")
+    assert (clip["message"], clip["tone"]) == (
+        "Is required: The extension; give a clip id.",
+        "warn",
+    )
     assert state(form)["summary"] == [["Still to do: Continue clip id.", ""]]
     type_in(form, "continue_clip_id", "c1")
     assert state(form)["ready"]

@@ -22,7 +22,7 @@ from musicapi_nb.errors import DownloadFailed, InvalidRequest
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Song, Task
-from musicapi_nb.widgets.gallery import Gallery, gallery
+from musicapi_nb.widgets.gallery import Gallery, _gallery, gallery
 from musicapi_nb.widgets.song_audio import Audio
 from tests.browser import hostile
 from tests.library.helpers import FAILED, acknowledged, buy, looked, song
@@ -124,6 +124,25 @@ def test_library_gallery_refreshes(library: Library) -> None:
     assert "the list has changed" in problem["message"]
     assert library.ratings() == []
     assert repr(widget) == "<Gallery: 4 songs (1 failed, 1 pending), library shelf>"
+
+
+def test_gallery_of_a_large_library_has_its_latest_purchases(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_gallery, "_LATEST", 3)
+    for number in range(5):
+        request = song(str(number))
+        claim = buy(library, request, f"t{number}")
+        library.record_poll(claim.entry.id, looked(acknowledged(request, f"t{number}")))
+        shown = [item.task.id for item in gallery(library).collection.items if item.task]
+        assert list(dict.fromkeys(shown)) == [f"t{index}" for index in range(number + 1)][-3:]
+    widget = gallery(library)
+    note = "the latest 3 purchases; gallery(library.tasks(), library=library) shows all"
+    assert note in widget._songs["note"]
+    assert note in widget._repr_html_()
+    whole = gallery(library.tasks(), library=library)
+    assert len(whole.collection.items) == 5 * len(looked(acknowledged(song())).songs)
+    assert whole._songs["note"] == ""
 
 
 async def test_experiment_gallery_has_factors(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_same_cell_returns_the_same_song(
         ("sonic.Batch --items '[{'", "--items: is not JSON"),
         ("sonic.Batch --items '[{\"cls\": 1}]'", "cls: no such field"),
         ("sonic --tag jazz --mv sonic-v5", "did you mean --tags? %%song sonic --help lists them"),
-        ("sonic --tags jazz", "mv: is required: The model."),
+        ("sonic --tags jazz", "mv: is required: The model; give one of sonic-v"),
         ("sonic --mv sonic-v5 --tags spy jazz", "quote a value of several words"),
         ("sonic --mv sonic-v5 --mv sonic-v4", "is duplicated"),
         ("sonic --mv sonic-v5 --tags", "needs a value"),

@@ -34,6 +34,7 @@ from tests.raw_http_server import (
     client,
     once_each,
     peer,
+    relay,
     reply,
     timeless,
 )
@@ -271,18 +272,8 @@ async def test_calls_and_files_pass_a_tunnel_with_the_own_authority(
 
         async def tunnel(connection: Connection) -> None:
             await connection.request()
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
             await connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-
-            async def forward() -> None:
-                while data := await reader.read(65536):
-                    await connection.send(data)
-
-            forwarding = asyncio.create_task(forward())
-            while data := await connection.read():
-                writer.write(data)
-            forwarding.cancel()
-            writer.close()
+            await relay(connection.reader, connection.writer, port)
 
         monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATES / "authority.pem"))
         async with peer(tunnel) as proxy, client("https://localhost", proxy=proxy.url) as api:

@@ -92,8 +92,10 @@ def test_hidden_rows_are_counted() -> None:
     assert "488 more levels" in all_text(plots.latencies(songs_frame(MANY, 1), by="mv"))
 
 
-def test_effects_fills_points_of_clear_effects() -> None:
+def test_effects_fills_points_of_small_adjusted_p() -> None:
     table = effects_frame(["v4-5", "v5"], ["duration"])
+    # the interval of the second row leaves out 0, but the decision is that of the adjusted p
+    table["p_adjusted"], table.loc[1, "low"] = [0.004, 0.3], 1.0
 
     ax = plots.effects(table)
 
@@ -101,12 +103,22 @@ def test_effects_fills_points_of_clear_effects() -> None:
     assert marker_positions(ax, "o") == table["estimate"].tolist()
     assert intervals(ax, BLUE) == table[["low", "high"]].to_numpy().tolist()
     is_filled = [matplotlib.colors.to_hex(line.get_markerfacecolor()) == BLUE for line in lines]
-    assert is_filled == ((table["low"] > 0) | (table["high"] < 0)).tolist()
+    assert is_filled == [True, False]
     assert row_labels(ax) == ["duration", "v4-5", "v5"]
     assert "22 tasks, 44 songs" in all_text(ax)
     for row in table.itertuples():
         assert f"p {row.p_adjusted:.2g}" in all_text(ax)
         assert f"{row.tasks} tasks, {row.songs} songs" in all_text(ax)
+
+
+def test_effects_draws_simultaneous_intervals_on_request() -> None:
+    table = effects_frame(["v4-5", "v5"], ["duration"])
+
+    ax = plots.effects(table, simultaneous=True)
+
+    assert intervals(ax, BLUE) == table[["joint_low", "joint_high"]].to_numpy().tolist()
+    assert "intervals hold together" in all_text(ax)
+    assert "intervals hold row by row" in all_text(plots.effects(table))
 
 
 def test_effects_of_different_units_have_separate_panels() -> None:
@@ -133,6 +145,8 @@ def test_ratios_are_on_a_symmetric_log_scale() -> None:
     assert ax.get_xscale() == "log"
     assert low * high == pytest.approx(1)
     assert low < table["low"][0] < table["high"][0] < high
+    assert [table["low"][1], high] in intervals(ax, BLUE)
+    assert marker_positions(ax, ">") == [high]
     assert "\N{INFINITY}" in all_text(ax)
     assert "no estimate" in all_text(ax)
 

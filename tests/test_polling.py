@@ -3,6 +3,7 @@
 import math
 import random
 import statistics
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -303,3 +304,80 @@ def test_four_of_five_tasks_end_within_their_eta(count: int, rounds: int, least:
                 hits += age + eta.low <= end <= age + eta.high
     assert total > 80 * rounds
     assert least <= hits / total <= 0.88
+
+
+# changes of the service
+
+
+def two_kinds(seed: int, count: int) -> list[float]:
+    """Return times around 45 or 180 s, as if one kind of task were two."""
+    chance = random.Random(seed)
+    return [chance.choice((45.0, 180.0)) * math.exp(chance.gauss(0, 0.1)) for _ in range(count)]
+
+
+def exactly_learned(history: History, took: list[float]) -> list[float]:
+    """Learn exact times; return the number of tasks at which the past was forgotten."""
+    forgotten = []
+    for number, seconds in enumerate(took):
+        before = history.version(STUDIO)
+        history.learn(STUDIO, seconds, seconds)
+        if history.version(STUDIO) < before:
+            forgotten.append(number)
+    return forgotten
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sigma"),
+    [(60.0, 150.0, 0.2), (150.0, 60.0, 0.2), (60.0, 150.0, 0.35), (150.0, 60.0, 0.35)],
+)
+@pytest.mark.parametrize("past", [60, 300])
+def test_eta_is_right_again_within_twenty_tasks_after_a_jump(
+    before: float, after: float, sigma: float, past: int
+) -> None:
+    hits = total = late = 0
+    for seed in range(8):
+        history = History()
+        exactly_learned(history, times(seed, past, before, sigma))
+        exactly_learned(history, times(100 + seed, 20, after, sigma))
+        chance = random.Random(seed)
+        for end in times(200 + seed, 50, after, sigma):
+            eta = history.eta(STUDIO, age := chance.uniform(0.0, end))
+            if eta.low is None or eta.high is None:
+                late += 1
+                continue
+            total += 1
+            hits += age + eta.low <= end <= age + eta.high
+    assert late <= 0.03 * total
+    assert 0.72 <= hits / total <= 0.9
+
+
+@pytest.mark.parametrize(
+    ("draw", "most"),
+    [
+        (lambda seed, count: times(seed, count, 120.0, 0.3), 0),
+        (lambda seed, count: times(seed, count, 120.0, 0.8), 0),
+        (two_kinds, 2),  # fourteen short ones in a row look like a change
+    ],
+    ids=["narrow", "wide", "two kinds"],
+)
+def test_steady_render_times_are_not_forgotten(
+    draw: Callable[[int, int], list[float]], most: int
+) -> None:
+    forgotten = [exactly_learned(History(), draw(seed, 1000)) for seed in range(3)]
+    assert sum(map(len, forgotten)) <= most
+
+
+def test_stuck_tasks_are_not_a_change() -> None:
+    history = History()
+    assert exactly_learned(history, times(18, 300)) == []
+    for _ in range(3):
+        assert exactly_learned(history, [9000.0, *times(19, 5)]) == []
+    assert median(history) == pytest.approx(50.0, rel=0.1)
+
+
+def test_unfinished_tasks_show_a_slower_service() -> None:
+    history = History()
+    exactly_learned(history, times(20, 300, 60.0, 0.2))
+    for _ in range(8):  # all in flight at once, and none has finished
+        history.learn(STUDIO, 140.0, None, since=0.0)
+    assert median(history) > 120.0

@@ -112,6 +112,21 @@ def test_batch_learns_from_its_first_tasks() -> None:
     assert history.schedule(STUDIO).median == pytest.approx(50.0, rel=0.15)
 
 
+def test_quickest_tasks_of_a_batch_are_not_a_change() -> None:
+    history = History()
+    for seconds in times(300):
+        history.learn(STUDIO, seconds, seconds)
+    took = [50.0 * random.Random(seed).lognormvariate(0.0, 0.35) for seed in range(400)]
+    polls, lag = run(Scheduler(history), took)
+    assert len(polls) < 6 * len(took)
+    assert lag < 6.0
+    # every finished task counts: none was forgotten
+    counted = History()
+    for seconds in times(300) + took:
+        counted.learn(STUDIO, seconds, seconds)
+    assert history.version(STUDIO)[0] == counted.version(STUDIO)[0]
+
+
 def test_tasks_in_flight_follow_a_new_schedule() -> None:
     history = History(lambda _: Prior(20.0, 0.3))
     scheduler: Scheduler[str] = Scheduler(history)

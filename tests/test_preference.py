@@ -1,12 +1,11 @@
 """Blind tests: balanced designs, answers as rows, and scores with honest intervals."""
 
 import dataclasses
-import datetime as dt
 import itertools
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,43 +16,12 @@ from hypothesis import strategies as st
 
 import musicapi_nb as mnb
 from musicapi_nb._blind_test.answers import preferences_frame
-from musicapi_nb._blind_test.bradley_terry import fit_strengths, minimum_detectable_effect
+from musicapi_nb._blind_test.bradley_terry import minimum_detectable_effect
 from musicapi_nb._blind_test.design import Candidate, Kind, draw_trials
 from musicapi_nb._blind_test.preference import Preference, preference
-from musicapi_nb._blind_test.store import BlindDesign, Trial, TrialSong
+from musicapi_nb._blind_test.store import Trial, TrialSong
 from musicapi_nb.errors import InvalidArgument, NothingToCompare
-
-NOW = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
-
-
-@dataclasses.dataclass
-class AnsweredTest:
-    """A blind test with these trials."""
-
-    answered: list[Trial]
-    factor: str = "mv"
-
-    @property
-    def design(self) -> BlindDesign:
-        return BlindDesign("t", self.factor, NOW, {})
-
-    def trials(self) -> list[Trial]:
-        return self.answered
-
-
-def answer(
-    number: int, songs: Sequence[tuple[str, str]], chosen: int | None, **fields: Any
-) -> Trial:
-    """Return an answered trial; songs are (level, task) by position, `chosen` None is a tie."""
-    fields = {"test": "t", "repeat_of": None, "seconds": 4.0, **fields}
-    return Trial(
-        number=number,
-        songs=tuple(TrialSong(f"{task} of {level}", task, level) for level, task in songs),
-        answer="tie" if chosen is None else "chosen",
-        chosen=chosen,
-        answered_at=NOW,
-        **fields,
-    )
+from tests.blind_answers import NOW, AnsweredTest, answer
 
 
 def simulate(
@@ -106,7 +74,7 @@ def test_tie_is_half_a_win_for_each() -> None:
 )
 def test_scores_recover_the_true_order(order: list[str], size: int, seed: int) -> None:
     strength = dict(zip(order, (-1.5, -0.5, 0.5, 1.5), strict=True))
-    result = preference(simulate(strength, 1500, size=size, seed=seed), draws=50)
+    result = preference(simulate(strength, 1500, size=size, seed=seed))
     assert result.scores["level"].tolist() == order[::-1]
     assert scores_by_level(result) == pytest.approx(strength, abs=0.6)
 
@@ -141,13 +109,16 @@ def test_intervals_contain_the_score_whatever_the_names_or_positions(data: st.Da
             )
         return preferences_frame(AnsweredTest(rows))
 
-    scores = preference(frame(), "mv", draws=60).scores.set_index("level")
+    scores = preference(frame(), "mv").scores.set_index("level")
     complete = scores.dropna(subset=["score", "low"])
     assert complete["score"].between(complete["low"], complete["high"]).all()
-    renamed = preference(frame(lambda level: {"u": "3", "v": "1", "w": "2"}[level]), "mv", draws=60)
+    renamed = preference(frame(lambda level: {"u": "3", "v": "1", "w": "2"}[level]), "mv")
     back = renamed.scores.assign(level=renamed.scores["level"].map({"3": "u", "1": "v", "2": "w"}))
-    swapped = preference(frame(order=lambda positions: positions[::-1]), "mv", draws=60)
-    for variant in (back.set_index("level"), swapped.scores.set_index("level")):
+    variants = [back.set_index("level")]
+    if size == 2:  # of four songs, one is the first and three are not
+        swapped = preference(frame(order=lambda positions: positions[::-1]), "mv")
+        variants.append(swapped.scores.set_index("level"))
+    for variant in variants:
         columns = ["score", "low", "high", "answers", "wins", "ties", "losses", "tasks"]
         expected, actual = (
             frame[columns].astype("float64").sort_index() for frame in (scores, variant)
@@ -218,19 +189,10 @@ def test_dtypes_are_the_same_without_answers() -> None:
     for name in ("scores", "pairs", "checks"):
         assert getattr(without, name).dtypes.equals(getattr(complete, name).dtypes)
     assert len(without.scores) == len(without.pairs) == 0
-    assert without.checks["n"].tolist() == [0, 0, 0]
+    assert without.checks["n"].tolist() == [0] * 6
+    assert without.checks[["estimate", "low", "high", "p"]].isna().all(axis=None)
     assert "no answers" in repr(without)
     assert "Preference by" in without._repr_html_()
-
-
-def test_strengths_of_many_draws_equal_those_of_each() -> None:
-    wins = np.random.default_rng(1).integers(0, 9, (7, 4, 4)).astype(float) * (1 - np.eye(4))
-    strengths = fit_strengths(wins)
-    assert strengths.shape == (7, 4)
-    for draw in range(7):
-        single = fit_strengths(wins[draw : draw + 1])[0]
-        np.testing.assert_allclose(strengths[draw], single, atol=1e-9)
-    np.testing.assert_allclose(strengths.sum(axis=1), 0, atol=1e-7)
 
 
 # --- checks --------------------------------------------------------------------------------
@@ -248,7 +210,8 @@ def test_order_bias_and_self_consistency_are_counted() -> None:
         answer(7, pair[::-1], 0, repeat_of=99),  # repeats a trial without an answer
     ]
     checks = preference(preferences_frame(AnsweredTest(rows))).checks.set_index("check")
-    first, repeated = (checks.loc[name] for name in checks.index[:2])
+    first = checks.loc["first position chosen"]
+    repeated = checks.loc["same answer to a repeated trial"]
     assert (first["estimate"], first["n"], first["by_chance"]) == (2 / 5, 5, 0.5)
     assert (repeated["estimate"], repeated["n"]) == (2 / 3, 3)
     for check in (first, repeated):
@@ -362,6 +325,25 @@ def test_design_is_balanced_matched_and_reproducible(  # noqa: PLR0913, PLR0917 
         assert trial.repeat_of is not None
         assert trial.songs == design[trial.repeat_of].songs[::-1]
         assert index - trial.repeat_of >= trials // 4
+
+
+@pytest.mark.parametrize("kind", ["pairs", "best_of_four"])
+def test_catch_trials_play_one_song_and_change_no_other_trial(kind: Kind) -> None:
+    songs = candidates(2, 6)
+    plain = draw_trials(songs, 20, kind=kind, swap_repeats=True, seed=3)
+    design = draw_trials(songs, 20, kind=kind, swap_repeats=True, catch_trials=5, seed=3)
+    assert len(design) == 25
+    assert sum(trial.is_catch for trial in design) == 5
+    others = [trial for trial in design if not trial.is_catch]
+    assert [trial.songs for trial in others] == [trial.songs for trial in plain]
+    for trial in others[10:]:
+        assert trial.repeat_of is not None
+        assert trial.songs == design[trial.repeat_of].songs[::-1]
+    places = {
+        tuple(trial.is_catch for trial in draw_trials(songs, 20, catch_trials=5, seed=seed))
+        for seed in range(5)
+    }
+    assert len(places) == 5
 
 
 def test_positions_and_songs_are_balanced() -> None:

@@ -1,6 +1,8 @@
 """Audio of songs: sources, decoding and peaks."""
 
+import contextlib
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from musicapi_nb import sonic, tasks
+from musicapi_nb._blind_test.loudness_match import common_format, cut_excerpt, read_info
 from musicapi_nb.client import MusicAPI
+from musicapi_nb.client.sound import check_audio, decode
 from musicapi_nb.errors import DownloadFailed, NoAudio
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
@@ -57,6 +61,63 @@ def test_invalid_audio_is_refused() -> None:
             peaks(Audio(content, "audio/mpeg"))
     with pytest.raises(NoAudio, match="empty"):
         peaks(Audio(encode(tone(0)), "audio/wav"))
+
+
+def claiming(frames: int = 2_000, rate: int = 44_100, channels: int = 1) -> bytes:
+    """Return a small FLAC file whose header claims this much (RFC 9639, section 8.2)."""
+    file = io.BytesIO()
+    soundfile.write(file, tone(0.05)[:, 0], 44_100, format="FLAC")
+    content = bytearray(file.getvalue())
+    fields = rate << 44 | (channels - 1) << 41 | 15 << 36 | frames
+    content[18:26] = fields.to_bytes(8, "big")
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({"frames": (1 << 36) - 1}, "header of the audio states 1,558,265 s"),
+        ({"frames": 0}, "header of the audio states"),
+        ({"frames": 90_000_000}, "header of the audio states 2,041 s"),
+        ({"frames": 100_000}, "ends before the duration|cannot be decoded"),
+    ],
+)
+def test_excerpt_of_a_file_that_claims_too_much_is_refused(
+    claims: dict[str, int], reason: str
+) -> None:
+    audio = Audio(claiming(**claims), "audio/flac")
+    with pytest.raises(NoAudio, match=reason):
+        cut_excerpt(audio, common_format([read_info(audio)], 20.0))
+    with contextlib.suppress(NoAudio):  # libsndfile cannot skip to where the claimed sound is
+        assert len(peaks(audio)) == 240
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(900_000, 1), (100, 1), (8_000, 64)])
+def test_audio_of_an_absurd_format_is_refused(rate: int, channels: int) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros((1_000, channels)), rate, format="WAV")
+    audio = Audio(file.getvalue(), "audio/wav")
+    for use in (peaks, read_info):
+        with pytest.raises(NoAudio, match=f"rate of {rate:,} Hz and {channels} channels"):
+            use(audio)
+
+
+def test_decoding_stops_far_beyond_the_stated_length(tmp_path: Path) -> None:
+    path = tmp_path / "silence.flac"
+    with soundfile.SoundFile(path, "w", 8_000, 1, format="FLAC") as file:
+        for _ in range(900):
+            file.write(np.zeros(8_000 * 10, dtype=np.int16))  # 2.5 hours
+    assert path.stat().st_size < 300_000
+    assert check_audio(path, 9_000.0) == ""
+    for stated in (1.0, 120.0):
+        note = f"the audio lasts more than {2 * stated + 600:,.0f} s instead of the stated"
+        assert check_audio(path, stated).startswith(note)
+    assert check_audio(path, 4_500.0).startswith("the audio lasts 9000.0 s instead of")
+    sound = decode(path, 3.5)
+    assert (sound.seconds, sound.complete) == (3.5, False)
+    assert decode(path).complete
+    for unstated in (None, 0.0, -1.0, math.inf, math.nan):
+        assert check_audio(path, unstated) == ""
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from musicapi_nb import MusicAPI, Task, errors, lyrics, nuro, producer, sonic
-from musicapi_nb.client.archive import check_audio
+from musicapi_nb.client.sound import check_audio
 from musicapi_nb.library import Entry, Library
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 from tests.library.helpers import record_commits

@@ -1,16 +1,29 @@
 """The reply that made a purchase uncertain is kept, and a task id in it is offered."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from musicapi_nb.errors import MusicAPIError, UncertainPurchase
+from musicapi_nb.errors import LostReply, MusicAPIError, UncertainPurchase
 from musicapi_nb.library import Library
+from musicapi_nb.secret import Secret
 from tests.library.helpers import rebuilt_is_the_same
-from tests.raw_http_server import DONE, KEY, SONG, TASK_ID, answers, client, peer, reply
+from tests.raw_http_server import (
+    DONE,
+    KEY,
+    SONG,
+    TASK_ID,
+    Behaviour,
+    answers,
+    client,
+    once_each,
+    peer,
+    reply,
+)
 
 
 @pytest.fixture
@@ -20,9 +33,11 @@ def library(tmp_path: Path) -> Iterator[Library]:
         rebuilt_is_the_same(opened)
 
 
-async def submit(library: Library, *replies: bytes) -> MusicAPIError:
+async def submit(
+    library: Library, *replies: bytes, behave: Callable[..., Behaviour] = answers
+) -> MusicAPIError:
     """Submit twice; return the first error, and check the second."""
-    async with peer(answers(*replies)) as server, client(server.url, ledger=library) as api:
+    async with peer(behave(*replies)) as server, client(server.url, ledger=library) as api:
         with pytest.raises(MusicAPIError) as caught:
             await api.submit(SONG)
         with pytest.raises(UncertainPurchase) as again:
@@ -79,6 +94,72 @@ async def test_body_is_kept_without_a_task(
     stored = library.events(1)[-1].data["body"]
     assert part in stored
     assert len(stored) <= 200_000
+
+
+def broken_off(start: bytes, *, chunked: bool = False, status: int = 200) -> bytes:
+    """Return a reply that announces more than it sends."""
+    if chunked:
+        head = f"HTTP/1.1 {status} OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        return head.encode() + b"%x\r\n%s\r\n" % (len(start), start)
+    return f"HTTP/1.1 {status} OK\r\nContent-Length: 900000\r\n\r\n".encode() + start
+
+
+CUT: list[tuple[bytes, bool, int]] = [
+    (f'{{"code": 200, "data": {{"task_id": "{TASK_ID}", "more'.encode(), False, 200),
+    (f'{{"message": "success", "task_id": "{TASK_ID}"'.encode(), True, 200),
+    (f'{{"taskIds": "{TASK_ID}", "taskId": "{TASK_ID}" '.encode(), False, 201),
+    (f'{{"task_id":"{TASK_ID}"}}'.encode(), False, 200),
+    (f"<p>Queued, task id follows: taskId={TASK_ID}<br".encode(), True, 500),
+    (b"x" * 400_000 + f'"task_id": "{TASK_ID}", '.encode(), False, 200),
+]
+
+
+@pytest.mark.parametrize(("start", "chunked", "status"), CUT, ids=range(len(CUT)))
+async def test_start_of_a_reply_that_breaks_off_is_kept(
+    library: Library, start: bytes, *, chunked: bool, status: int
+) -> None:
+    data = broken_off(start, chunked=chunked, status=status)
+    error = await submit(library, data, behave=once_each)
+    assert isinstance(error, LostReply)
+    assert error.body == start
+    stored = library.events(1)[-1].data["body"]
+    assert start.decode().startswith(stored[:100_000])
+    assert f"library.resolve(1, task_id='{TASK_ID}')" in error.message
+    assert library.resolve(1, task_id=TASK_ID).state == "accepted"
+
+
+@pytest.mark.parametrize("length", [0, 1, 3, 8, len(TASK_ID) - 1, len(TASK_ID)])
+async def test_half_of_a_task_id_is_not_offered(library: Library, length: int) -> None:
+    start = b'{"message": "success", "task_id": "' + TASK_ID[:length].encode()
+    error = await submit(library, broken_off(start), behave=once_each)
+    assert "names a task" not in error.message
+    assert start.decode() in library.events(1)[-1].data["body"]
+
+
+async def test_reply_that_breaks_off_before_its_body_is_only_lost(library: Library) -> None:
+    error = await submit(library, broken_off(b""), behave=once_each)
+    assert (type(error), error.body) == (LostReply, None)
+
+
+def test_part_of_a_key_at_the_end_of_a_cut_body_is_not_kept() -> None:
+    secret = Secret(KEY, Secret("a-webhook-secret-of-32-characters"))
+    for spelling in (
+        KEY,
+        json.dumps(KEY)[1:-1],
+        quote(KEY, safe=""),
+        "a-webhook-secret-of-32-chara",
+    ):
+        for length in range(1, len(spelling) + 1):
+            cut = secret.redact_cut_body(b'{"Authorization":"Bearer ' + spelling[:length].encode())
+            left = cut.decode().removeprefix('{"Authorization":"Bearer ')
+            assert left == "[key]" or spelling.startswith(left)
+            assert len(left) < 8
+    assert Secret("rain").redact_cut_body(b"it may rai") == b"it may rai"
+
+
+async def test_task_that_is_named_by_a_number_is_offered(library: Library) -> None:
+    error = await submit(library, reply({"error": "late", "task_id": 4711, "job_id": 5}, 500))
+    assert "library.resolve(1, task_id='4711')" in error.message
 
 
 async def test_body_of_a_refusal_is_kept(library: Library) -> None:

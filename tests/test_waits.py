@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import email.utils
 import re
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +16,15 @@ import musicapi_nb as mnb
 from musicapi_nb.errors import DownloadFailed, RateLimited, Unreachable
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library
+from musicapi_nb.notebook.event_loop import BackgroundLoop
+from musicapi_nb.notebook.session import Session
 from musicapi_nb.plan import Plan
 from tests.raw_http_server import (
     AGES,
     KEY,
     SONG,
     Connection,
+    Peer,
     answers,
     client,
     names,
@@ -87,20 +91,27 @@ class BusyHost:
 
 
 @pytest.mark.parametrize(
-    ("limit", "status", "retry_after"), [(9, 429, "1"), (2, 429, "0"), (1, 503, "2")]
+    ("host", "takes"),
+    [
+        (BusyHost(9), 20),
+        (BusyHost(2, retry_after="0"), 20),
+        (BusyHost(1, 503, "2"), 20),
+        (BusyHost(3), 500),
+    ],
+    ids=["idle", "two", "one at a time", "1,000 songs"],
 )
 async def test_resume_leaves_no_file_missing(
-    limit: int, status: int, retry_after: str, library: Library, monkeypatch: pytest.MonkeyPatch
+    host: BusyHost, takes: int, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    host = BusyHost(limit, status, retry_after)
+    limit = host.limit
     async with peer(host) as server:
         async with client(server.url, ledger=library) as api:
-            for take in range(1, 21):
+            for take in range(1, takes + 1):
                 await api.submit(SONG, take=take)
         async with client(server.url, ledger=library) as api:
             timeless(api, monkeypatch)
             tasks = await api.resume(deadline=AGES)
-    assert sum(len(task.songs) for task in tasks) == 40
+    assert sum(len(task.songs) for task in tasks) == 2 * takes
     assert library.missing_files() == []
     assert host.most <= 4
     assert (host.refused > 0) == (limit < 4)
@@ -137,6 +148,7 @@ async def test_busy_host_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
 # --- interrupted downloads -----------------------------------------------------------------
 
 OFFER = {"Accept-Ranges": "bytes", "ETag": '"v1"'}
+MODIFIED = {"Accept-Ranges": "bytes", "Last-Modified": "Wed, 21 Oct 2026 07:28:00 GMT"}
 
 
 def cut(headers: dict[str, str]) -> bytes:
@@ -144,8 +156,9 @@ def cut(headers: dict[str, str]) -> bytes:
     return complete[: complete.index(b"\r\n\r\n") + 4 + HALF]
 
 
-def part(first: int, body: bytes = SOUND) -> bytes:
-    return reply(body[first:], 206, {"Content-Range": f"bytes {first}-{len(body) - 1}/{len(body)}"})
+def part(first: int, body: bytes = SOUND, **headers: str) -> bytes:
+    span = {"Content-Range": f"bytes {first}-{len(body) - 1}/{len(body)}"}
+    return reply(body[first:], 206, {**span, **headers})
 
 
 def ranges(received: bytes) -> list[bytes]:
@@ -211,10 +224,117 @@ async def test_another_part_is_not_appended(
             assert path.read_bytes() == SOUND
 
 
+@pytest.mark.parametrize(
+    ("offer", "etag", "parts"),
+    [(OFFER, '"v1"', 1), (OFFER, '"v2"', 2), (OFFER, 'W/"v1"', 2), (MODIFIED, '"v2"', 2)],
+    ids=["same", "another", "weak", "a tag where none was"],
+)
+async def test_part_of_another_version_is_not_appended(
+    offer: dict[str, str], etag: str, parts: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some hosts ignore If-Range."""
+    other = SOUND[:4] + bytes(len(SOUND) - 4)
+
+    async def serve(connection: Connection) -> None:
+        request = await connection.request()
+        assert request is not None
+        if len(server.requests) == 1:
+            await connection.send(cut(offer))
+        elif offset := ranges(request):
+            body = SOUND if parts == 1 else other
+            await connection.send(part(int(offset[0][:-1]), body, ETag=etag))
+        else:
+            await connection.send(reply(other))
+
+    async with peer(serve) as server, client(server.url) as api:
+        timeless(api, monkeypatch)
+        path = await api.download(f"{server.url}/a.mp3", tmp_path)
+    assert path.read_bytes() == (SOUND if parts == 1 else other)
+    assert len(server.requests) == 1 + parts
+
+
 async def test_range_of_everything_is_accepted(tmp_path: Path) -> None:
     async with peer(answers(part(0))) as server, client(server.url) as api:
         path = await api.download(f"{server.url}/a.mp3", tmp_path)
     assert path.read_bytes() == SOUND
+
+
+# --- closing -------------------------------------------------------------------------------
+
+
+class CoverHost:
+    """A service that sends only the start of a cover until `go` is set."""
+
+    def __init__(self) -> None:
+        self.go, self.begun = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, connection: Connection) -> None:
+        while (request := await connection.request()) is not None:
+            host = re.search(rb"Host: (\S+)", request)
+            assert host is not None
+            if request.startswith(b"POST"):
+                await connection.send(reply())
+            elif b".jpg" in request:
+                picture = reply(b"\xff\xd8\xff" + bytes(9_000))
+                await connection.send(picture[:5_000])
+                self.begun.set()
+                await self.go.wait()
+                await connection.send(picture[5_000:])
+            else:
+                link = f"http://{host[1].decode()}/a"
+                clips = [
+                    {"clip_id": f"c{number}", "state": "succeeded", "image_url": f"{link}.jpg"}
+                    | {"audio_url": "(not checked here)"}
+                    for number in (1, 2)
+                ]
+                await connection.send(reply({"code": 200, "message": "success", "data": clips}))
+
+
+async def test_closing_during_a_download_is_quiet_and_resume_continues(
+    library: Library, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = CoverHost()
+    async with peer(host) as server:
+        async with client(server.url, ledger=library, reply_timeout=0.5) as api:
+            running = asyncio.create_task(api.run(SONG))
+            await host.begun.wait()
+            caplog.clear()
+        await asyncio.wait([running])
+        assert [record for record in caplog.records if record.levelname != "INFO"] == []
+        assert [file.media for file in library.missing_files(["image"])] == ["image"] * 2
+        host.go.set()
+        async with client(server.url, ledger=library) as api:
+            assert await api.resume(deadline=AGES) == []
+        assert server.posts == 1
+    assert library.missing_files(["image"]) == []
+
+
+def test_session_closes_quietly_during_a_download(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    host, loop = CoverHost(), asyncio.new_event_loop()
+    server = loop.run_until_complete(_start(host))
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        library = Library(tmp_path / "library")
+        api = Session(client(server.url, ledger=library), BackgroundLoop(), library=library)
+        api.run(SONG)
+        asyncio.run_coroutine_threadsafe(host.begun.wait(), loop).result(60)
+        caplog.clear()
+        api.close()
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(60)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+    assert [record.getMessage() for record in caplog.records if record.levelname != "INFO"] == []
+
+
+async def _start(host: CoverHost) -> Peer:
+    server = Peer(host)
+    await server.start()
+    return server
 
 
 # --- slow hosts ----------------------------------------------------------------------------

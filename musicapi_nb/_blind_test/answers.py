@@ -22,10 +22,15 @@ class HasTrials(Protocol):
 
 
 class AnswerRow(NamedTuple):
-    """An answered trial, and the factor that its test compares."""
+    """An answered trial, and its test: the factor that it compares, and who listens."""
 
     trial: Trial
-    factor: str
+    design: BlindDesign
+
+
+def _listener(row: AnswerRow) -> str | None:
+    name = row.design.settings.get("listener")
+    return None if name is None else str(name)
 
 
 def _chosen_level(row: AnswerRow) -> str | None:
@@ -51,7 +56,8 @@ ANSWERS: Mapping[str, Column[AnswerRow]] = {
         lambda row: row.trial.repeat_of,
         "number of the trial with the same songs in another order; missing: no repeat",
     ),
-    "factor": Column("str", lambda row: row.factor, "factor that the test compares"),
+    "factor": Column("str", lambda row: row.design.factor, "factor that the test compares"),
+    "listener": Column("str", _listener, "who answered; missing: not named"),
     "chosen_level": Column("str", _chosen_level, "level of the chosen song; missing: a tie"),
     "tie": Column("bool", lambda row: row.trial.answer == "tie", "whether no difference was heard"),
     "chosen_position": Column(
@@ -74,7 +80,8 @@ def preferences_frame(source: HasTrials | Library, name: str | None = None) -> p
     """Tabulate the answers of blind tests: one row per answered trial, in order.
 
     `source` is a blind test, or a library: then all its tests, or the test `name`. Pairs have
-    missing values in the columns of songs C and D. The table reveals which level is which, so
+    missing values in the columns of songs C and D; a catch trial has one song at all positions. The
+    table reveals which level is which, so
     read it after the test has ended.
 
     Raises
@@ -91,9 +98,9 @@ def preferences_frame(source: HasTrials | Library, name: str | None = None) -> p
             "preferences_frame() takes a blind test or a library, "
             f"not an object of type {type(source).__name__}"
         )
-    factors = {design.name: design.factor for design in designs}
-    if name is not None and name not in factors:
-        names = ", ".join(factors) or "none"
+    by_name = {design.name: design for design in designs}
+    if name is not None and name not in by_name:
+        names = ", ".join(by_name) or "none"
         raise InvalidArgument(f"there is no blind test {name!r}; there are: {names}")
     answered = (trial for trial in trials if trial.answer in {"chosen", "tie"})
-    return build_frame(ANSWERS, (AnswerRow(trial, factors[trial.test]) for trial in answered))
+    return build_frame(ANSWERS, (AnswerRow(trial, by_name[trial.test]) for trial in answered))

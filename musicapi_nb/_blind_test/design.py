@@ -39,13 +39,19 @@ class DrawnTrial(NamedTuple):
     repeat_of: int | None
     matched: bool
 
+    @property
+    def is_catch(self) -> bool:
+        """Whether one song is at all positions, so that there is no difference to hear."""
+        return len({song.key for song in self.songs}) == 1
 
-def draw_trials(
+
+def draw_trials(  # noqa: PLR0913 - the settings of a test
     candidates: Sequence[Candidate],
     trials: int,
     *,
     kind: Kind = "pairs",
     swap_repeats: bool = False,
+    catch_trials: int = 0,
     seed: int = 0,
 ) -> list[DrawnTrial]:
     """Draw the trials of a test.
@@ -53,8 +59,9 @@ def draw_trials(
     Pairs of levels, levels in each position, and songs are each used equally often, as far as
     the numbers allow. The songs of a trial share as many covariates as possible. With
     `swap_repeats` the second half repeats the first half in the opposite order of songs; at least
-    a quarter of the test lies between a trial and its repeat. NothingToCompare if all songs have
-    the same level, or there are fewer than a trial needs.
+    a quarter of the test lies between a trial and its repeat. `catch_trials` more trials, at random
+    places, have one song at all positions. NothingToCompare if all songs have the same level, or
+    there are fewer than a trial needs.
     """
     size = SONGS_PER_TRIAL[kind]
     levels = list(dict.fromkeys(candidate.level for candidate in candidates))
@@ -71,7 +78,24 @@ def draw_trials(
         DrawnTrial(first_pass[index].songs[::-1], index, first_pass[index].matched)
         for index in sampler.repeat_order(trials - count)
     ]
-    return first_pass + repeats
+    songs = [song for trial in first_pass for song in trial.songs]
+    catches = [DrawnTrial((rng.choice(songs),) * size, None, True) for _ in range(catch_trials)]
+    return _insert(first_pass + repeats, catches, rng)
+
+
+def _insert(
+    trials: Sequence[DrawnTrial], catches: Sequence[DrawnTrial], rng: random.Random
+) -> list[DrawnTrial]:
+    """Insert catch trials at random places; repeats keep their originals."""
+    total = len(trials) + len(catches)
+    places = set(rng.sample(range(total), len(catches))) if catches else set()
+    numbers = [index for index in range(total) if index not in places]
+    moved = [
+        trial._replace(repeat_of=None if trial.repeat_of is None else numbers[trial.repeat_of])
+        for trial in trials
+    ]
+    rest, inserted = iter(moved), iter(catches)
+    return [next(inserted) if index in places else next(rest) for index in range(total)]
 
 
 class _TrialSampler:

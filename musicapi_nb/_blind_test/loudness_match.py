@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from musicapi_nb.errors import NoAudio
-from musicapi_nb.widgets.song_audio import Audio, open_audio
+from musicapi_nb.widgets.song_audio import MAX_SECONDS, Audio, open_audio
 
 START = 0.35  # share of the remaining song that lies before the excerpt
 HEADROOM_DB = 1.0
@@ -46,11 +46,14 @@ class Loudness(NamedTuple):
 
 
 def read_info(audio: Audio) -> AudioFormat:
-    """Read the header of a sound file; NoAudio if it is shorter than half a second."""
+    """Read the header of a sound file; NoAudio if it states too short or too long a duration."""
     with open_audio(audio) as file:
         info = AudioFormat(file.frames / file.samplerate, file.samplerate, file.channels)
     if info.seconds < _MIN_SECONDS:
         raise NoAudio(f"the audio is {info.seconds:.1f} s long, which is too short to judge")
+    if info.seconds > MAX_SECONDS:
+        limit = f"at most {MAX_SECONDS:,.0f} s are decoded"
+        raise NoAudio(f"the header of the audio states {info.seconds:,.0f} s; {limit}")
     return info
 
 

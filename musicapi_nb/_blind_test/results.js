@@ -1,9 +1,10 @@
 // @ts-check
 // The results of a blind test: scores with intervals, and checks as sentences.
-/** @import { Check, Score, State, Summary } from "./types" */
+/** @import { Check, Pair, Score, State, Summary } from "./types" */
 
 import { element, isolated } from "../widgets/dom.js";
 
+const MAX_PAIRS = 15;
 const COLUMNS = ["level", "", "score", "95 % interval", "won / tied / lost", "answers"];
 
 /** @param {number} share */
@@ -22,16 +23,34 @@ export function signedText(value) {
   return `${value < 0 ? "−" : "+"}${digits}`;
 }
 
+/** @param {number | null} p */
+function pText(p) {
+  if (p === null) return "";
+  return p < 0.001 ? "p < 0.001" : `p ${Number(p.toPrecision(2))}`;
+}
+
+/** @param {Pair} pair */
+export function pairText({ difference, low, high, p_adjusted: p }) {
+  const interval =
+    low === null || high === null ? "" : ` (${signedText(low)} to ${signedText(high)})`;
+  const probability = p === null ? "" : `, adjusted ${pText(p)}`;
+  return `${signedText(difference)}${interval}${probability}`;
+}
+
 /** @param {Check} check */
-export function checkText({ check, estimate, low, high, by_chance: chance, n }) {
+export function checkText({ check, estimate, low, high, by_chance: chance, n, p }) {
   if (estimate === null) return `${check}: not enough answers (${n}).`;
-  if (low === null || high === null) {
+  if (check === "smallest detectable difference") {
     const shares = `${percentText(0.5 + estimate)} against ${percentText(0.5 - estimate)}`;
     return `${check}: ${shares}, with ${n} answers per pair of levels.`;
   }
-  const interval = `${percentText(low)} to ${percentText(high)}`;
-  const byChance = chance === null ? "" : `; ${percentText(chance)} by chance`;
-  return `${check}: ${percentText(estimate)} of ${n} (${interval}${byChance}).`;
+  const details = [
+    low === null || high === null ? "" : `${percentText(low)} to ${percentText(high)}`,
+    chance === null ? "" : `${percentText(chance)} by chance`,
+    pText(p),
+  ].filter(Boolean);
+  const text = `${check}: ${percentText(estimate)} of ${n}`;
+  return details.length ? `${text} (${details.join("; ")}).` : `${text}.`;
 }
 
 /**
@@ -39,7 +58,7 @@ export function checkText({ check, estimate, low, high, by_chance: chance, n }) 
  * @param {Summary} summary
  * @returns {HTMLElement[]}
  */
-export function results(state, { factor, scores, checks, notes }) {
+export function results(state, { factor, scores, pairs, checks, notes }) {
   const scoreParts = [
     element(
       "div",
@@ -57,6 +76,7 @@ export function results(state, { factor, scores, checks, notes }) {
     ),
     element("div", { class: "mnb-question" }, `Compared: ${factor}`),
     ...(scores.length ? scoreParts : []),
+    ...(pairs.length ? pairParts(pairs) : []),
     element(
       "ul",
       { class: "mnb-checks" },
@@ -64,6 +84,32 @@ export function results(state, { factor, scores, checks, notes }) {
     ),
     ...notes.map((note) => element("div", { class: "mnb-note" }, note)),
     element("div", { class: "mnb-secondary" }, state.description),
+  ];
+}
+
+/** @param {Pair[]} pairs */
+function pairParts(pairs) {
+  const rank = (/** @type {Pair} */ pair) => pair.p_adjusted ?? 1;
+  const shown = [...pairs].sort((a, b) => rank(a) - rank(b)).slice(0, MAX_PAIRS);
+  const hidden = pairs.length - shown.length;
+  const title = "Difference of scores; p is adjusted for the number of pairs.";
+  return [
+    element("div", { class: "mnb-secondary" }, title),
+    element(
+      "ul",
+      { class: "mnb-checks" },
+      ...shown.map((pair) =>
+        element(
+          "li",
+          {},
+          isolated(pair.level),
+          " against ",
+          isolated(pair.versus),
+          `: ${pairText(pair)}`,
+        ),
+      ),
+      ...(hidden ? [element("li", {}, `${hidden} more pairs in test.preference().pairs`)] : []),
+    ),
   ];
 }
 

@@ -24,6 +24,8 @@ _ANONYMOUS_KEY = "no-account"  # audio links are public, but the client requires
 _MAX_TRIALS = 10_000
 _MAX_SECONDS = 30
 _CACHED_EXCERPTS = 8
+# of tests that were drawn before these settings existed
+_MISSING_SETTINGS = {"catch_trials": 0, "listener": None}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class BlindTestSpec:
     trials: int
     kind: Kind
     swap_repeats: bool
+    catch_trials: int
+    listener: str | None
     seconds: float
 
     def __post_init__(self) -> None:
@@ -41,6 +45,15 @@ class BlindTestSpec:
         if not is_number or not 1 <= self.trials <= _MAX_TRIALS:
             limits = f"a whole number from 1 to {_MAX_TRIALS:,}"
             raise InvalidArgument(f"trials must be {limits}, not {self.trials!r:.40}")
+        catches = self.catch_trials
+        is_number = isinstance(catches, int) and not isinstance(catches, bool)
+        if not is_number or not 0 <= catches <= self.trials:
+            limits = "a whole number from 0 to the number of trials"
+            raise InvalidArgument(f"catch_trials must be {limits}, not {catches!r:.40}")
+        if self.listener is not None and not (
+            isinstance(self.listener, str) and self.listener.strip()
+        ):
+            raise InvalidArgument(f"listener must be a name or None, not {self.listener!r:.40}")
         if self.kind not in {"pairs", "best_of_four"}:
             raise InvalidArgument(f"kind must be 'pairs' or 'best_of_four', not {self.kind!r:.40}")
         if not 1 <= self.seconds <= _MAX_SECONDS:
@@ -48,7 +61,13 @@ class BlindTestSpec:
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {"kind": self.kind, "trials": self.trials, "swap_repeats": self.swap_repeats}
+        return {
+            "kind": self.kind,
+            "trials": self.trials,
+            "swap_repeats": self.swap_repeats,
+            "catch_trials": self.catch_trials,
+            "listener": self.listener,
+        }
 
 
 class ExcerptCache:
@@ -114,7 +133,7 @@ def load_or_create(
         design = _create(candidates, spec, name, secrets.randbelow(2**31) if seed is None else seed)
     requested = {"factor": spec.factor, **spec.settings}
     requested |= {} if seed is None else {"seed": seed}
-    saved = {"factor": design.factor, **design.settings}
+    saved = {**_MISSING_SETTINGS, "factor": design.factor, **design.settings}
     differing = [key for key, value in requested.items() if value != saved.get(key)]
     if differing:
         settings = ", ".join(f"{key}={saved.get(key)!r}" for key in differing)
@@ -139,7 +158,7 @@ def _create(candidates: Candidates, spec: BlindTestSpec, name: str, seed: int) -
     settings = {
         **spec.settings,
         "seed": seed,
-        "matched": sum(trial.matched for trial in sample),
+        "matched": sum(trial.matched and not trial.is_catch for trial in sample),
         "excluded": [list(song) for song in (*candidates.excluded, *excluded)],
         **audio_settings,
     }
@@ -156,7 +175,12 @@ def _draw_playable(
         eligible = [song for song in candidates.candidates if song.key not in excluded]
         try:
             trials = draw_trials(
-                eligible, spec.trials, kind=spec.kind, swap_repeats=spec.swap_repeats, seed=seed
+                eligible,
+                spec.trials,
+                kind=spec.kind,
+                swap_repeats=spec.swap_repeats,
+                catch_trials=spec.catch_trials,
+                seed=seed,
             )
         except NothingToCompare as error:
             unplayable = [*candidates.excluded, *excluded.values()]

@@ -12,6 +12,7 @@ export interface State {
 export interface Summary {
   factor: string;
   scores: Score[];
+  pairs: Pair[];
   checks: Check[];
   notes: string[];
 }
@@ -27,6 +28,20 @@ export interface Score {
   losses: number;
 }
 
+export interface Pair {
+  level: string;
+  versus: string;
+  answers: number;
+  wins: number;
+  ties: number;
+  losses: number;
+  share: number | null;
+  difference: number | null;
+  low: number | null;
+  high: number | null;
+  p_adjusted: number | null;
+}
+
 export interface Check {
   check: string;
   estimate: number | null;
@@ -34,6 +49,7 @@ export interface Check {
   high: number | null;
   by_chance: number | null;
   n: number;
+  p: number | null;
 }
 
 /** What the kernel sends. */

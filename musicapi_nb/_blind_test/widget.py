@@ -176,6 +176,8 @@ def blind_test(  # noqa: PLR0913 - each argument is an independent setting
     trials: int = 24,
     kind: Kind = "pairs",
     swap_repeats: bool = False,
+    catch_trials: int = 0,
+    listener: str | None = None,
     seed: int | None = None,
     name: str | None = None,
     library: Library | None = None,
@@ -201,11 +203,19 @@ def blind_test(  # noqa: PLR0913 - each argument is an independent setting
     kind
         "pairs": which of two songs is better; "best_of_four": which of four is best.
     swap_repeats
-        Whether the second half repeats the first half with the songs in the opposite order.
+        Whether the second half repeats the first half with the songs in the opposite order. A
+        repeat is a check of consistency: it counts as one answer together with its first trial.
+    catch_trials
+        Number of further trials, at random places, that play one song at all positions: a check
+        of attention, which no estimate uses.
+    listener
+        Name of the person who listens, kept with the answers. Each listener has a test of their
+        own, named after them; `preference(preferences_frame(library))` pools them.
     seed
         Determines the trials; random if omitted.
     name
-        Name of the test in the library; derived from the source and the factor if omitted.
+        Name of the test in the library; derived from the source and the factor if omitted. The
+        name of the listener is appended.
     library
         Where the answers are stored, if the source has no library.
     seconds
@@ -218,9 +228,12 @@ def blind_test(  # noqa: PLR0913 - each argument is an independent setting
     NothingToCompare
         Too few songs of different levels have audio.
     """
-    spec = BlindTestSpec(factor, trials, kind, swap_repeats, seconds)
+    spec = BlindTestSpec(factor, trials, kind, swap_repeats, catch_trials, listener, seconds)
     candidates = find_candidates(source, factor, library)
-    design = load_or_create(candidates, spec, candidates.name if name is None else name, seed)
+    test_name = candidates.name if name is None else name
+    if listener is not None and test_name.strip():
+        test_name = f"{test_name}, {listener}"
+    design = load_or_create(candidates, spec, test_name, seed)
     return BlindTest(candidates.library, design, candidates.songs)
 
 
@@ -233,9 +246,13 @@ def _seconds(message: Mapping[str, Any]) -> float | None:
 
 def _summary(result: Preference) -> dict[str, Any]:
     """Return the result as JSON values for the page."""
-    scores, checks = (
-        frame.astype(object).where(frame.notna(), None).to_dict("records")
-        for frame in (result.scores.drop(columns="tasks"), result.checks)
-    )
-    factor = markup.one_line(result.factor)
-    return {"factor": factor, "scores": scores, "checks": checks, "notes": list(result.notes)}
+    tables = {
+        "scores": result.scores.drop(columns="tasks"),
+        "pairs": result.pairs.drop(columns=["detectable", "p"]),
+        "checks": result.checks,
+    }
+    values = {
+        name: frame.astype(object).where(frame.notna(), None).to_dict("records")
+        for name, frame in tables.items()
+    }
+    return {"factor": markup.one_line(result.factor), **values, "notes": list(result.notes)}

@@ -2,9 +2,11 @@
 
 from musicapi_nb.analysis._adherence import adherence as adherence
 from musicapi_nb.analysis._adherence import tag_fates as tag_fates
+from musicapi_nb.analysis._adjusted_means import adjusted_means as adjusted_means
 from musicapi_nb.analysis._cooccurrence import cooccurrence as cooccurrence
 from musicapi_nb.analysis._cooccurrence import exclusive_sets as exclusive_sets
 from musicapi_nb.analysis._cooccurrence import tag_counts as tag_counts
+from musicapi_nb.analysis._dose_response import dose_response as dose_response
 from musicapi_nb.analysis._effects import effects as effects
 from musicapi_nb.analysis._near_misses import near_misses as near_misses
 from musicapi_nb.analysis._stability import stability as stability

@@ -1,256 +1,211 @@
-"""Effects: how the levels of a factor change durations, waiting times, ratings and tags."""
+"""Effects: how factors change durations, waiting times, ratings, failures, costs and tags."""
 
-import functools
-import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.array_types import Floats, Ints
-from musicapi_nb.analysis.bootstrap import (
-    MIN_TASKS,
-    Measure,
-    Resamples,
-    Sums,
-    bootstrap_interval,
-    permutation_p,
-    resample,
+from musicapi_nb.analysis.checks import as_frame, check_level
+from musicapi_nb.analysis.clusters import sum_by_code
+from musicapi_nb.analysis.estimability import require_estimable
+from musicapi_nb.analysis.families import Correction, check_correction
+from musicapi_nb.analysis.inference import inference_columns
+from musicapi_nb.analysis.linear_model import Comparer, Measure, Signs, group_outcomes
+from musicapi_nb.analysis.model_frame import (
+    Cells,
+    ModelMatrix,
+    Outcome,
+    OutcomeName,
+    Units,
+    baseline_code,
+    pair_name,
+    read_cells,
+    read_outcomes,
+    read_units,
 )
-from musicapi_nb.analysis.checks import as_frame, check_level, finite_values, names_of, require
-from musicapi_nb.analysis.clusters import cluster_codes, level_codes, sum_by_code
-from musicapi_nb.analysis.contrasts import (
-    Correction,
-    Share,
-    adjust_p_values,
-    difference_interval,
-    ratio_interval,
-)
-from musicapi_nb.analysis.ratio_estimator import cluster_sums, ratios
-from musicapi_nb.analysis.song_keys import presence_values, require_unique
-from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.errors import InvalidArgument
 
 _COLUMNS = {
     **dict.fromkeys(("factor", "level", "baseline", "outcome", "measure"), "str"),
     **dict.fromkeys(("estimate", "low", "high", "p", "p_adjusted"), "float64"),
-    **dict.fromkeys(("mean", "baseline_mean"), "float64"),
+    **dict.fromkeys(("joint_low", "joint_high", "detectable"), "float64"),
+    **dict.fromkeys(("mean", "baseline_mean", "degrees"), "float64"),
     **dict.fromkeys(("songs", "tasks", "baseline_songs", "baseline_tasks"), "int64"),
     "missing_songs": "int64",
+    "note": "str",
 }
-_LABEL = "the frame of effects"
+SIZES = ("songs", "tasks", "baseline_songs", "baseline_tasks", "missing_songs")
+_PAIR = 2
 
 
 def effects(  # noqa: PLR0913 - all but two are keywords
     frame: pd.DataFrame,
-    factor: str,
+    factor: str | tuple[str, str],
     *,
-    outcomes: Sequence[str] = ("duration",),
+    outcomes: Sequence[OutcomeName] = ("duration",),
     tags: pd.DataFrame | None = None,
     presence: Sequence[str] = (),
+    factors: Sequence[str] | None = None,
     baseline: Any = None,
     measure: Measure = "difference",
     level: float = 0.95,
-    correction: Correction | None = "holm",
+    correction: Correction | None = "max-t",
     cluster: str | None = None,
-    draws: int = 2000,
-    seed: int = 0,
 ) -> pd.DataFrame:
-    """Estimate the effect of each level of a factor, against a baseline level.
+    """Estimate the effect of each level of a factor against a baseline level, from one model.
 
-    Levels are compared by means over songs, or by shares of songs that have a tag. The two songs
-    of a task are not independent, so intervals and p-values treat tasks as the sampled units.
+    The model is linear in all factors of the plan and its blocks, so that neither unequal numbers
+    of levels nor lost tasks give one factor the effect of another. Its rows are tasks (the mean of
+    their songs), because the two songs of a task are not independent; if the factor varies within
+    tasks (such as `song_position`), they are parts of tasks, and tasks are clusters.
 
-    - Intervals of means: the studentised cluster bootstrap (bootstrap-t). Missing with fewer than
-      3 tasks in either level.
-    - Intervals of shares: combined from the cluster-robust Wilson intervals of the two shares
-      (see `ratios`), differences by Newcombe (1998), ratios by Donner and Zou (2012).
-    - `p`: levels are permuted over the tasks of the two levels, within the `block` if the frame
-      has one (and no task is in two); see `permutation_p`. Missing if nothing can be permuted.
-    - `p_adjusted` is corrected for all rows of the table.
+    - Means: cluster-robust errors (CR2, which is HC2 for one row a task) and Student's t with
+      Satterthwaite's degrees of freedom. Ratios by Fieller's method: one-sided, up to infinity,
+      if the baseline may be 0.
+    - Shares, that is, the presence of tags, booleans such as `failed`, and columns whose values are
+      all within 0 and 1: Newcombe's interval with the design effect of the model, ratios by Donner
+      and Zou.
+    - `p` belongs to the interval of the difference: it is below 0.05 where the 95 % interval leaves
+      out 0. `p_adjusted` is corrected for all rows of the table.
 
-    The page Statistics of the docs reports how often these intervals covered the true effect.
-    Other factors are not adjusted for: in a balanced plan they only widen the intervals. To
-    estimate the effect at one level of another factor, select its rows beforehand. BadFrame is
-    raised if columns are missing or not numeric, a task has songs of two levels, a song has several
-    rows, or the baseline does not occur.
+    The page Statistics of the docs has formulas and simulated coverage. BadFrame is raised if
+    columns are missing or not numeric, a song has several rows, the baseline does not occur, or
+    the factor's effect is not estimable: aliased with another factor, or no degree of freedom.
 
     Parameters
     ----------
     frame
-        One row for each song with the factor's column, such as `run.songs()`, `run.durations()`,
-        or a table joined with `ratings_frame`. A missing level is the level "(none)".
+        One row for each song, such as `run.songs()`, `run.durations()` or a table joined with
+        `ratings_frame`; or one for each task, such as `run.frame()`.
+    factor
+        A column, or two for their interaction: how much the effect of the first one's level
+        depends on the level of the second. A missing level is the level "(none)".
     outcomes
-        Numeric columns. Songs without a finite value (below 1e100) are left out and counted as
-        `missing_songs`.
+        Numeric or boolean columns. A pair such as ("credits", "songs") is the sum of the first
+        divided by the sum of the second. Songs without a finite value (below 1e100) are left out
+        and counted as `missing_songs`.
     tags, presence
         Rows of `tags_frame` of these songs, and the tags whose presence is an outcome, ignoring
         case, hyphens and white space. Presence is defined for songs whose `state` is "succeeded";
         if the frame has no `state`, for songs that have any tag.
+    factors
+        The other factors of the model. Default: those of the plan, which an experiment's tables
+        have between the columns `take` and `task_id`. Blocks are always in the model; drop the
+        column `block` to leave them out.
     baseline
-        A level; default: the first one in the frame (of categories: the first that occurs).
+        A level (of two factors, a pair); default: the first one in the frame (of categories: the
+        first that occurs).
     measure
-        "difference", or "ratio" (missing if the baseline's mean is 0, or either is negative).
+        "difference", or "ratio" (missing if either mean is negative).
     correction
-        "holm", "bh" (Benjamini and Hochberg) or None.
+        "max-t" (step-down, from the joint distribution; controls the chance of any false finding),
+        "holm" (likewise, with less power), "bh" (Benjamini and Hochberg: the share of false
+        findings) or None.
     cluster
-        The column that identifies tasks; default `cell`, else `task_id`.
-    draws, seed
-        Number of resamples and of permutations, and their seed.
+        The column that identifies tasks; default `cell`, else `task_id`, else `reply`.
 
     Returns
     -------
     pandas.DataFrame
         One row for each outcome and level but the baseline: `factor, level, baseline, outcome,
-        measure` (str; `outcome` is a column, or "tag: ..."), `estimate, low, high, p, p_adjusted,
-        mean, baseline_mean` (float64; in units of the outcome, shares 0 to 1), `songs, tasks,
-        baseline_songs, baseline_tasks, missing_songs` (int64; the last of both levels).
+        measure` (str; `outcome` is a column, "a / b" or "tag: ..."), `estimate, low, high, p,
+        p_adjusted` (float64; in units of the outcome, shares 0 to 1), `joint_low, joint_high`
+        (intervals that hold for all rows together), `detectable` (the effect that such data would
+        find in 80 % of experiments, after the correction), `mean, baseline_mean` (adjusted means;
+        see `adjusted_means`), `degrees` (of freedom), `songs, tasks, baseline_songs,
+        baseline_tasks, missing_songs` (int64; the last of both levels), `note` (str: why there is
+        no estimate or interval). Of two factors, `baseline_mean` is what the separate effects add
+        up to.
     """
-    outcomes, presence = names_of(outcomes, "outcomes"), names_of(presence, "presence")
+    names = factor_names(factor)
     if measure not in get_args(Measure):
         raise InvalidArgument(f'measure must be "difference" or "ratio", not {measure!r}')
-    if correction is not None and correction not in get_args(Correction):
-        raise InvalidArgument(f'correction must be "holm", "bh" or None, not {correction!r}')
-    if not isinstance(draws, int) or draws < 1:
-        raise InvalidArgument(f"draws must be a whole number >= 1, such as 2000, not {draws!r}")
-    if bool(presence) != (tags is not None):
-        raise InvalidArgument("presence=[...] and tags=run.tags() must be given together")
+    if measure == "ratio" and len(names) == _PAIR:
+        raise InvalidArgument('an interaction of two factors has no measure="ratio"')
+    check_correction(correction)
     check_level(level)
-    if not isinstance(factor, str):
-        raise InvalidArgument(f"factor must be the name of one column, not {factor!r}")
-    require(frame, {factor: "key", **dict.fromkeys(outcomes, "number")}, _LABEL)
-    require_unique(frame, _LABEL)
-    tasks = _read_tasks(frame, factor, cluster)
-    base = _baseline_code(tasks.names, baseline, factor)
-    settings = _Settings(measure, level, draws, seed)
-    estimators = [_Outcome(tasks, name, finite_values(frame[name]), settings) for name in outcomes]
-    if tags is not None:
-        for tag, values in presence_values(frame, tags, presence, _LABEL).items():
-            estimators.append(_Presence(tasks, f"tag: {tag}", values, settings))
-    levels = [level for level in range(len(tasks.names)) if level != base]
-    rows = [outcome.compare(level, base) for outcome in estimators for level in levels]
-    table = pd.DataFrame(rows, columns=list(_COLUMNS))
-    table["p_adjusted"] = adjust_p_values(table["p"].to_numpy("float64"), correction)
+    units = read_units(frame, names, factors, cluster)
+    results = read_outcomes(frame, outcomes, tags, presence, units)
+    cells = read_cells(units, names)
+    comparisons = _comparisons(units, names, cells, baseline)
+    if not comparisons:
+        return as_frame(pd.DataFrame(columns=list(_COLUMNS)), _COLUMNS)
+    require_estimable(units, names, cells, comparisons)
+    matrix = ModelMatrix(units, names, cells)
+    fits, reasons = [], {}
+    for group in group_outcomes(results):
+        comparer = Comparer(units, cells, matrix, group.defined, comparisons)
+        estimates = comparer.compare(group, measure)
+        fits.append((group.indexes, estimates))
+        for column, index in enumerate(group.indexes):
+            reasons[index] = comparer.notes(estimates, column)
+    rows = []
+    for index, outcome in enumerate(results):
+        sizes = sizes_of(units, cells, comparisons, outcome)
+        for signs, size, note in zip(comparisons, sizes, reasons[index], strict=True):
+            cell, base = cells.names[next(iter(signs))], cells.names[list(signs)[-1]]
+            rows.append((pair_name(names), cell, base, outcome.name, measure, *size, note))
+    table = pd.DataFrame(rows, columns=[*list(_COLUMNS)[:5], *SIZES, "note"])
+    for name, figures in inference_columns(fits, len(results), measure, level, correction).items():
+        table[name] = figures.reshape(-1)
     return as_frame(table, _COLUMNS)
 
 
-class _Settings(NamedTuple):
-    measure: Measure
-    level: float
-    draws: int
-    seed: int
-
-
-class _Tasks(NamedTuple):
-    """Codes of each row's task and level, and of each task's level and block; names of levels.
-
-    `rank` orders the levels by their first task, so that seeds do not depend on names.
-    """
-
-    factor: str
-    task: Ints
-    level: Ints
-    task_level: Ints
-    task_block: Ints
-    names: list[str]
-    rank: Ints
-
-
-def _read_tasks(frame: pd.DataFrame, factor: str, cluster: str | None) -> _Tasks:
-    task = cluster_codes(frame, cluster, _LABEL)
-    level, names = level_codes(frame, factor)
-    task_level = _first_by_task(task, level)
-    if (mixed := np.flatnonzero(task_level[task] != level)).size:
-        row = int(mixed[0])
-        raise BadFrame(
-            f"a task has songs of {factor} {names[task_level[task[row]]]!r} and "
-            f"{names[level[row]]!r}; a level consists of whole tasks (is cluster= the right "
-            "column?)"
+def factor_names(factor: Any) -> tuple[str, ...]:
+    """Return the one or two names of a factor, or raise InvalidArgument."""
+    names = (factor,) if isinstance(factor, str) else factor
+    is_pair = isinstance(names, tuple) and all(isinstance(name, str) for name in names)
+    if not is_pair or len(set(names)) != len(names) or len(names) not in {1, _PAIR}:
+        raise InvalidArgument(
+            "factor must be the name of one column, or a tuple of two for their interaction, not "
+            f"{factor!r:.60}"
         )
-    task_block = np.zeros_like(task_level)
-    if "block" in frame.columns and factor != "block":
-        require(frame, {"block": "key"}, _LABEL)
-        block = pd.factorize(frame["block"], sort=True)[0].astype("int64")
-        first_block = _first_by_task(task, block)
-        task_block = first_block if (first_block[task] == block).all() else task_block
-    rank = np.argsort(np.argsort(np.unique(task_level, return_index=True)[1]))
-    return _Tasks(factor, task, level, task_level, task_block, names, rank)
+    return names
 
 
-def _first_by_task(task: Ints, values: Ints) -> Ints:
-    """Return the value of the first row of each task."""
-    first = np.zeros(int(task.max(initial=-1)) + 1, dtype="int64")
-    first[task[::-1]] = values[::-1]
-    return first
+def _comparisons(units: Units, factor: Sequence[str], cells: Cells, baseline: Any) -> list[Signs]:
+    """Return the signs of the cells of each comparison with the baseline."""
+    terms = [units.terms[name] for name in factor]
+    levels = (baseline,) if len(terms) == 1 else baseline or (None, None)
+    if not isinstance(levels, tuple) or len(levels) != len(terms):
+        raise InvalidArgument(f"baseline must be a pair of levels, not {baseline!r:.60}")
+    base = [
+        baseline_code(term.names, value, name)
+        for term, value, name in zip(terms, levels, factor, strict=True)
+    ]
+    code = {cell: index for index, cell in enumerate(cells.levels)}
+    result = []
+    for cell in cells.levels:
+        if any(level == first for level, first in zip(cell, base, strict=True)):
+            continue
+        if len(cell) == 1:
+            result.append({code[cell]: 1, code[(base[0],)]: -1})
+        else:
+            result.append(
+                {
+                    code[cell]: 1,
+                    code[(base[0], cell[1])]: -1,
+                    code[(cell[0], base[1])]: -1,
+                    code[(base[0], base[1])]: 1,
+                }
+            )
+    return result
 
 
-def _baseline_code(names: Sequence[str], baseline: Any, factor: str) -> int:
-    if baseline is None or not names:
-        return 0
-    if str(baseline) not in names:
-        raise BadFrame(f"{factor} has no level {baseline!r}; it has {', '.join(names)}")
-    return names.index(str(baseline))
-
-
-class _Outcome:
-    """One outcome summed by task; each level is resampled once for all comparisons."""
-
-    def __init__(self, tasks: _Tasks, name: str, values: Floats, settings: _Settings) -> None:
-        self._tasks, self._name, self._settings = tasks, name, settings
-        finite = np.isfinite(values)
-        task, number = tasks.task[finite], len(tasks.task_level)
-        self._missing = np.bincount(tasks.level[~finite], minlength=len(tasks.names))
-        self._total = sum_by_code(task, values[finite], number)
-        self._songs = sum_by_code(task, np.ones(len(task)), number)
-        self._resamples: dict[int, Resamples] = {}
-
-    def compare(self, level: int, base: int) -> tuple[Any, ...]:
-        """Return the row of a level, in the order of `_COLUMNS`; p is not yet adjusted."""
-        sums, base_sums = self._sums(level), self._sums(base)
-        mean, base_mean = sums.mean, base_sums.mean
-        estimate = mean - base_mean
-        if self._settings.measure == "ratio":
-            estimate = mean / base_mean if mean >= 0 and base_mean > 0 else math.nan
-        interval = (math.nan, math.nan) if math.isnan(estimate) else self._interval(level, base)
-        names = self._tasks.factor, self._tasks.names[level], self._tasks.names[base]
-        numbers = estimate, *interval, *[self._p(level, base)] * 2, mean, base_mean
-        sizes = sums.songs.sum(), len(sums.songs), base_sums.songs.sum(), len(base_sums.songs)
-        missing = self._missing[[level, base]].sum()
-        return (*names, self._name, self._settings.measure, *numbers, *sizes, missing)
-
-    def _sums(self, level: int) -> Sums:
-        mask = (self._tasks.task_level == level) & (self._songs > 0)
-        return Sums(self._total[mask], self._songs[mask], self._tasks.task_block[mask])
-
-    def _interval(self, level: int, base: int) -> tuple[float, float]:
-        if min(len(self._sums(level).songs), len(self._sums(base).songs)) < MIN_TASKS:
-            return math.nan, math.nan
-        for code in {level, base} - self._resamples.keys():
-            seed = (self._settings.seed, 0, int(self._tasks.rank[code]))
-            self._resamples[code] = resample(self._sums(code), self._settings.draws, seed)
-        pair = self._resamples[level], self._resamples[base]
-        return bootstrap_interval(*pair, self._settings.measure, self._settings.level)
-
-    def _p(self, level: int, base: int) -> float:
-        ranks = {int(self._tasks.rank[code]): code for code in (level, base)}
-        first, second = (self._sums(ranks[rank]) for rank in sorted(ranks))
-        if not (len(first.songs) and len(second.songs)):
-            return math.nan
-        seed = (self._settings.seed, 1, *sorted(ranks))
-        return permutation_p(first, second, self._settings.draws, seed)
-
-
-class _Presence(_Outcome):
-    """The share of songs with a tag; intervals combine those of the two shares."""
-
-    def _interval(self, level: int, base: int) -> tuple[float, float]:
-        is_ratio = self._settings.measure == "ratio"
-        combine = ratio_interval if is_ratio else difference_interval
-        return combine(self._shares[level], self._shares[base])
-
-    @functools.cached_property
-    def _shares(self) -> list[Share]:
-        codes = self._tasks.task_level
-        sums = cluster_sums(codes, self._total, self._songs, len(self._tasks.names))
-        columns = ratios(sums, self._settings.level)
-        return [Share(*map(float, values)) for values in zip(*columns, strict=True)]
+def sizes_of(
+    units: Units, cells: Cells, comparisons: Sequence[Signs], outcome: Outcome
+) -> list[tuple[int, ...]]:
+    """Return the figures of `SIZES` of each comparison."""
+    number = len(cells.names)
+    songs = sum_by_code(cells.code, outcome.songs, number).astype("int64")
+    missing = sum_by_code(cells.code, outcome.missing, number).astype("int64")
+    with_songs = outcome.songs > 0
+    pairs = np.unique(np.column_stack([cells.code, units.task])[with_songs], axis=0)
+    tasks = np.bincount(pairs[:, 0], minlength=number)
+    rows = []
+    for signs in comparisons:
+        cell, base = next(iter(signs)), list(signs)[-1]
+        sizes = songs[cell], tasks[cell], songs[base], tasks[base], missing[[cell, base]].sum()
+        rows.append(tuple(int(size) for size in sizes))
+    return rows

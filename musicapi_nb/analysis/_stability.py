@@ -36,7 +36,7 @@ def stability(
     """Compare the songs of each prompt with each other, within a task and between tasks.
 
     The similarity of two songs is the Jaccard index of their tags (Jaccard, New Phytol. 11,
-    1912): shared tags / tags of either, ignoring spelling (see `tasks.tags.match_key`). Means are
+    1912): shared tags / tags of either, ignoring spelling (see `tasks.tags.tag_key`). Means are
     over pairs of songs of one task (`jaccard_within`) or of two tasks (`jaccard_between`). A
     higher first mean shows that two songs of a task are not two independent repeats. Only songs
     that succeeded and have tags are compared.
@@ -55,7 +55,7 @@ def stability(
     by
         The factor or factors that make a prompt.
     cluster
-        The column that identifies tasks; default `cell`, else `task_id`.
+        The column that identifies tasks; default `cell`, else `task_id`, else `reply`.
 
     Returns
     -------

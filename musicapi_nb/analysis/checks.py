@@ -1,5 +1,6 @@
 """Checks of the tables and arguments that analyses read, and the dtypes of those they return."""
 
+import collections
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -10,7 +11,7 @@ from pandas.api import types
 from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.errors import BadFrame, InvalidArgument
 
-ColumnKind: TypeAlias = Literal["text", "number", "key", "any"]
+ColumnKind: TypeAlias = Literal["text", "number", "number or boolean", "key", "any"]
 _MAX_MAGNITUDE = 1e100
 
 
@@ -22,7 +23,8 @@ def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) 
     """
     if not isinstance(frame, pd.DataFrame):
         raise InvalidArgument(f"{label} is a {type(frame).__name__}, not a DataFrame")
-    missing = [repr(name) for name in columns if name not in frame.columns]
+    counts = collections.Counter(frame.columns)
+    missing = [repr(name) for name in columns if name not in counts]
     if missing:
         available = ", ".join(map(str, frame.columns)) or "none"
         plural = "s" if len(missing) > 1 else ""
@@ -30,7 +32,7 @@ def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) 
             f"{label} lacks column{plural} {', '.join(missing)}; it has the columns {available}"
         )
     for name, kind in columns.items():
-        if (number := list(frame.columns).count(name)) > 1:
+        if (number := counts[name]) > 1:
             raise BadFrame(f"{label} has {number} columns named {name!r}")
         column = frame[name]
         if column.notna().any() and not _has_kind(column, kind):
@@ -42,9 +44,10 @@ def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) 
 def _has_kind(column: pd.Series, kind: ColumnKind) -> bool:
     if kind == "text":
         return types.is_string_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype)
-    if kind == "number":
-        no_number = types.is_bool_dtype(column) or types.is_complex_dtype(column)
-        return types.is_numeric_dtype(column) and not no_number
+    if kind in {"number", "number or boolean"}:
+        if types.is_bool_dtype(column):
+            return kind == "number or boolean"
+        return types.is_numeric_dtype(column) and not types.is_complex_dtype(column)
     return kind == "any" or column.dtype != object or all(map(types.is_hashable, column))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self, overload
 
 from musicapi_nb import polling, tasks, wire
-from musicapi_nb.client.archive import MediaArchiver
+from musicapi_nb.client.archive import MediaArchiver, tasks_without_files
 from musicapi_nb.client.balance import Balance, parse_balance
 from musicapi_nb.client.callbacks import ProgressCallback, log_abandoned_task, notify
 from musicapi_nb.client.download import fetch, link_of
@@ -99,7 +99,7 @@ class MusicAPI:
         self._transport = Transport(url, secret, timeouts, retry, self.network, simulated=simulated)
         self._interval = parse_number("pace", pace, zero=True) / speed
         self._in_flight = InFlight()
-        self._ledger = ledger
+        self.ledger = ledger
         self.simulated = simulated
         self.budgets = tuple(budgets)
         self._coordinator: PurchaseCoordinator | None = None
@@ -340,13 +340,13 @@ class MusicAPI:
     async def resume(
         self, *, deadline: float = 1800.0, progress: ProgressCallback | None = None
     ) -> list[Task]:
-        """Wait for every accepted task in the ledger, also of earlier kernels; see `wait`.
-
-        Their files are then downloaded into the library. Without a ledger, the list is empty.
-        """
-        unfinished = self._coordinator.unfinished() if self._coordinator else []
+        """Wait for accepted tasks of the ledger (see `wait`), then download the files it lacks."""
+        if self.ledger is None or self._coordinator is None:
+            return []
+        unfinished, simulated = self._coordinator.unfinished(), self.simulated
+        lacking = await asyncio.to_thread(tasks_without_files, self.ledger, simulated=simulated)
         outcomes = await self.wait(unfinished, deadline=deadline, progress=progress)
-        await asyncio.gather(*(self._archive(task) for task in outcomes))
+        await asyncio.gather(*(self._archive(task) for task in (*outcomes, *lacking)))
         return outcomes
 
     async def run(  # noqa: PLR0913 - as `submit` and `wait`
@@ -416,5 +416,5 @@ class MusicAPI:
         return await fetch(self._transport, url, to, media=media, max_bytes=max_bytes)
 
     async def _archive(self, task: Task) -> None:
-        if self._ledger is not None:
-            await MediaArchiver(self._transport, self._ledger, self.poll).archive(task)
+        if self.ledger is not None:
+            await MediaArchiver(self._transport, self.ledger, self.poll).archive(task)

@@ -56,7 +56,10 @@ async def stream(transport: Transport, url: str, path: Path, max_bytes: int) -> 
 
 
 class _Download:
-    """A file of which `_written` bytes are on disk. `_validator` is the HTTP tag of its version."""
+    """A file of which `_written` bytes are on disk.
+
+    `_etag` is the HTTP tag of its version, `_validator` what If-Range takes: that, or a time.
+    """
 
     def __init__(self, transport: Transport, url: str, path: Path, max_bytes: int) -> None:
         self._transport = transport
@@ -64,7 +67,7 @@ class _Download:
         self._path = path
         self._max_bytes = max_bytes
         self._written = 0
-        self._validator = ""
+        self._validator = self._etag = ""
 
     async def attempt(self) -> None:
         transport, name = self._transport, short_url(self._url)
@@ -106,7 +109,9 @@ class _Download:
         content_range = _CONTENT_RANGE.fullmatch(reply.headers.get("Content-Range", ""))
         if status == 206 and content_range:  # noqa: PLR2004 - Partial Content
             first, last, size = map(int, content_range.groups())
-            if first in {0, self._written} and last + 1 == size:
+            # Some hosts ignore If-Range and send the rest of another version.
+            same = not first or reply.headers.get("ETag", self._etag) == self._etag
+            if first in {0, self._written} and last + 1 == size and same:
                 return first
         if status in {206, 416} and self._written:
             self._written = 0  # the next attempt asks for the complete file
@@ -115,6 +120,7 @@ class _Download:
             raise _status_error(reply, short_url(self._url))
         etag = reply.headers.get("ETag", "")  # If-Range takes no weak tag
         modified = reply.headers.get("Last-Modified", "")
+        self._etag = etag
         resumable = reply.headers.get("Accept-Ranges", "").lower() == "bytes"
         self._validator = (etag if etag.startswith('"') else modified) if resumable else ""
         return 0
@@ -162,8 +168,8 @@ def _status_error(
     headers = {key.lower(): value for key, value in reply.headers.items()}
     pause = wire.retry_after(headers, time.time())
     if status == 429 or (status == 503 and pause is not None):  # noqa: PLR2004
-        asked = "" if pause is None else f" and asks to wait {pause:,.0f} s"
-        busy = RateLimited(f"the host answered {status}{asked}", status=429)  # waits like a 429
+        wish = "" if pause is None else f" and asks to wait {pause:,.0f} s"
+        busy = RateLimited(f"the host answered {status}{wish}", status=429)  # waits like a 429
         busy.retry_after = pause
         return busy
     if status >= 500:  # noqa: PLR2004

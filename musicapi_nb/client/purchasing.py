@@ -18,6 +18,7 @@ from musicapi_nb.client.rate_limit import LocalRateLimiter, SharedRateLimiter
 from musicapi_nb.client.retry import RetryPolicy
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import (
+    InvalidArgument,
     InvalidTransition,
     LibraryError,
     MusicAPIError,
@@ -112,6 +113,8 @@ class Purchaser:
         return await self._retry.call(lambda: self._repost_in_turn(task, post), paid=True)
 
     async def _buy_in_turn(self, order: Order) -> Task | None:
+        if order.terms.budgets:
+            raise InvalidArgument("budgets need a ledger: MusicAPI(..., ledger=library)")
         await self._wait_for_slot()
         return await self._in_flight.shield(self._send(order), order.name, order.progress)
 
@@ -189,8 +192,7 @@ class PurchaseCoordinator(Purchaser):
         """
         terms = order.terms
         while True:
-            retry_failed = terms.retry_failed and joined is None
-            current = dataclasses.replace(terms, retry_failed=retry_failed)
+            current = dataclasses.replace(terms, retry_failed=terms.retry_failed and joined is None)
             find = functools.partial(self._ledger.find, order.request, current)
             claim = await self._commit(find, durable=False)
             if claim is None or (terms.retry_failed and _cost_nothing(claim.entry, joined)):
@@ -296,14 +298,16 @@ class PurchaseCoordinator(Purchaser):
     ) -> Entry | None:
         """Record an outcome. If the ledger cannot, keep it until it can, and log it."""
         try:
-            return await self._commit(lambda: step(entry, outcome))
-        except MusicAPIError as error:
-            self._keep_unwritten(step, entry, outcome, error.message)
+            latest = await self._commit(lambda: step(entry, outcome))
+        except Exception as error:  # noqa: BLE001 - of any kind: the caller must have the outcome
+            self._keep_unwritten(step, entry, outcome, getattr(error, "message", repr(error)))
             return None
-        except asyncio.CancelledError:  # the step is written all the same, unless it fails
-            reason = "perhaps: the loop ended before it was written"
-            self._keep_unwritten(step, entry, outcome, reason)
+        except BaseException:  # the step is written all the same, unless it fails
+            self._keep_unwritten(step, entry, outcome, "perhaps: the loop is ending")
             raise
+        if notice := self._ledger.notice:
+            _log.error("Entry %s: %s. %s", entry, _Unwritten(step, outcome), notice)
+        return latest
 
     def _record_interrupted(self, entry: int, error: BaseException) -> None:
         try:
@@ -319,7 +323,7 @@ class PurchaseCoordinator(Purchaser):
         _log.error(message, entry, reason, unwritten)
 
     def _unwritten_task(self, entry: int) -> Task | None:
-        outcome = self._unwritten[entry].outcome if entry in self._unwritten else None
+        outcome = getattr(self._unwritten.get(entry), "outcome", None)
         return outcome if isinstance(outcome, Task) else None
 
     async def _write_unwritten(self) -> None:
@@ -337,8 +341,8 @@ class PurchaseCoordinator(Purchaser):
                     _log.warning("%s; not recorded: %s", error.message, unwritten)
                 if self._unwritten.get(entry) is unwritten:  # else it has changed meanwhile
                     del self._unwritten[entry]
-        except MusicAPIError:  # tried again with the next step
-            pass
+        except Exception as error:  # noqa: BLE001 - as above; tried again with the next step
+            _log.debug("The library lacks outcomes: %r", error)
         finally:
             self._rewriting = False
 

@@ -8,7 +8,7 @@ import math
 import os
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import aiohttp
@@ -31,7 +31,7 @@ from musicapi_nb.errors import (
     Unreachable,
 )
 from musicapi_nb.refusals import replacement_for
-from musicapi_nb.secret import Secret
+from musicapi_nb.secret import HiddenBytes, Secret
 
 BASE_URL = "https://api.musicapi.ai"
 LARGEST_REPLY = 32 * 1024 * 1024
@@ -227,16 +227,17 @@ class Transport:
         session = await self.session("paid" if call.paid else "free")
         url = yarl.URL(f"{self.base_url}{call.path}", encoded=True)
         network = self.network.options(url)
+        received = bytearray()
         try:
             async with session.request(
                 call.method,
                 url,
-                data=call.body,
+                data=call.body and HiddenBytes(call.body),
                 headers={**_headers(call), **self.secret.auth_headers()},
                 allow_redirects=False,  # a redirect would take key and request elsewhere
                 **network,
             ) as reply:
-                body = await _body(reply, paid=call.paid)
+                body = await _body(reply, received, paid=call.paid)
         except _UNSENT as error:
             way, cause = self.network.describe_proxy(url), self._cause(error)
             refused = isinstance(error, aiohttp.ClientConnectorCertificateError)
@@ -246,7 +247,8 @@ class Transport:
             request, cause = f"{call.method} {call.path}", self._cause(error)
             if call.paid:
                 message = f"the reply to {request} was lost ({cause})"
-                raise LostReply(message, may_have_cost=True) from None
+                start = self.secret.redact_cut_body(bytes(received)) or None
+                raise LostReply(message, body=start, may_have_cost=True) from None
             raise Unreachable(f"no reply to {request} ({cause})") from None
         redact = self.secret.redact
         headers = {name.lower(): redact(value) for name, value in reply.headers.items()}
@@ -263,21 +265,24 @@ def _headers(call: wire.Call) -> dict[str, str]:
     return headers if call.body is None else {**headers, "Content-Type": "application/json"}
 
 
-async def _body(reply: aiohttp.ClientResponse, *, paid: bool) -> bytes:
-    """Read a reply's body. It may break off if the status alone says that a paid call failed."""
+async def _body(reply: aiohttp.ClientResponse, received: bytearray, *, paid: bool) -> bytes:
+    """Read a reply's body, also into `received`, which has the start of one that breaks off.
+
+    It may break off if the status alone says that a paid call failed, but not in a list of steps:
+    one may be done, and charged.
+    """
     try:
-        return await read_bounded(reply.content, LARGEST_REPLY)
+        async for part in bounded_parts(reply.content, LARGEST_REPLY):
+            received += part
     except (aiohttp.ClientError, TimeoutError, OSError):
-        if paid and wire.refuses(reply.status):
+        if paid and wire.refuses(reply.status) and b"step" not in received:
             return b""
         raise
+    return bytes(received)
 
 
-async def read_bounded(content: aiohttp.StreamReader, limit: int) -> bytes:
-    """Read a body, at most `limit` bytes of it."""
-    parts: list[bytes] = []
-    remaining = limit
-    while remaining > 0 and (part := await content.read(remaining)):
-        parts.append(part)
-        remaining -= len(part)
-    return b"".join(parts)
+async def bounded_parts(content: aiohttp.StreamReader, limit: int) -> AsyncIterator[bytes]:
+    """Yield a body in parts, at most `limit` bytes of it."""
+    while limit > 0 and (part := await content.read(limit)):
+        limit -= len(part)
+        yield part

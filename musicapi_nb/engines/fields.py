@@ -117,6 +117,8 @@ _PYTHON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "requests": ((list, tuple), "a list of requests"),
 }
 _TEXT = ((str,), "text")
+_FORMS: Mapping[str, str] = {"clip": "a clip id", "url": "an https:// or http:// URL"}
+_ARTICLES = frozenset({"a", "an", "the"})
 # The service accepts no files, only URLs (docs upload-music).
 _PUBLISH = (
     "a local file, which the service cannot reach; it needs a public URL. api.publish(path, "
@@ -131,6 +133,18 @@ _FILE = re.compile(
 _PRIVATE = re.compile(
     r"https?://(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|\[::1\])", re.IGNORECASE
 )
+
+
+def missing_problem(name: str, field: Field) -> str:
+    """Return the message about a required field that is not set: its help, and what to give."""
+    _, form = _PYTHON_TYPES.get(field.kind, _TEXT)
+    form = _FORMS.get(field.kind, form)
+    if field.choices:
+        form = f"{'one' if field.kind == 'choice' else 'a list'} of {', '.join(field.choices)}"
+    words = set(re.findall(r"\w+", field.help.lower())) - _ARTICLES
+    repeats_name = words <= set(name.split("_"))
+    help_ = "" if repeats_name else f": {field.help.rstrip('.')}"
+    return f"is required{help_}; give {form}"
 
 
 def value_problems(value: Any, field: Field, model: str | None) -> Iterator[tuple[str, bool]]:

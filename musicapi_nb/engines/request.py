@@ -16,10 +16,10 @@ import msgspec
 
 from musicapi_nb import markup
 from musicapi_nb.engines import custom
-from musicapi_nb.engines.fields import Field, is_missing, value_problems
+from musicapi_nb.engines.fields import Field, is_missing, missing_problem, value_problems
 from musicapi_nb.engines.sources import Source
-from musicapi_nb.engines.values import plain_value
-from musicapi_nb.errors import InvalidRequest, Problem
+from musicapi_nb.engines.values import plain_value, whole_number
+from musicapi_nb.errors import InvalidArgument, InvalidRequest, Problem
 
 _HASHED = frozenset({str, int, float, bool})
 ReplyKind: TypeAlias = Literal["task", "immediate"]
@@ -38,6 +38,13 @@ class Price:
     read: dt.date
     source: str
     is_assumption: bool = False
+
+    def __post_init__(self) -> None:
+        number = whole_number(self.credits)
+        if number is None:
+            message = f"credits of a Price are a whole number, 0 or more, not {self.credits!r:.40}"
+            raise InvalidArgument(message)
+        object.__setattr__(self, "credits", number)
 
     @property
     def proposal(self) -> str:
@@ -234,7 +241,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         for name, field in self.fields().items():
             value = getattr(self, name)
             if field.required and is_missing(value):
-                yield Problem(name, f"is required: {field.help}")
+                yield Problem(name, missing_problem(name, field))
                 continue
             advice = field.advice_if_missing if is_missing(value) else field.advice_if_set
             if advice:

@@ -64,7 +64,7 @@ class Experiment:
     Raises
     ------
     InvalidArgument
-        The name, a number or the plan is invalid.
+        The name, a number or the plan is invalid, or the client has another ledger.
     """
 
     def __init__(  # noqa: PLR0913 - independent settings
@@ -83,6 +83,8 @@ class Experiment:
             raise InvalidArgument(f"name must be text such as 'harbour', not {name!r:.40}")
         if not isinstance(plan, Plan):
             raise InvalidArgument(f"plan must be a Plan such as Plan.grid(...), not {plan!r:.60}")
+        if client.ledger is not library:
+            raise InvalidArgument("client must have this library: MusicAPI(..., ledger=library)")
         self.name = name
         self.plan = plan
         self.budget = None if budget is None else _number("budget", budget, 0)

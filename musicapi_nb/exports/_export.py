@@ -4,7 +4,6 @@ import contextlib
 import datetime as dt
 import json
 import os
-import shutil
 import zipfile
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -13,13 +12,14 @@ from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb.client.file_type import read_head, suffix_of
-from musicapi_nb.errors import ExportFailed, InvalidArgument, Untaggable
+from musicapi_nb.errors import ExportFailed, InvalidArgument, MusicAPIError
 from musicapi_nb.exports import audio_tags, playlist, provenance
 from musicapi_nb.exports._lrc import lrc
 from musicapi_nb.exports.folder import MANIFEST, PLAYLIST, TABLES, Folder, sha256, staging_folder
 from musicapi_nb.exports.result import ExportedSong, ExportResult, Outcome
 from musicapi_nb.exports.selection import LibraryIndex, Selection, requested_fields, select_songs
 from musicapi_nb.library import Library
+from musicapi_nb.library.media_files import song_key
 from musicapi_nb.paths import local_path
 from musicapi_nb.tasks import Song, Task
 
@@ -151,12 +151,32 @@ class _SongWriter:
     def __init__(self, folder: Folder, index: LibraryIndex) -> None:
         self._folder, self._index, self._library = folder, index, index.library
         self.notes: list[tuple[str, str]] = []
+        self._file_notes = {
+            note.song: note.note for note in index.library.file_notes() if note.media == "audio"
+        }
 
     def write(self, key: str, song: Song, task: Task) -> ExportedSong:
+        """Write the files of a song; a fault in them is its own, a full disk is not."""
         title = markup.one_line(song.title or "", _TITLE_LENGTH) or "(untitled)"
         source = self._library.file_of(song)
         if source is None:
             return ExportedSong(title, "failed", reason=self._missing_reason(song, task))
+        try:
+            return self._write(key, song, task, title, source)
+        except OSError as error:
+            if error.filename is None or Path(error.filename) != source:
+                raise
+            reason = f"its file in the library cannot be read ({error.strerror or error})"
+        except MusicAPIError as error:
+            reason = error.message
+        except Exception as error:  # noqa: BLE001 - of a library that reads foreign files
+            reason = f"{source.name} cannot be exported ({type(error).__name__}: {error})"
+        return ExportedSong(title, "failed", reason=reason)
+
+    def _write(self, key: str, song: Song, task: Task, title: str, source: Path) -> ExportedSong:
+        note = self._file_notes.get(song_key(song))
+        if note is not None:
+            self.notes.append((title, note))
         stem = self._folder.stem_of(key, song.title)
         timed, record = self._texts(key, song, task)
         tags = audio_tags.tags_of(song, record["model"]["returned"] or record["model"]["requested"])
@@ -173,18 +193,15 @@ class _SongWriter:
         if suffix_of(read_head(source), "audio") is None:
             return ExportedSong(title, "failed", reason="its file in the library is not audio")
         audio, *texts, record_file = (self._folder.stage / name for name in names)
-        shutil.copyfile(source, audio)
         media_type = _IMAGES.get(cover.suffix, "") if cover else ""
-        try:
-            audio_tags.write_tags(audio, tags, self._read_cover(title, cover), media_type)
-        except Untaggable as error:
-            shutil.copyfile(source, audio)
-            self.notes.append((title, f"written without tags: {error.message}"))
+        picture = self._read_cover(title, cover)
+        if reason := audio_tags.copy_with_tags(source, audio, tags, picture, media_type):
+            self.notes.append((title, f"written without tags: {reason}"))
         for path in texts:
             path.write_text(timed, encoding="utf-8", newline="\n")
         record |= {
             "files": {path.name: sha256(path) for path in (audio, *texts)},
-            "source": {"audio_sha256": source.stem},
+            "source": {"audio_sha256": source.stem} | ({"note": note} if note else {}),
             "fingerprint": fingerprint,
             "package": {"name": "musicapi_nb", "version": version("musicapi_nb")},
             "exported_at": dt.datetime.now(dt.UTC),

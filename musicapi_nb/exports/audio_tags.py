@@ -4,6 +4,8 @@ import base64
 import datetime as dt
 import hashlib
 import re
+import shutil
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,8 +15,9 @@ from mutagen.flac import FLAC, Picture
 from mutagen.id3 import APIC, ID3, TCON, TDRC, TIT2, TXXX, USLT
 from mutagen.mp4 import Atoms, MP4Cover, MP4FreeForm, MP4Tags  # type: ignore[attr-defined]
 
-from musicapi_nb.client.archive import decode
-from musicapi_nb.errors import DownloadFailed, Untaggable
+from musicapi_nb.client.sound import decode
+from musicapi_nb.errors import MusicAPIError, Untaggable
+from musicapi_nb.exports.wav_header import copy_wav
 from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.json_reader import clean
 
@@ -24,6 +27,7 @@ _FRONT_COVER = 3  # picture type in ID3 and FLAC
 _ID3_UTF8 = 3
 _MP4_COVERS = {"image/jpeg": MP4Cover.FORMAT_JPEG, "image/png": MP4Cover.FORMAT_PNG}
 _MP4_ATOMS = {"title": "\xa9nam", "genre": "\xa9gen", "lyrics": "\xa9lyr", "date": "\xa9day"}
+_NO_SOUND = hashlib.sha256().hexdigest()
 _MP4_FREEFORM = "----:com.apple.iTunes:"
 
 
@@ -54,43 +58,73 @@ def _clean(value: str | None) -> str:
     return _CONTROLS.sub("", clean(lines)).strip()
 
 
-def write_tags(path: Path, tags: Tags, cover: bytes | None = None, media_type: str = "") -> None:
-    """Write tags and a cover into an audio file; other tags of the file are kept.
+def copy_with_tags(
+    source: Path, target: Path, tags: Tags, cover: bytes | None = None, media_type: str = ""
+) -> str:
+    """Copy an audio file and write tags and a cover into the copy; its other tags are kept.
 
-    Untaggable if the file is damaged or cannot hold tags, or if its sound is another one
-    afterwards: in a WAV file with placeholder sizes, all bytes to the end are sound. The file may
-    then have changed.
+    A file that is damaged or cannot hold tags, or whose sound would change, is copied as it is.
+    Return why; "" if the copy has the tags.
     """
     try:
-        sound = _sound_hash(path)
-        _save_tags(path, tags, cover, media_type)
-        is_same = _sound_hash(path) == sound
-    except (Untaggable, OSError):
+        _copy(source, target)
+        sound = _sound_hash(target)
+        _save_tags(target, tags, cover, media_type)
+        if _sound_hash(target) == sound:
+            return ""
+        reason = "they would change its sound"
+    except OSError:
         raise
-    except DownloadFailed as error:
-        raise Untaggable(error.message) from None
+    except MusicAPIError as error:
+        reason = error.message
     except Exception as error:  # noqa: BLE001 - mutagen trusts sizes in a file: struct.error, ...
-        reason = f"{type(error).__name__}: {error}"
-        raise Untaggable(f"tags do not fit into its header ({reason})") from None
-    if not is_same:
-        raise Untaggable("tags would become part of its sound")
+        reason = f"they do not fit into its header ({type(error).__name__}: {error})"
+    shutil.copyfile(source, target)
+    return reason
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.suffix == ".aac":
+        raise Untaggable("AAC without a container holds none")
+    if source.suffix != ".wav":
+        shutil.copyfile(source, target)
+        return
+    copy_wav(source, target)
+    # Without a size of the sound, libsndfile reads nothing, and other decoders read to the end.
+    if _sound_hash(source) not in {_sound_hash(target), _NO_SOUND}:
+        raise Untaggable("its WAV header is not understood")
 
 
 def _sound_hash(path: Path) -> str:
-    if path.suffix != ".m4a":
-        return decode(path)[1]
-    digest = hashlib.sha256()  # of the encoded sound: libsndfile cannot decode it
+    if path.suffix == ".m4a":
+        return _mp4_hash(path)
+    sound = decode(path)
+    if not sound.complete:
+        raise Untaggable("it is too long to compare its sound")
+    return sound.digest
+
+
+def _mp4_hash(path: Path) -> str:
+    """Hash the encoded sound, which libsndfile cannot decode, and where its chunks begin in it."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        for atom in Atoms(file).atoms:
-            if atom.name == b"mdat":
-                digest.update(atom.read(file)[1])
+        atoms = Atoms(file)
+        sound = [atom for atom in atoms.atoms if atom.name == b"mdat"]
+        for atom in sound:
+            digest.update(atom.read(file)[1])
+        starts = [atom.offset for atom in sound]
+        for name, code in ((b"stco", "I"), (b"co64", "Q")):
+            for table in atoms[b"moov"].findall(name, recursive=True):
+                content = table.read(file)[1][8:]
+                offsets = struct.unpack(f">{len(content) // struct.calcsize(code)}{code}", content)
+                digest.update(repr([offset - starts[0] for offset in offsets]).encode())
     return digest.hexdigest()
 
 
 def _save_tags(path: Path, tags: Tags, cover: bytes | None, media_type: str) -> None:
     file = mutagen.File(path)
     if file is None:
-        raise Untaggable("tags cannot be written: it is not a known kind of audio file")
+        raise Untaggable("it is not a known kind of audio file")
     if file.tags is None:
         file.add_tags()
     if isinstance(file.tags, ID3):

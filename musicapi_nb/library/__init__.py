@@ -4,6 +4,7 @@ from musicapi_nb.ledger_types import Claim as Claim
 from musicapi_nb.ledger_types import Entry as Entry
 from musicapi_nb.ledger_types import EntryState as EntryState
 from musicapi_nb.ledger_types import FileRef as FileRef
+from musicapi_nb.ledger_types import MissingFile as MissingFile
 from musicapi_nb.ledger_types import PurchaseTerms as PurchaseTerms
 from musicapi_nb.ledger_types import RenderTime as RenderTime
 from musicapi_nb.ledger_types import Unfinished as Unfinished
@@ -19,7 +20,7 @@ from musicapi_nb.library.library import Library as Library
 from musicapi_nb.library.lineage import Branch as Branch
 from musicapi_nb.library.lineage import Lineage as Lineage
 from musicapi_nb.library.media_files import DamagedFile as DamagedFile
-from musicapi_nb.library.media_files import MissingFile as MissingFile
+from musicapi_nb.library.media_files import FileNote as FileNote
 from musicapi_nb.library.notifications import Notification as Notification
 from musicapi_nb.library.notifications import NotificationResult as NotificationResult
 from musicapi_nb.library.ratings import Rating as Rating

@@ -13,6 +13,8 @@ from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidArgument, LibraryError, OverBudget, UnknownPrice
 from musicapi_nb.ledger_types import Entry
 
+_MOST_CREDITS = 10**15  # SQLite adds up 64 bits
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Budget:
@@ -33,12 +35,11 @@ class Budget:
 
 def budget_event(name: str, credits_: Any, assume: Any) -> dict[str, Any]:
     """Return the data of an event that sets a budget; InvalidArgument for other values."""
-    data = {"name": name, "credits": whole_number(credits_), "assume": None}
-    if assume is not None:
-        data["assume"] = whole_number(assume)
-    if not name or data["credits"] is None or (data["assume"] is None and assume is not None):
+    numbers = [whole_number(value) for value in (credits_, assume) if value is not None]
+    valid = all(number is not None and number <= _MOST_CREDITS for number in numbers)
+    if not name or credits_ is None or not valid:
         raise InvalidArgument("a budget needs a name and a number of credits, 0 or more")
-    return data
+    return {"name": name, "credits": numbers[0], "assume": None if assume is None else numbers[1]}
 
 
 def budgets(connection: sqlite3.Connection) -> dict[str, Budget]:
@@ -52,7 +53,9 @@ def reserve_credits(connection: sqlite3.Connection, request: Request, names: Seq
     operation = f"{request.engine}.{request.operation}"
     available = budgets(connection) if names else {}
     price = request.price()
-    credits_ = price or 0
+    credits_ = 0 if price is None else whole_number(price)
+    if credits_ is None or credits_ > _MOST_CREDITS:  # a class of the user may compute it
+        raise InvalidArgument(f"the price of {operation} is {price!r:.40}, not a number of credits")
     for name in names:
         if name not in available:
             raise LibraryError(f"there is no budget {name!r}; create it with set_budget")
@@ -77,19 +80,17 @@ def reserve_credits(connection: sqlite3.Connection, request: Request, names: Seq
 def reserve_repost(
     connection: sqlite3.Connection, request: Request, entry: Entry
 ) -> dict[str, Any]:
-    """Return what an event stores so that the budgets of a purchase hold one more repost.
+    """Return what an event stores so that budgets and account count one more repost.
 
-    `OverBudget` if they do not cover it: the service may charge each.
+    `OverBudget` if a budget does not cover it: the service may charge each.
     """
-    if not entry.budgets:
-        return {}
     try:
         credits_ = reserve_credits(connection, request, entry.budgets)
     except OverBudget as error:
         message = f"{error.message}. It is bought, but the service may charge each repetition"
         error.set_message(message)
         raise
-    return {"reserve": entry.reserve + credits_, "repost": credits_}
+    return {"reserve": entry.reserve + credits_, "repost": credits_} if credits_ else {}
 
 
 def release_repost(connection: sqlite3.Connection, entry: Entry) -> dict[str, Any]:

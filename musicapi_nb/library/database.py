@@ -90,7 +90,9 @@ class Database:
                 ):  # to leave WAL mode without it, if another machine set that
                     self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
                 self._check(self._connection, len(steps))
-                if not read_only:
+                if read_only:
+                    self._connection = _migrated_copy(self._connection, steps)
+                else:
                     self._prepare(self._connection, steps, time.monotonic() + lock_timeout)
                     self._files = self._files_in_place()
         except BaseException:
@@ -100,10 +102,9 @@ class Database:
     def _check(self, connection: sqlite3.Connection, version_limit: int) -> None:
         check_kind(connection, self.path, version_limit)
         (page,) = connection.execute("PRAGMA page_size").fetchone()
-        # The quick check finds missing pages, but not a last page that is cut off.
-        cut_off = self.path.stat().st_size % page and not _has_journal(self.path)
-        if cut_off or connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
-            raise LibraryDamaged(f"the library {self.path} is damaged")
+        # SQLite itself finds missing pages here, but not a last page that is cut off.
+        if self.path.stat().st_size % page and not _has_journal(self.path):
+            raise LibraryDamaged(f"the library {self.path} is damaged: its end is missing")
         self._mark.check(connection)
 
     def _prepare(
@@ -181,9 +182,12 @@ class Database:
                 self._set_durable(connection, durable=durable or not self._shared_memory)
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
+                # Before the commit: nothing after it may fail, and the mark has no later event of
+                # another process that is not on the disk yet.
+                last = self._mark.last_event(connection) if durable else None
                 connection.execute("COMMIT")
-                if durable and self.is_in_place:
-                    self._mark.write(connection)
+                if last is not None and self.is_in_place:
+                    self._mark.write(last)
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -195,6 +199,11 @@ class Database:
         if self._durable is not durable:
             connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
             self._durable = durable
+
+    def verify(self) -> None:
+        """Read all pages and raise LibraryDamaged if they do not fit together."""
+        if self.rows("PRAGMA integrity_check(1)") != [("ok",)]:
+            raise LibraryDamaged(f"the library {self.path} is damaged")
 
     def checkpoint(self) -> None:
         """Copy finished transactions into the database file; other processes need not wait."""
@@ -251,6 +260,18 @@ def _open_for_reading(path: Path, connect: Callable[..., sqlite3.Connection]) ->
             ) from error
         return connect(f"{address}&immutable=1", uri=True)
     return connection
+
+
+def _migrated_copy(connection: sqlite3.Connection, steps: Sequence[str]) -> sqlite3.Connection:
+    """Return the connection, or a copy in memory if an older version of the package made it."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if not 0 < version < len(steps):
+        return connection
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    with contextlib.closing(connection):
+        connection.backup(copy)
+    migrate(copy, steps)
+    return copy
 
 
 def _has_journal(path: Path) -> bool:

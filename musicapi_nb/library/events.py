@@ -18,6 +18,7 @@ _FIELDS = Entry.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
 _INSERT = f"INSERT INTO entries ({_COLUMNS}, active) VALUES (?{', ?' * len(_FIELDS)})"  # noqa: S608 - our own names
 _DERIVED_TABLES = ("entries", "cells", "budgets", "attachments", "ratings", "blind_tests", "trials")
+_TABLES_OF_TRIGGERS = ("totals", "files")  # emptied last, since emptying the others changes them
 # What events that do not concern a purchase change, by their kind.
 _UNBOUND = {
     "budget": (
@@ -28,8 +29,8 @@ _UNBOUND = {
         "INSERT OR REPLACE INTO cells (experiment, cell, entry) VALUES (:experiment, :cell, :entry)"
     ),
     "attached": (
-        "INSERT OR REPLACE INTO attachments (song, media, sha256, size, suffix) "
-        "VALUES (:song, :media, :sha256, :size, :suffix)"
+        "INSERT OR REPLACE INTO attachments (song, media, sha256, size, suffix, note) "
+        "VALUES (:song, :media, :sha256, :size, :suffix, :note)"
     ),
     "rated": (
         "INSERT OR REPLACE INTO ratings "
@@ -112,7 +113,7 @@ def _append(  # noqa: PLR0913 - the columns of an event
     event = Event(last + 1, time.time(), kind, number, owner, data, raw)
     connection.execute(
         "INSERT INTO events (id, at, kind, entry, owner, data, raw) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (event.id, event.at, kind, number, owner, as_json(data), raw),
+        (event.id, event.recorded_at, kind, number, owner, as_json(data), raw),
     )
     return event
 
@@ -183,7 +184,7 @@ def _update_budgets(connection: sqlite3.Connection, before: Entry | None, after:
 
 
 def _apply_unbound(connection: sqlite3.Connection, event: Event) -> None:
-    values = {**event.data, "at": event.at}
+    values = {"note": "", **event.data, "at": event.recorded_at}
     if event.kind == "drawn":
         _insert_blind_test(connection, event)
     elif event.kind == "rated" and values["stars"] is None and not values["note"]:
@@ -196,7 +197,7 @@ def _insert_blind_test(connection: sqlite3.Connection, event: Event) -> None:
     data = event.data
     connection.execute(
         "INSERT INTO blind_tests (name, factor, at, settings) VALUES (?, ?, ?, ?)",
-        (data["name"], data["factor"], event.at, as_json(data["settings"])),
+        (data["name"], data["factor"], event.recorded_at, as_json(data["settings"])),
     )
     connection.executemany(
         "INSERT INTO trials (test, number, repeat_of, shown) VALUES (?, ?, ?, ?)",
@@ -223,7 +224,7 @@ def events(connection: sqlite3.Connection, number: int | None = None) -> Iterato
 
 def rebuild(connection: sqlite3.Connection) -> None:
     """Recreate the derived tables from the events."""
-    for table in _DERIVED_TABLES:
+    for table in (*_DERIVED_TABLES, *_TABLES_OF_TRIGGERS):
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
     latest: dict[int, Entry] = {}
     for event in list(events(connection)):

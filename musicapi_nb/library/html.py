@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from musicapi_nb import markup
 from musicapi_nb.ledger_types import Entry, EntryState
+from musicapi_nb.library.media_files import FileNote
 from musicapi_nb.library.totals import Account
 
 _MAX_ROWS = 20
@@ -39,6 +40,7 @@ class Overview:
     disk_used: int
     uncertain: Sequence[Entry]
     notice: str = ""
+    file_notes: Sequence[FileNote] = ()
 
 
 def format_bytes(size: int) -> str:
@@ -56,7 +58,9 @@ def line(overview: Overview) -> str:
     states = ", ".join(f"{number} {_label(state)}" for state, number in overview.counts.items())
     size = f"{format_bytes(overview.disk_used)} on disk"
     notice = [overview.notice] if overview.notice else []
-    facts = (*notice, states or "empty", *_credits(overview), size)
+    notes = len(overview.file_notes)
+    odd = [f"{notes} odd file{'' if notes == 1 else 's'}, see file_notes()"] if notes else []
+    facts = (*notice, states or "empty", *_credits(overview), size, *odd)
     return markup.one_line(f"<Library {overview.path}: {'; '.join(facts)}>")
 
 
@@ -71,6 +75,7 @@ def card(overview: Overview) -> markup.Html:
         *_uncertain(overview),
         markup.EMPTY if overview.counts else markup.caption("No requests yet."),
         *map(markup.caption, _credits(overview)),
+        *_file_notes(overview),
         facts=markup.facts(overview.path, f"{format_bytes(overview.disk_used)} on disk"),
         badges=badges,
         wide=True,
@@ -105,6 +110,12 @@ def _uncertain(overview: Overview) -> Iterator[markup.Html]:
         ],
         limit=_MAX_ROWS,
     )
+
+
+def _file_notes(overview: Overview) -> Iterator[markup.Html]:
+    if overview.file_notes:
+        rows = [(note.song, note.media, note.note) for note in overview.file_notes]
+        yield markup.table(("song", "file", "kept, but"), rows, limit=_MAX_ROWS)
 
 
 def _label(state: EntryState) -> str:

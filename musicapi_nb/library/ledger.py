@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from musicapi_nb.engines import Request, model_of
+from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidTransition, MusicAPIError, UncertainPurchase
 from musicapi_nb.ledger_types import Claim, Entry, EntryState, PurchaseTerms
 from musicapi_nb.library import events, stored_tasks
@@ -228,7 +229,7 @@ class Ledger:
 
     def _record_poll(self, connection: sqlite3.Connection, entry: Entry, task: Task) -> Entry:
         data, raw = stored_tasks.to_event(task), stored_tasks.raw_text(task)
-        if entry.state == "failed" and entry.refunded is None and task.refunded is not None:
+        if entry.failed_and_charged and task.refunded not in {None, entry.refunded}:
             kind = "refunded" if task.refunded else "charged"
             return self._append(connection, kind, data, entry, raw)
         if entry.state in {"done", "failed"}:  # two kernels may poll the same task
@@ -292,6 +293,8 @@ class Ledger:
         """Record that a repost changed nothing: it was refused or never sent."""
         with self._database.write() as connection:
             before = require_entry(connection, entry)
+            if before.state == "accepted":  # its repost was settled, and released, meanwhile
+                return before
             return self._append(connection, "polled", release_repost(connection, before), before)
 
     def record_unsent(self, entry: int, error: BaseException) -> Entry:
@@ -326,6 +329,8 @@ class Ledger:
         ------
         InvalidTransition
             The evidence settles nothing, or there is nothing to settle.
+        InvalidArgument
+            The evidence is of another type.
         """
         with self._database.write(durable=True) as connection:
             current = require_entry(connection, entry)
@@ -378,7 +383,8 @@ class Ledger:
 
 
 def require_entry(connection: sqlite3.Connection, number: int) -> Entry:
-    entry = events.entry(connection, number)
+    whole = whole_number(number)  # also one of a frame's column
+    entry = None if whole is None or whole >= 2**63 else events.entry(connection, whole)
     if entry is None:
         raise InvalidTransition(f"the library has no entry {number}")
     return entry

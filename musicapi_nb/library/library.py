@@ -18,6 +18,7 @@ from musicapi_nb.ledger_types import (
     EntryState,
     FileRef,
     Media,
+    MissingFile,
     PurchaseTerms,
     RenderTime,
     Unfinished,
@@ -32,10 +33,12 @@ from musicapi_nb.library.ledger import Ledger, require_entry
 from musicapi_nb.library.lineage import Lineage, build_lineage
 from musicapi_nb.library.media_files import (
     DamagedFile,
+    FileNote,
     MediaFiles,
-    MissingFile,
+    attachment,
     damage,
     disk_errors,
+    file_notes,
     is_complete,
     song_key,
 )
@@ -225,7 +228,8 @@ class Library(Ledger):
     def events(self, entry: int | None = None) -> list[Event]:
         """Return all events, or those of one entry, in the order in which they were appended."""
         with self._database.read() as connection:
-            return list(events.events(connection, entry))
+            number = None if entry is None else require_entry(connection, entry).id
+            return list(events.events(connection, number))
 
     def lineage(self, of: Song | Task | str | None = None) -> Lineage:
         """Return which songs were made from which, as trees with the credits of each branch.
@@ -287,18 +291,16 @@ class Library(Ledger):
             raise ClientClosed("the library is closed")
         return self._files.add(Path(source), suffix)
 
-    def attach(self, song: Song | str, media: Media, file: FileRef) -> None:
-        """Record that a file is a song's audio, image or video; the latest call counts."""
-        data = {
-            "song": song_key(song),
-            "media": media,
-            "sha256": file.sha256,
-            "size": file.size,
-            "suffix": file.suffix,
-        }
+    def attach(self, song: Song | str, media: Media, file: FileRef, note: str = "") -> None:
+        """Record that a file is a song's audio, image or video, with a note; the latest counts."""
+        data = attachment(song, media, file, note)
         with self._database.write() as connection:
-            if self._attached_file(song, media) != file:
+            if note or self._attached_file(song, media) != file:
                 events.append_unbound(connection, "attached", data, owner=self._process_lock.id)
+
+    def file_notes(self) -> list[FileNote]:
+        """Return what is odd about files, such as a length other than the stated one."""
+        return file_notes(self._database)
 
     def file_of(self, song: Song | str, media: Media = "audio") -> Path | None:
         """Return the path of a song's file; None if it is missing or incomplete."""
@@ -306,17 +308,9 @@ class Library(Ledger):
         return ref.path if ref is not None and is_complete(ref) else None
 
     def _attached_file(self, song: Song | str, media: Media) -> FileRef | None:
-        rows = self._database.rows(
-            "SELECT sha256, size, suffix FROM attachments WHERE song=? AND media=?",
-            *(song_key(song), media),
-        )
+        query = "SELECT sha256, size, suffix FROM attachments WHERE song=? AND media=?"
+        rows = self._database.rows(query, song_key(song), media)
         return self._files.ref(*rows[0]) if rows else None
-
-    def _attached_files(self) -> Iterator[tuple[str, Media, FileRef]]:
-        rows = self._database.rows(
-            "SELECT song, media, sha256, size, suffix FROM attachments ORDER BY song, media"
-        )
-        return ((song, media, self._files.ref(*columns)) for song, media, *columns in rows)
 
     def missing_files(
         self, media: Sequence[Media] = ("audio", "image"), *, experiment: str | None = None
@@ -333,15 +327,18 @@ class Library(Ledger):
         ]
 
     def verify(self) -> list[DamagedFile]:
-        """Read every byte of every file; return the files that are missing or damaged."""
-        files = ((song, media, ref, damage(ref)) for song, media, ref in self._attached_files())
-        return [DamagedFile(song, media, ref, text) for song, media, ref, text in files if text]
+        """Read every byte; return missing and damaged files. LibraryDamaged: the database is."""
+        self._database.verify()
+        rows = self._database.rows(
+            "SELECT song, media, sha256, size, suffix FROM attachments ORDER BY song, media"
+        )
+        files = [(song, media, self._files.ref(*columns)) for song, media, *columns in rows]
+        return [DamagedFile(*file, text) for file in files if (text := damage(file[2]))]
 
     def disk_used(self) -> int:
         """Return the bytes of the database and of the songs' files, as it has recorded them."""
         database = sum(path.stat().st_size for path in self.path.glob(f"{DATABASE}*"))
-        files = "SELECT sum(size) FROM (SELECT DISTINCT sha256, suffix, size FROM attachments)"
-        return database + (self._database.rows(files)[0][0] or 0)
+        return database + totals.disk_used(self._database)
 
     def rebuild(self) -> None:
         """Recreate the derived tables from the events."""
@@ -389,14 +386,17 @@ class Library(Ledger):
         return ""
 
     def _overview(self) -> html.Overview:
+        with self._read_current() as connection:
+            uncertain = events.entries_in_state(connection, "uncertain")
         return html.Overview(
             self._display_path,
             self.counts(),
             self.account(),
             self.account(simulated=True),
             self.disk_used(),
-            self._entries(["uncertain"]),
+            uncertain,
             self.notice,
+            self.file_notes(),
         )
 
     @markup.safe_repr

@@ -12,9 +12,11 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from musicapi_nb.errors import InvalidArgument, LibraryError, LibraryFull, LibraryReadOnly
-from musicapi_nb.ledger_types import Entry, FileRef, Media
+from musicapi_nb.ledger_types import FileRef, Media
+from musicapi_nb.library.database import Database
 from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.tasks import Song
 
@@ -50,14 +52,28 @@ def key_of(song_id: str | None, task_id: str | None, position: int, *, simulated
     return f"simulated:{name}" if simulated else name
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class MissingFile:
-    """A file of a finished song that the library lacks."""
+def attachment(song: Song | str, media: Media, file: FileRef, note: str) -> dict[str, Any]:
+    """Return the data of an event that makes a file a song's."""
+    data = {"song": song_key(song), "media": media, "sha256": file.sha256, "size": file.size}
+    return {**data, "suffix": file.suffix, **({"note": note} if note else {})}
 
-    entry: Entry
-    song: Song
-    media: Media
-    url: str
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FileNote:
+    """What is odd about a song's file (by song key), such as a length other than stated."""
+
+    song: str
+    media: str
+    note: str
+
+
+def file_notes(database: Database) -> list[FileNote]:
+    """Return the notes on files, by song; none in a library of an earlier version."""
+    columns = database.rows("SELECT name FROM pragma_table_info('attachments')")
+    if ("note",) not in columns:  # it can only be read
+        return []
+    query = "SELECT song, media, note FROM attachments WHERE note != '' ORDER BY song, media"
+    return [FileNote(*row) for row in database.rows(query)]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The tables of a library, and the scripts that lead from each version of them to the next.
 
 `events` is only appended to. `entries`, `cells`, `budgets`, `attachments`, `ratings`, `blind_tests`
-and `trials` are derived from it, so that queries are fast (`rebuild` recreates them).
+and `trials` are derived from it, so that queries are fast (`rebuild` recreates them). Triggers keep
+`totals`, `files` and `disk_use` true to them, so that showing a library counts nothing.
 """
 
 from __future__ import annotations
@@ -120,5 +121,76 @@ CREATE TABLE released_slots (
 );
 """
 
-STEPS: tuple[str, ...] = (_VERSION_1,)
+# An entry's `reserve` is its price and what each repost may have cost: `repost_credits` sums up the
+# latter. `files` has each file once, however many songs it belongs to; none is ever deleted.
+_VERSION_2 = """
+CREATE TABLE totals (
+    simulated INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    refunded INTEGER NOT NULL,
+    purchases INTEGER NOT NULL,
+    credits INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    repost_credits INTEGER NOT NULL,
+    PRIMARY KEY (simulated, state, refunded)
+) WITHOUT ROWID;
+INSERT INTO totals
+    SELECT simulated, state, refunded IS 1, count(*), coalesce(sum(price), 0), sum(price IS NULL),
+        coalesce(sum(max(reserve - price, 0)), 0)
+    FROM entries GROUP BY 1, 2, 3;
+CREATE TRIGGER entry_added AFTER INSERT ON entries BEGIN
+    INSERT INTO totals VALUES (
+        NEW.simulated, NEW.state, NEW.refunded IS 1, 1, coalesce(NEW.price, 0), NEW.price IS NULL,
+        coalesce(max(NEW.reserve - NEW.price, 0), 0)
+    ) ON CONFLICT DO UPDATE SET purchases = purchases + 1, credits = credits + excluded.credits,
+        unpriced = unpriced + excluded.unpriced,
+        repost_credits = repost_credits + excluded.repost_credits;
+END;
+CREATE TRIGGER entry_removed AFTER DELETE ON entries BEGIN
+    UPDATE totals SET purchases = purchases - 1, credits = credits - coalesce(OLD.price, 0),
+        unpriced = unpriced - (OLD.price IS NULL),
+        repost_credits = repost_credits - coalesce(max(OLD.reserve - OLD.price, 0), 0)
+        WHERE simulated = OLD.simulated AND state = OLD.state AND refunded = (OLD.refunded IS 1);
+END;
+CREATE TRIGGER entry_changed AFTER UPDATE OF simulated, state, refunded, price, reserve
+    ON entries BEGIN
+    UPDATE totals SET purchases = purchases - 1, credits = credits - coalesce(OLD.price, 0),
+        unpriced = unpriced - (OLD.price IS NULL),
+        repost_credits = repost_credits - coalesce(max(OLD.reserve - OLD.price, 0), 0)
+        WHERE simulated = OLD.simulated AND state = OLD.state AND refunded = (OLD.refunded IS 1);
+    INSERT INTO totals VALUES (
+        NEW.simulated, NEW.state, NEW.refunded IS 1, 1, coalesce(NEW.price, 0), NEW.price IS NULL,
+        coalesce(max(NEW.reserve - NEW.price, 0), 0)
+    ) ON CONFLICT DO UPDATE SET purchases = purchases + 1, credits = credits + excluded.credits,
+        unpriced = unpriced + excluded.unpriced,
+        repost_credits = repost_credits + excluded.repost_credits;
+END;
+
+CREATE TABLE files (
+    sha256 TEXT NOT NULL,
+    suffix TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (sha256, suffix)
+) WITHOUT ROWID;
+CREATE TABLE disk_use (bytes INTEGER NOT NULL);
+INSERT INTO disk_use VALUES (0);
+CREATE TRIGGER file_added AFTER INSERT ON files BEGIN
+    UPDATE disk_use SET bytes = bytes + NEW.size;
+END;
+CREATE TRIGGER file_removed AFTER DELETE ON files BEGIN
+    UPDATE disk_use SET bytes = bytes - OLD.size;
+END;
+CREATE TRIGGER file_attached AFTER INSERT ON attachments
+    WHEN NOT EXISTS (SELECT 1 FROM files WHERE sha256 = NEW.sha256 AND suffix = NEW.suffix) BEGIN
+    INSERT INTO files VALUES (NEW.sha256, NEW.suffix, NEW.size);
+END;
+INSERT OR IGNORE INTO files SELECT sha256, suffix, size FROM attachments;
+"""
+
+_VERSION_3 = """
+ALTER TABLE attachments ADD COLUMN note TEXT NOT NULL DEFAULT '';
+CREATE INDEX attachments_with_notes ON attachments(song, media) WHERE note != '';
+"""
+
+STEPS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Script n leads from version n to n + 1. Released scripts are never changed."""

@@ -21,15 +21,18 @@ class ProgressMark:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Write the last event. All marks have one length, so that none is ever half new."""
+    @staticmethod
+    def last_event(connection: sqlite3.Connection) -> bytes | None:
+        """Return the mark of the last event; None if there is none."""
         row = connection.execute(_LAST_EVENT).fetchone()
-        if row is None:
-            return
+        return row and _text(*row)
+
+    def write(self, mark: bytes) -> None:
+        """Write a mark. All have one length, so that none is ever half new."""
         with contextlib.suppress(OSError):  # it is then behind
             file = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o666)
             try:
-                os.write(file, _text(*row))
+                os.write(file, mark)
             finally:
                 os.close(file)
 

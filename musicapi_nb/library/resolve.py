@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol, TypeAlias
 
-from musicapi_nb.errors import InvalidTransition
+from musicapi_nb.engines.values import plain_value
+from musicapi_nb.errors import InvalidArgument, InvalidTransition
 from musicapi_nb.ledger_types import Entry
 
 
@@ -31,8 +33,11 @@ def resolution_event(
     """Return the event (kind and data) that settles an entry.
 
     Raise `InvalidTransition` if the entry is not in doubt, not exactly one kind of evidence is
-    given, or the balances do not prove anything.
+    given, or the balances do not prove anything; `InvalidArgument` for a value of another type.
     """
+    charged = plain_value(charged)
+    if not isinstance(charged, bool | None):
+        raise InvalidArgument(f"charged is True or False, not {charged!r:.40}")
     evidence = [task_id is not None, before is not None or after is not None, charged is not None]
     if sum(evidence) != 1 or (before is None) != (after is None):
         raise InvalidTransition("give one of: task_id=; before= and after=; charged=True or False")
@@ -40,6 +45,8 @@ def resolution_event(
     if not in_doubt or (task_id is not None and entry.state != "uncertain"):
         raise nothing_to_resolve(entry)
     if task_id is not None:
+        if not isinstance(task_id, str):
+            raise InvalidArgument(f"task_id is a text such as 'd3b0...', not {task_id!r:.40}")
         if not task_id.strip():
             raise InvalidTransition("the task id is blank")
         return "accepted", {"task_id": task_id, "note": "resolved by its task id"}
@@ -53,7 +60,12 @@ def nothing_to_resolve(entry: Entry) -> InvalidTransition:
 
 
 def _total(balance: Credits) -> float:
-    return balance if isinstance(balance, int | float) else balance.total
+    total = plain_value(getattr(balance, "total", balance))
+    if isinstance(total, bool) or not isinstance(total, int | float) or not math.isfinite(total):
+        raise InvalidArgument(
+            f"a balance is a number or that of api.credits(), not {balance!r:.40}"
+        )
+    return total
 
 
 def _by_balance(entry: Entry, difference: float) -> Resolution:

@@ -20,7 +20,7 @@ class Account:
     refunded
         Charged and refunded.
     uncertain
-        Possibly charged.
+        Possibly charged: purchases whose reply was lost, and each repost of the others.
     unpriced
         Number of purchases without a known price; they are in none of the sums. An operation that
         failed in one of several steps is among them: its note lists the completed steps, and only
@@ -45,13 +45,16 @@ def account(database: Database, *, simulated: bool) -> Account:
     (row,) = database.rows(
         """
         SELECT
-            coalesce(sum(price) FILTER (WHERE state IN ('accepted', 'reposting', 'done')
-                OR (state = 'failed' AND refunded IS NOT 1)), 0),
-            coalesce(sum(price) FILTER (WHERE state = 'failed' AND refunded IS 1), 0),
-            coalesce(sum(price) FILTER (WHERE state IN ('uncertain', 'sending')), 0),
-            count(*) FILTER (WHERE price IS NULL
-                AND state NOT IN ('planned', 'not_run', 'refused'))
-        FROM entries WHERE simulated = ?
+            coalesce(sum(credits) FILTER (WHERE state IN ('accepted', 'reposting', 'done')
+                OR (state = 'failed' AND NOT refunded)), 0),
+            coalesce(sum(credits) FILTER (WHERE state = 'failed' AND refunded), 0),
+            coalesce(sum(credits) FILTER (WHERE state IN ('uncertain', 'sending')), 0)
+            + coalesce(sum(repost_credits) FILTER (
+                WHERE state IN ('accepted', 'reposting', 'done', 'uncertain')
+                OR (state = 'failed' AND NOT refunded)), 0),
+            coalesce(sum(unpriced) FILTER (
+                WHERE state NOT IN ('planned', 'not_run', 'refused')), 0)
+        FROM totals WHERE simulated = ?
         """,
         simulated,
     )
@@ -60,15 +63,22 @@ def account(database: Database, *, simulated: bool) -> Account:
 
 def counts(database: Database, experiment: str | None) -> dict[EntryState, int]:
     """Return the number of entries in each state, uncertain ones first."""
-    by_state = dict(
-        database.rows(
-            "SELECT state, count(*) FROM entries WHERE ?1 IS NULL "
-            "OR id IN (SELECT entry FROM cells WHERE experiment=?1) GROUP BY state",
+    if experiment is None:
+        rows = database.rows("SELECT state, sum(purchases) FROM totals GROUP BY state")
+    else:
+        rows = database.rows(
+            "SELECT state, count(*) FROM entries "
+            "WHERE id IN (SELECT entry FROM cells WHERE experiment=?) GROUP BY state",
             experiment,
         )
-    )
+    by_state = {state: number for state, number in rows if number}
     ordered = sorted(STATES, key=lambda state: state != "uncertain")
     return {state: by_state[state] for state in ordered if state in by_state}
+
+
+def disk_used(database: Database) -> int:
+    """Return the bytes of the songs' files, as recorded when they were added."""
+    return int(database.rows("SELECT bytes FROM disk_use")[0][0])
 
 
 def render_times(

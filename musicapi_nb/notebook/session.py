@@ -150,7 +150,7 @@ class Session:
         return self._job(work, title=f"wait for {name}")
 
     def resume(self, *, deadline: float = 1800.0) -> Job[list[Task]]:
-        """Wait for the library's accepted tasks, also of earlier kernels: see `MusicAPI.resume`."""
+        """Wait for the library's accepted tasks, download missing files: see `MusicAPI.resume`."""
         return self._job(lambda _: self._client.resume(deadline=deadline), title="resume")
 
     def poll(self, task: Task | str, *, engine: str | None = None) -> Job[Task]:
@@ -198,7 +198,8 @@ class Session:
     def gallery(self, songs: Any = None, *, title: str = "") -> Gallery:
         """Display songs to browse, play and rate: see `mnb.gallery`.
 
-        `songs` are tasks, songs, jobs or an experiment; by default all songs of the library.
+        `songs` are tasks, songs, jobs or an experiment; by default the latest 5,000 purchases of
+        the library.
         """
         if songs is None and self.library is None:
             message = "is required: pass tasks, or connect(library='folder')"

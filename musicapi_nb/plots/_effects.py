@@ -16,13 +16,11 @@ from musicapi_nb.plots.text import format_count, format_counts, shorten, to_draw
 
 _LABEL = "the table of effects (effects(frame, factor, ...))"
 _TEXTS = ("factor", "level", "baseline", "outcome", "measure")
-_NUMBERS = (
-    *("estimate", "low", "high", "p_adjusted"),
-    *("songs", "tasks", "baseline_songs", "baseline_tasks"),
-)
+_NUMBERS = (*("estimate", "p_adjusted"), *("songs", "tasks", "baseline_songs", "baseline_tasks"))
 _MAX_ROWS = 36
 _ROW_INCHES = 0.36
 _GAP_INCHES = 0.8
+_LEAST_P = 0.05  # of an adjusted p that does not count as an effect
 _WIDE_RATIO = 2  # beyond, ticks are 1, 2, 5 times a power of ten
 _AXIS_LABELS = {
     "ratio": "times the baseline",
@@ -37,18 +35,32 @@ Line: TypeAlias = tuple[str, pd.Series | None]
 
 
 @figure.plot
-def effects(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
+def effects(
+    frame: pd.DataFrame,
+    *,
+    simultaneous: bool = False,
+    top: int | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the table of `effects`: each level's effect on each outcome, against the baseline.
 
-    Points are the estimates, lines their intervals; a point is filled if the interval excludes
-    "no effect". Outcomes of one unit (seconds; shares of songs) share a scale; several units are
+    Points are the estimates; a point is filled if its adjusted p is below 0.05. Lines are the
+    intervals of each row alone, or, if `simultaneous`, those that hold for all rows of the table
+    together (`joint_low`, `joint_high`); an arrow leads to a bound outside the picture. Outcomes
+    of one unit (seconds; shares of songs) share a scale; several units are
     several panels, the `child_axes` of the result. `top` limits the rows to those with the
     smallest adjusted p, in the table's order (default: 36, or as many as fit on the given axes); a
     note counts the others. BadFrame is raised if a column is missing or of another kind.
     """
-    require(frame, {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(_NUMBERS, "number")}, _LABEL)
+    bounds = ("joint_low", "joint_high") if simultaneous else ("low", "high")
+    require(
+        frame,
+        {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys((*_NUMBERS, *bounds), "number")},
+        _LABEL,
+    )
     if frame.empty:
         return figure.empty_plot(ax, "the table of effects has no rows")
+    frame = frame.assign(low=frame[bounds[0]], high=frame[bounds[1]])
     visible = _smallest_p(frame, top or (_MAX_ROWS if ax is None else _count_fitting(frame, ax)))
     parts = _split_by_unit(visible)
     heights = [len(lines) * _ROW_INCHES for lines in parts.values()]
@@ -56,7 +68,7 @@ def effects(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = No
     panels = figure.stack_panels(ax, heights, _GAP_INCHES)
     for panel, (unit, lines) in zip(panels, parts.items(), strict=True):
         _draw_panel(panel, unit, lines)
-    _explain(ax, panels, frame, len(frame) - len(visible))
+    _explain(ax, panels, frame, len(frame) - len(visible), simultaneous=simultaneous)
     return ax
 
 
@@ -108,11 +120,29 @@ def _draw_panel(ax: Axes, unit: str, lines: Sequence[Line]) -> None:
     for y, (tick, (_, row)) in enumerate(zip(ax.get_yticklabels(), lines, strict=True)):
         tick.set_fontweight("bold" if row is None else "normal")
         if row is not None:
-            _draw_row(ax, y, row, unit, no_effect)
+            _draw_row(ax, y, row, unit)
     _scale(ax, unit, no_effect)
+    for y, (_, row) in enumerate(lines):
+        if row is not None and unit == "ratio":
+            _draw_open_interval(ax, y, float(row["low"]), float(row["high"]))
 
 
-def _draw_row(ax: Axes, y: float, row: pd.Series, unit: str, no_effect: float) -> None:
+def _draw_open_interval(ax: Axes, y: float, low: float, high: float) -> None:
+    """Draw the interval of a ratio that reaches 0 or infinity, which are not on a log scale."""
+    opens = [low <= 0, math.isinf(high)]
+    if not any(opens) or math.isnan(low):
+        return
+    left, right = ax.get_xlim()
+    ends = [left if opens[0] else low, right if opens[1] else high]
+    if ends[0] < ends[1]:
+        ax.plot(ends, [y, y], color=figure.BLUE, lw=2, solid_capstyle="butt")
+        for end, is_open, marker in zip(ends, opens, "<>", strict=True):
+            if is_open:
+                ax.plot(end, y, marker, ms=6, color=figure.BLUE, clip_on=False)
+        ax.set_xlim(left, right)
+
+
+def _draw_row(ax: Axes, y: float, row: pd.Series, unit: str) -> None:
     estimate, low, high = (float(row[name]) for name in ("estimate", "low", "high"))
     sizes = f"{format_count(row['tasks'], 'task')}, {format_count(row['songs'], 'song')}"
     if math.isnan(estimate):
@@ -123,7 +153,7 @@ def _draw_row(ax: Axes, y: float, row: pd.Series, unit: str, no_effect: float) -
     if math.isfinite(low) and math.isfinite(high) and not (is_log and low <= 0):
         ax.plot([low, high], [y, y], color=figure.BLUE, lw=2, solid_capstyle="butt")
     if math.isfinite(estimate) and not (is_log and estimate <= 0):
-        is_clear = low > no_effect or high < no_effect
+        is_clear = float(row["p_adjusted"]) < _LEAST_P
         fill = figure.BLUE if is_clear else figure.background_color(ax)
         ax.plot(estimate, y, "o", ms=7, color=figure.BLUE, mew=1.6, mec=figure.BLUE, mfc=fill)
     interval = f"[{_format_value(low, unit)}, {_format_value(high, unit)}]"
@@ -172,7 +202,9 @@ def _format_tick(value: float, unit: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def _explain(ax: Axes, panels: Sequence[Axes], frame: pd.DataFrame, hidden: int) -> None:
+def _explain(
+    ax: Axes, panels: Sequence[Axes], frame: pd.DataFrame, hidden: int, *, simultaneous: bool
+) -> None:
     factors = row_chart.SEPARATOR.join(dict.fromkeys(frame["factor"]))
     baselines = " or ".join(dict.fromkeys(frame["baseline"]))
     levels = list(dict.fromkeys(frame["level"]))
@@ -180,13 +212,16 @@ def _explain(ax: Axes, panels: Sequence[Axes], frame: pd.DataFrame, hidden: int)
     text = shorten(f"Effects of {factors}, {against}", 6.5, figure.TITLE)
     figure.title(panels[0], text, above=16)
     style: dict[str, Any] = {"color": figure.BLUE, "marker": "o", "lw": 2, "ms": 7, "mew": 1.6}
-    outside = Line2D([], [], mfc=figure.BLUE, label='"no effect" is outside the interval', **style)
+    clear = Line2D([], [], mfc=figure.BLUE, label="adjusted p below 0.05", **style)
     background = figure.background_color(ax)
-    within = Line2D([], [], mfc=background, label='"no effect" is within it', **style)
-    figure.legend(panels[0], [outside, within])
+    unclear = Line2D([], [], mfc=background, label="not below 0.05", **style)
+    figure.legend(panels[0], [clear, unclear])
     tasks, songs = list(frame["baseline_tasks"]), list(frame["baseline_songs"])
     sizes = format_counts(("task", tasks), ("song", songs))
-    baseline = shorten(f"baseline {baselines}: {sizes}; p is adjusted", 7, figure.TEXT)
+    baseline = shorten(f"baseline {baselines}: {sizes}", 7, figure.TEXT)
+    intervals = "intervals hold together" if simultaneous else "intervals hold row by row"
     note = f"the rows with the smallest p, and {format_count(hidden, 'more row')} not drawn"
     label = panels[-1].get_xlabel()
-    figure.explain_below(panels[-1], label, baseline, note if hidden else "")
+    figure.explain_below(
+        panels[-1], label, baseline, f"p is adjusted; {intervals}", note if hidden else ""
+    )

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request, model_of
-from musicapi_nb.polling import posterior
+from musicapi_nb.polling import change, posterior
 from musicapi_nb.polling._optimal_schedule import Schedule, optimal_schedule
 from musicapi_nb.polling.posterior import Prior, prior, published_range
 
@@ -24,6 +24,7 @@ POLL_COST = 1.0
 
 _MEMORY = 150.0  # tasks of one kind; older ones fade, because the service changes
 _MIN_FINISHED = 5  # finished tasks of an operation before an ETA is given
+_MIN_PAST = 30  # finished tasks of one kind before a change from them is looked for
 _TAIL = 0.02  # below this survival an ETA would be a guess about a tail
 # The posterior is recomputed when the finished tasks or the polls have grown by these factors:
 # 10,000 tasks cost about 80 updates.
@@ -75,10 +76,19 @@ class _Observations:
     """Log likelihoods of the tasks of one kind observed so far."""
 
     logs: list[float] = dataclasses.field(default_factory=lambda: [0.0] * posterior.SIZE)
-    pending: Counter[tuple[int, int, bool]] = dataclasses.field(default_factory=Counter)
+    pending: Counter[change.Observation] = dataclasses.field(default_factory=Counter)
     finished: int = 0
     weight: float = 0.0
     longest: float = 0.0
+    cusums: list[change.Cusum] = dataclasses.field(
+        default_factory=lambda: [change.Cusum(ratio) for ratio in change.RATIOS]
+    )
+
+    def forget_all_but(self, recent: Iterable[change.Observation]) -> None:
+        """Start again from these observations."""
+        self.pending = Counter(recent)
+        self.logs, self.weight = [0.0] * posterior.SIZE, 0.0
+        self.cusums = [change.Cusum(ratio) for ratio in change.RATIOS]
 
     def log_likelihoods(self) -> list[float]:
         """Fold in pending observations and return the sums; old ones fade beyond `_MEMORY`."""
@@ -99,6 +109,7 @@ class _Estimate(NamedTuple):
 
     version: tuple[int, ...]
     survival: list[float]
+    hazard: list[float]  # cumulative
     schedules: dict[tuple[float, float], Schedule]
 
 
@@ -106,15 +117,15 @@ class History:
     """Observed render times and the estimates made from them. Not thread-safe.
 
     A library's past is added with :meth:`learn`, oldest first; tasks older than some hundred of
-    a kind hardly count. A :class:`Scheduler` adds its polls, unfinished tasks included. `priors`
-    returns the prior belief about an engine.
+    a kind hardly count, and those before a sudden change are forgotten. A :class:`Scheduler` adds
+    its polls, unfinished tasks included. `priors` returns the prior belief about an engine.
     """
 
     def __init__(self, priors: Callable[[str | None], Prior] = prior) -> None:
         self._priors = priors
         self._observations: dict[TaskKind, _Observations] = {}
         self._estimates: dict[TaskKind, _Estimate] = {}
-        # Finished tasks and polls, by kind, by engine and operation, and by engine.
+        # Finished tasks and polls that count, by kind, by engine and operation, and by engine.
         self._counts: dict[tuple[str | None, ...], list[int]] = {}
 
     def learn(self, kind: TaskKind, after: float, by: float | None, *, since: float = 0.0) -> None:
@@ -128,20 +139,43 @@ class History:
             if not 0 <= seconds < math.inf:
                 raise ValueError(f"an age must be a finite number of seconds >= 0, not {seconds}")
         observations = self._observations.setdefault(kind, _Observations())
-        start = posterior.grid_index(since)
-        until = max(posterior.grid_index(after), start)
-        if until > start:
-            observations.pending[start, until, False] += 1
+        index = posterior.grid_index if after == by else posterior.nearest_grid_index
+        start = posterior.nearest_grid_index(since)
+        until = max(index(after), start)
+        new: list[change.Observation] = [(start, until, False)] if until > start else []
         if by is not None:
-            end = min(max(posterior.grid_index(by) + 1, until + 1), posterior.HORIZON)
+            end = min(max(posterior.nearest_grid_index(by), until + 1), posterior.HORIZON)
             if end > until:
-                observations.pending[until, end, True] += 1
+                new.append((until, end, True))
             observations.finished += 1
             observations.longest = max(observations.longest, by)
+        recent = self._after_change(kind, new)
+        observations.pending.update(new)
+        self._count(kind, by is not None, 1)
+        if recent:
+            observations.forget_all_but(recent)
+            finished, polls = self._counts[kind]
+            self._count(kind, sum(done for *_, done in recent) - finished, len(recent) - polls)
+
+    def _after_change(
+        self, kind: TaskKind, new: Iterable[change.Observation]
+    ) -> Sequence[change.Observation]:
+        """Return the observations of a kind since a change that the new ones show, or none."""
+        if self._counts.get(kind, _NO_COUNTS)[0] < _MIN_PAST:
+            return ()
+        hazard = self._estimate(kind).hazard
+        for cusum in self._observations[kind].cusums:
+            for observation in new:
+                cusum.add(observation, hazard)
+            if cusum.has_change:
+                return cusum.recent
+        return ()
+
+    def _count(self, kind: TaskKind, finished: int, polls: int) -> None:
         for group in (kind, kind[:2], kind[:1]):
             counts = self._counts.setdefault(group, [0, 0])
-            counts[0] += by is not None
-            counts[1] += 1
+            counts[0] += finished
+            counts[1] += polls
 
     def version(self, kind: TaskKind) -> tuple[int, ...]:
         """Return a value that changes when there is enough new data to update the estimate."""
@@ -194,7 +228,9 @@ class History:
     def _estimate(self, kind: TaskKind) -> _Estimate:
         version, estimate = self.version(kind), self._estimates.get(kind)
         if estimate is None or estimate.version != version:
-            estimate = _Estimate(version, posterior.survival(self._weights(kind)), {})
+            survival = posterior.survival(self._weights(kind))
+            hazard = change.cumulative_hazard(posterior.with_outliers(survival))
+            estimate = _Estimate(version, survival, hazard, {})
             self._estimates[kind] = estimate
         return estimate
 

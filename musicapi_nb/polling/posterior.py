@@ -48,6 +48,11 @@ def grid_index(seconds: float) -> int:
     return min(int(math.log(seconds) / _STEP + 1e-9), HORIZON) if seconds > 1 else 0
 
 
+def nearest_grid_index(seconds: float) -> int:
+    """Return the index of the grid time that is nearest to `seconds`."""
+    return min(round(math.log(seconds) / _STEP), HORIZON) if seconds > 1 else 0
+
+
 @lru_cache(maxsize=128)
 def _survival_at(k: int) -> tuple[float, ...]:
     """P(unfinished at grid time k) for each spread and median, outliers included."""

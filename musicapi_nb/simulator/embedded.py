@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import contextlib
 import threading
 from concurrent.futures import Future
 
@@ -33,11 +34,15 @@ class EmbeddedSimulator:
         thread = threading.Thread(
             target=lambda: asyncio.run(self._run(started)), name="musicapi-simulator", daemon=True
         )
-        thread.start()
         try:
+            thread.start()
             started.result()
         except BaseException:
-            thread.join()
+            with contextlib.suppress(RuntimeError):  # it failed: its loop has ended
+                if not started.cancel() and self._loop is not None:  # a late interrupt
+                    self._loop.call_soon_threadsafe(self._stop.set)
+            with contextlib.suppress(RuntimeError):  # the interrupt came before it began
+                thread.join()
             raise
         self._thread = thread
         atexit.register(self.stop)
@@ -64,10 +69,12 @@ class EmbeddedSimulator:
         try:
             await self.simulator.start()
         except BaseException as error:  # noqa: BLE001 - start() raises it in the caller's thread
-            started.set_exception(error)
+            if started.set_running_or_notify_cancel():
+                started.set_exception(error)
             return
-        started.set_result(None)
         try:
-            await self._stop.wait()
+            if started.set_running_or_notify_cancel():  # else start() was interrupted
+                started.set_result(None)
+                await self._stop.wait()
         finally:
             await self.simulator.stop()

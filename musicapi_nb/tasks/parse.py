@@ -15,6 +15,7 @@ from musicapi_nb.tasks.json_reader import JsonReader, describe
 from musicapi_nb.tasks.parse_batch import parse_batch
 from musicapi_nb.tasks.parse_songs import guess_engine
 from musicapi_nb.tasks.parse_unknown import lacks_task_id, report_gaps, search_songs, search_task_id
+from musicapi_nb.tasks.reply_search import is_no_id
 from musicapi_nb.tasks.song import WHOLE_REPLY, Issue
 from musicapi_nb.tasks.task import Task
 
@@ -125,7 +126,8 @@ def parse_submit_reply(
     immediate = request.reply == "immediate"
     complete = task.finished and (task.songs or task.state == "failed" or immediate)
     not_ready = task.poll_by_repost and task.state in {"pending", "running"}
-    if task.id is None and not complete and not not_ready:
+    no_id = task.id is None or is_no_id(task.id)
+    if no_id and not complete and not not_ready:
         message = "the submit reply has no task id (see .body)"
         raise UnexpectedReply(message, body=payload, may_have_cost=True)
     return task

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias, TypeGuard
 
 from msgspec.structs import replace
 
+from musicapi_nb import wire
 from musicapi_nb.tasks.json_reader import JsonReader, clean
 from musicapi_nb.tasks.reply_search import ANSWER_FIELDS, ENVELOPE, unwrap_answer
 from musicapi_nb.tasks.task import Task
@@ -35,17 +36,26 @@ _WORDS: Mapping[Readiness, str] = {
 def find_answer(reader: JsonReader, task: Task) -> Mapping[str, Any]:
     """Return the answer in a reply: `data`, or the top-level fields; empty if there is none."""
     data = reader.rest.get("data")
+    if wire.denies_success(reader.rest):  # its other fields are about the error
+        answers = [item for item in (data, reader.rest) if isinstance(item, dict)]
+        return next((item for item in map(_known_fields, answers) if item), {})
     if isinstance(data, dict):
-        return data
+        # Nothing but a message is no answer; about a task, it may still come.
+        return data if task.id is not None or data.keys() - wire.MESSAGE_FIELDS else {}
     if isinstance(data, list):
         songs = (isinstance(item, dict) and _SONG_FIELDS & item.keys() for item in data)
         return {"data": data} if makes_no_songs(task) and data and not any(songs) else {}
     if isinstance(data, str) and is_link(data):
         return {"data": data}
-    if makes_no_songs(task) and task.id is None and not reader.rest.get("error"):
+    if makes_no_songs(task) and task.id is None:
         return {name: value for name, value in reader.rest.items() if name not in ENVELOPE}
     answer = {name: reader.rest[name] for name in ANSWER_FIELDS if name in reader.rest}
     return answer or (unwrap_answer(reader.rest) if makes_no_songs(task) else None) or {}
+
+
+def _known_fields(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields of known answers that have a value."""
+    return {name: fields[name] for name in ANSWER_FIELDS if fields.get(name)}
 
 
 def makes_songs(task: Task) -> bool:

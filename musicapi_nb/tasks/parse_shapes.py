@@ -70,8 +70,9 @@ def parse_failed_step(reader: JsonReader, task: Task) -> Task | None:
 
 
 def _is_error(reader: JsonReader) -> bool:
-    code = reader.rest.get("code")
-    return isinstance(code, int) and code >= HTTPStatus.BAD_REQUEST and not reader.rest.get("data")
+    code = str(reader.rest.get("code", ""))
+    number = int(code) if re.fullmatch("[0-9]{1,9}", code) else 0
+    return number >= HTTPStatus.BAD_REQUEST and not reader.rest.get("data")
 
 
 def reject_error(reader: JsonReader, task: Task) -> Task | None:
@@ -221,7 +222,7 @@ def _with_status(reader: JsonReader, task: Task) -> Task:
 def parse_studio_acknowledgement(reader: JsonReader, task: Task) -> Task | None:
     """Parse {"code": "success", "message": "", "data": "t"} (three clients of 2024)."""
     data = reader.rest.get("data")
-    is_id = isinstance(data, str) and bool(data.strip()) and not is_link(data)
+    is_id = isinstance(data, str) and len(data.split()) == 1 and not is_link(data)
     if not is_id or reader.rest.get("code") != "success":
         return None
     task_id = reader.text("data")
@@ -267,7 +268,8 @@ def parse_answer(reader: JsonReader, task: Task) -> Task | None:
         reader.rest.pop("data", None)
     answer = inner
     task = replace(task, answer=answer)
-    if task.id is not None and all(value in (None, "", 0) for value in answer.values()):
+    values = [answer[name] for name in answer if name not in wire.MESSAGE_FIELDS]
+    if task.id is not None and all(value in (None, "", 0) for value in values):
         return task
     state, text = readiness(answer, repeatable=task.poll_by_repost)
     if state == "unclear":

@@ -64,7 +64,8 @@ def search_task_id(reader: JsonReader, task: Task, parse_task: Callable[..., Tas
 
     Several ids in a list are a batch. `task` keeps songs that have an id or a link.
     """
-    ids = task_ids_in(task.raw, any_name=not task.poll_by_repost)
+    sent = task.request.body().values() if task.request else ()
+    ids = task_ids_in(task.raw, any_name=not task.poll_by_repost, sent=sent)
     if not ids:
         return None
     issue = Issue(clean(ids[0].where), "only this task id was understood")

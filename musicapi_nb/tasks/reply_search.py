@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from musicapi_nb import wire
@@ -27,12 +27,12 @@ ANSWER_FIELDS = (
     *("vocal_end_s", "wave_response", "alignment", "upsampled_tags", "files"),
 )
 # Fields that any reply may have about itself. Everything else in an immediate reply is its answer.
-ENVELOPE = frozenset(
-    {"code", "message", "data", "type", "success", "warning", "task_id", "error", "steps"}
-    | {"failed_step", "platform", "event", "status"}
-)
+ENVELOPE = wire.REFUSAL_FIELDS | {
+    *("data", "warning", "task_id", "steps", "failed_step", "platform", "event"),
+    *("request_id", "requestId", "trace_id", "traceId"),
+}
 _TEXT_FIELDS = frozenset({"title", "lyrics"})
-# Names of what a request refers to: songs in there are not its result.
+# Names of what a request refers to: songs and ids in there are not its result.
 _SOURCES = frozenset({"source", "parent", "original", "reference", "input", "request", "params"})
 _TASK_ID_NAMES = frozenset({"taskid", "taskids"})
 # Names that may hold a task id in a reply that has it nowhere else, and the objects they may be in.
@@ -40,9 +40,10 @@ _ID_NAMES = frozenset({"id", "ids", "uuid", "task", "tasks", "job", "jobid", "da
 _ID_HOLDERS = frozenset({"data", "task", "tasks", "job", "result", "results", "response"})
 _ID_LIKE = re.compile(r"(?=.*[0-9])[A-Za-z0-9_-]{8,200}", re.ASCII)
 _MAX_ID_LENGTH = 200
-# In text that is not JSON, such as a page or a reply that breaks off.
+_NO_IDS = frozenset({"0", "-1", "null", "none", "nil", "nan", "undefined"})
+# In text that is not JSON, such as a page or a reply that breaks off, perhaps within an id.
 _NAMED_TASK = re.compile(
-    r"""task_?id["']?\s*[:=]\s*["']?([\w-]{4,200})""", re.IGNORECASE | re.ASCII
+    r"""task_?id["']?\s*[:=]\s*["']?([\w-]{4,200})(?![\w-]|\Z)""", re.IGNORECASE | re.ASCII
 )
 
 
@@ -122,8 +123,8 @@ def songs_in(reply: Any) -> list[Part]:
 
 
 def find_task_id(reply: Any) -> str | None:
-    """Return the first text anywhere in a reply that is named as a task id; None without one."""
-    return next((part.value for part in task_ids_in(reply) if isinstance(part.value, str)), None)
+    """Return the first value anywhere in a reply that is named as a task id; None without one."""
+    return next((str(part.value) for part in task_ids_in(reply)), None)
 
 
 def task_id_of_body(body: Any) -> str | None:
@@ -134,23 +135,36 @@ def task_id_of_body(body: Any) -> str | None:
         return find_task_id(wire.decode(body))
     except UnexpectedReply:
         named = _NAMED_TASK.search(body.decode(errors="replace"))
-        return named and named[1]
+        return named[1] if named and not is_no_id(named[1]) else None
 
 
-def task_ids_in(reply: Any, *, any_name: bool = False) -> list[Part]:
+def task_ids_in(reply: Any, *, any_name: bool = False, sent: Collection[Any] = ()) -> list[Part]:
     """Return the task ids in a reply; more than one if a list has several.
 
-    `any_name`: values that look like an id also count if they have another usual name.
+    `any_name`: values that look like an id also count if they have another usual name, unless they
+    are those of an error, or were `sent` by the request, such as a clip id.
     """
-    parts = [part for part in iter_parts(reply, inside_songs=True) if part.names]
+    parts = [
+        part
+        for part in iter_parts(reply, inside_songs=True)
+        if part.names and _SOURCES.isdisjoint(part.names)
+    ]
     ids = [part for part in parts if part.names[-1] in _TASK_ID_NAMES and _is_id(part.value)]
-    if not ids and any_name:
+    if not ids and any_name and not wire.denies_success(reply):
         ids = [part for part in iter_parts(reply) if part.names and _may_be_task_id(part)]
+        ids = [part for part in ids if part.value not in sent]
     ids = [part for part in ids if part.names == ids[0].names]
     return list({part.value: part for part in ids}.values())
 
 
+def is_no_id(value: str | int) -> bool:
+    """Return whether a value in place of an id says that there is none."""
+    return str(value).strip().lower() in _NO_IDS
+
+
 def _is_id(value: Any) -> bool:
+    if isinstance(value, str | int) and is_no_id(value):
+        return False
     if isinstance(value, str):
         return len(value) <= _MAX_ID_LENGTH and len(value.split()) == 1 and "://" not in value
     return isinstance(value, int) and not isinstance(value, bool)

@@ -22,6 +22,8 @@ from musicapi_nb.tasks import Song
 
 MAX_BYTES = 64_000_000  # of one song that are read into memory
 MAX_SECONDS = 1_800.0  # of one song that are decoded
+_MIN_RATE, _MAX_RATE = 1_000, 768_000  # Hz
+_MAX_CHANNELS = 16
 _MEDIA_TYPES = {".mp3": "mpeg", ".m4a": "mp4"}  # others are named as their suffix
 _BLOCK_FRAMES = 1 << 18
 _PEAK_FRAMES = 256  # resolution of peaks before they are put into buckets
@@ -94,14 +96,24 @@ def read_audio(path: Path, max_bytes: int) -> Audio:
 
 @contextlib.contextmanager
 def open_audio(audio: Audio) -> Iterator[Any]:
-    """Open audio as a `soundfile.SoundFile`; NoAudio if libsndfile cannot decode it (AAC)."""
+    """Open audio as a `soundfile.SoundFile`.
+
+    NoAudio if libsndfile cannot decode it (AAC), or its header states more than any song has: a
+    small file can claim days, and decoding it would fill the memory.
+    """
     import soundfile  # noqa: PLC0415 - loads libsndfile
 
     try:
         with soundfile.SoundFile(io.BytesIO(audio.content)) as file:
+            _check_header(file.samplerate, file.channels)
             yield file
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise NoAudio(f"the audio cannot be decoded here ({error})") from None
+
+
+def _check_header(rate: int, channels: int) -> None:
+    if not _MIN_RATE <= rate <= _MAX_RATE or channels > _MAX_CHANNELS:
+        raise NoAudio(f"the audio has a rate of {rate:,} Hz and {channels} channels: no song has")
 
 
 def peaks(audio: Audio, buckets: int = 240) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """The songs of anything that holds songs: tasks, jobs, experiments, a library, table rows."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from musicapi_nb.tasks import Song, Task
 
 _RAW_REPLIES = (Mapping, str, bytes, bytearray, Path)
 _FRAME_KEYS = ("task_id", "song_position")
+_LATEST = (
+    "These are the latest {:,} purchases; gallery(library.tasks(), library=library) shows all."
+)
 _NOT_FACTORS = frozenset({"cell", "block", "take"})
 
 
@@ -54,6 +58,7 @@ class SongCollection:
     library: Library | None = None
     name: str = ""  # such as "experiment harbour"
     without_songs: int = 0  # tasks and plan cells that have no song to show (yet)
+    note: str = ""  # which songs of the source are not among these
     refreshable: bool = False  # whether reading the source again may give more songs
     experiment: Experiment | None = None  # if the source was one
 
@@ -64,13 +69,18 @@ class SongCollection:
         return {index: stored[key] for index, key in keys if key in stored}
 
 
-def songs_of(source: Any, library: Library | None = None) -> SongCollection:
+def songs_of(
+    source: Any, library: Library | None = None, *, latest: int | None = None
+) -> SongCollection:
     """Collect the songs of a source.
 
     It may be a task, song, job, raw reply, experiment or experiment run, library, gallery, rows of
     `songs_frame` (with `library`), or an iterable of these; InvalidArgument if it is none of them.
-    `library` replaces the one that the source has.
+    `library` replaces the one that the source has. Of a library as the source, only the `latest`
+    purchases are read, if that is not None.
     """
+    if isinstance(source, Library) and latest is not None:
+        return _read_latest(source, library, latest)
     return _read_whole(source, library) or _merge([source], library)
 
 
@@ -87,6 +97,16 @@ def _read_whole(source: Any, library: Library | None) -> SongCollection | None:
         collection = _merge(source.tasks(), library or source)
         return dataclasses.replace(collection, name=f"library {source.path.name}", refreshable=True)
     return _read_frame(source, library) if hasattr(source, "columns") else None
+
+
+def _read_latest(source: Library, library: Library | None, number: int) -> SongCollection:
+    """Read the latest purchases of a library, oldest first."""
+    latest = source.latest_tasks()
+    tasks = list(itertools.islice(latest, number))[::-1]
+    note = _LATEST.format(number) if next(latest, None) else ""
+    collection = _merge(tasks, library or source)
+    name = f"library {source.path.name}"
+    return dataclasses.replace(collection, name=name, note=note, refreshable=True)
 
 
 def _read_experiment(experiment: Experiment, library: Library | None) -> SongCollection:

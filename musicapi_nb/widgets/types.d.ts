@@ -38,6 +38,7 @@ export interface Songs {
   generation: number;
   heading: string;
   without_songs: number;
+  note: string;
   refreshable: boolean;
   can_fetch: boolean;
   library: string;

@@ -33,6 +33,7 @@ const SONGS = {
   generation: 0,
   heading: "",
   without_songs: 0,
+  note: "",
   refreshable: false,
   can_fetch: false,
   library: "",
@@ -127,4 +128,7 @@ test("the count says which songs of how many are on the page", () => {
     countText({ ...empty, without_songs: 2 }, 0, 0, 0),
     /2 requests have no songs yet\./,
   );
+  const part = { ...SONGS, note: "Only the latest." };
+  assert.equal(countText(part, 5, 0, 5), "1 to 5 of 5 songs. Only the latest.");
+  assert.match(countText(part, 0, 0, 0), /these filters\. Only the latest\.$/);
 });

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { checkText, percentText, signedText } from "../../musicapi_nb/_blind_test/results.js";
+import {
+  checkText,
+  pairText,
+  percentText,
+  signedText,
+} from "../../musicapi_nb/_blind_test/results.js";
 
 test("scores have a sign and two decimals", () => {
   assert.equal(signedText(0.736), "+0.74");
@@ -16,7 +21,14 @@ test("shares are whole percents", () => {
 });
 
 test("checks are sentences", () => {
-  const check = { check: "first position chosen", estimate: 0.6, low: 0.2, high: 0.9, n: 5 };
+  const check = {
+    check: "first position chosen",
+    estimate: 0.6,
+    low: 0.2,
+    high: 0.9,
+    n: 5,
+    p: null,
+  };
   assert.equal(
     checkText({ ...check, by_chance: 0.5 }),
     "first position chosen: 60 % of 5 (20 % to 90 %; 50 % by chance).",
@@ -31,13 +43,41 @@ test("checks are sentences", () => {
   );
   assert.equal(
     checkText({
-      check: "smallest difference",
+      check: "smallest detectable difference",
       estimate: 0.14,
       low: null,
       high: null,
       by_chance: null,
       n: 100,
+      p: null,
     }),
-    "smallest difference: 64 % against 36 %, with 100 answers per pair of levels.",
+    "smallest detectable difference: 64 % against 36 %, with 100 answers per pair of levels.",
+  );
+});
+
+test("a check without an interval has its share and p", () => {
+  assert.equal(
+    checkText({
+      check: "x chosen",
+      estimate: 0.8,
+      low: null,
+      high: null,
+      by_chance: 0.5,
+      n: 20,
+      p: 0.0118,
+    }),
+    "x chosen: 80 % of 20 (50 % by chance; p 0.012).",
+  );
+});
+
+test("pairs have a difference, an interval and p", () => {
+  const counts = { level: "x", versus: "y", answers: 9, wins: 7, ties: 0, losses: 2, share: 0.8 };
+  const pair = { ...counts, difference: 1.2, low: -0.1, high: 2.5, p_adjusted: 0.07 };
+  assert.equal(pairText(pair), "+1.20 (−0.10 to +2.50), adjusted p 0.07");
+  const uncertain = { ...pair, low: null, high: null, p_adjusted: null };
+  assert.equal(pairText(uncertain), "+1.20");
+  assert.equal(
+    pairText({ ...pair, p_adjusted: 0.0001 }),
+    "+1.20 (−0.10 to +2.50), adjusted p < 0.001",
   );
 });

@@ -102,7 +102,12 @@ def wait_for_end(process: subprocess.Popen[str]) -> int:
 
 
 _TABLES = ("entries", "cells", "budgets", "attachments", "ratings", "blind_tests", "trials")
-_BESIDE = [f"SELECT * FROM {name}" for name in _TABLES]  # noqa: S608 - our own names
+_BESIDE = [
+    *[f"SELECT * FROM {name}" for name in _TABLES],  # noqa: S608 - our own names
+    "SELECT * FROM totals WHERE purchases > 0",
+    "SELECT * FROM files",
+    "SELECT * FROM disk_use",
+]
 
 
 def rebuilt_is_the_same(library: Library) -> None:

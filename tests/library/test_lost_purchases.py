@@ -15,6 +15,7 @@ from musicapi_nb.library import Library
 from musicapi_nb.notebook import connect
 from musicapi_nb.simulator import Simulator
 from tests.library.helpers import acknowledged, buy, python, read_line, song
+from tests.raw_http_server import TASK_ID, Connection, client, peer, reply
 
 KEY = "k" * 20
 
@@ -198,3 +199,34 @@ async def test_database_file_alone_has_the_purchases_of_an_open_library(tmp_path
         shutil.copy(tmp_path / "l" / "library.sqlite", tmp_path / "copy")
         with Library(tmp_path / "copy") as copy:
             assert len(copy.entries()) >= 1
+
+
+# --- between the check and the reply ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("harm", [_delete_folder, _replace_by_a_copy, _move_folder])
+async def test_outcome_of_a_library_that_left_during_the_call_is_logged(
+    tmp_path: Path, harm: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def behave(connection: Connection) -> None:
+        await connection.request()
+        harm(tmp_path / "l")
+        await connection.send(reply())
+
+    with Library(tmp_path / "l") as library:
+        async with peer(behave) as server, client(server.url, ledger=library) as api:
+            assert (await api.submit(song())).id == TASK_ID
+            assert server.posts == 1
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert TASK_ID in record.getMessage()
+    assert "deleted, moved or replaced" in record.getMessage()
+
+
+def test_nothing_follows_a_commit_that_could_fail(tmp_path: Path) -> None:
+    with Library(tmp_path) as library:
+        statements: list[str] = []
+        library._database.connection.set_trace_callback(statements.append)
+        claim = library.claim(song())
+        assert statements[-1] == "COMMIT"
+        mark = (tmp_path / "library.mark").read_bytes()
+        assert int(mark.split()[0]) == library.events(claim.entry.id)[-1].id

@@ -1,6 +1,7 @@
 """Opening a library: paths, permissions, full disks, damage, versions."""
 
 import contextlib
+import functools
 import os
 import random
 import shutil
@@ -217,6 +218,19 @@ def test_read_only_library_is_open_for_reading(tmp_path: Path, part: str) -> Non
         assert library.counts() == {"done": 3}
 
 
+def test_read_only_library_of_an_older_version_is_read(tmp_path: Path) -> None:
+    (tmp_path / "l").mkdir()
+    database = tmp_path / "l" / "library.sqlite"
+    Database(database, lock_timeout=1, steps=STEPS[:1]).close()
+    with contextlib.closing(sqlite3.connect(database)) as older:
+        assert older.execute("PRAGMA user_version").fetchone() == (1,)
+    before = database.read_bytes()
+    with shut_library(tmp_path / "l", "all"), Library(tmp_path / "l") as library:
+        assert library.counts() == {}
+        assert "can only be read" in repr(library)
+    assert database.read_bytes() == before
+
+
 async def test_session_on_a_read_only_library_buys_nothing(tmp_path: Path) -> None:
     filled_library(tmp_path / "l", 3)
     with shut_library(tmp_path / "l", "all"):
@@ -327,6 +341,28 @@ def test_corrupt_pages_are_reported_or_harmless(tmp_path: Path, seed: int) -> No
     database.write_bytes(content)
     with contextlib.suppress(LibraryError), Library(tmp_path / "l") as library:
         library.entries()
+
+
+def test_opening_reads_as_much_of_a_large_library_as_of_a_small_one(tmp_path: Path) -> None:
+    costs = []
+    for number in (30, 300):
+        database = filled_library(tmp_path / str(number), number)
+        instructions: list[int] = []
+        with contextlib.closing(Database(database, lock_timeout=1)) as opened:
+            opened.connection.set_progress_handler(functools.partial(instructions.append, 1), 1)
+            opened._check(opened.connection, len(STEPS))
+        costs.append(len(instructions))
+    assert 0 < costs[1] <= 1.2 * costs[0]
+
+
+def test_damage_that_opening_does_not_meet_is_found(tmp_path: Path) -> None:
+    database = filled_library(tmp_path / "l", 100)
+    content = bytearray(database.read_bytes())
+    middle = len(content) // 2 // 4096 * 4096
+    content[middle : middle + 4096] = b"\xff" * 4096
+    database.write_bytes(content)
+    with Library(tmp_path / "l") as library, pytest.raises(LibraryDamaged):
+        library.verify()
 
 
 def test_database_of_another_program_is_not_changed(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Queries about a library, and its card."""
 
 import contextlib
+import itertools
 import json
 import os
 import sqlite3
@@ -13,16 +14,33 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from musicapi_nb import MusicAPI, frames, sonic, tasks
-from musicapi_nb.errors import InvalidArgument, LostReply, MusicAPIError, UnexpectedReply
+from musicapi_nb.errors import (
+    ContentRefused,
+    InvalidArgument,
+    LostReply,
+    MusicAPIError,
+    UnexpectedReply,
+)
 from musicapi_nb.experiment import Experiment
-from musicapi_nb.ledger_types import PurchaseTerms
+from musicapi_nb.ledger_types import FileRef, PurchaseTerms
 from musicapi_nb.library import Entry, Library, RenderTime, request_key
 from musicapi_nb.library.stored_tasks import raw_text, restore, to_event
 from musicapi_nb.notebook import connect
 from musicapi_nb.plan import Plan
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import StoredReply
-from tests.library.helpers import FAILED, PRICE, RUNNING, Unpriced, acknowledged, buy, looked, song
+from tests.library.helpers import (
+    FAILED,
+    FAILED_UNSAID,
+    PRICE,
+    RUNNING,
+    Unpriced,
+    acknowledged,
+    buy,
+    looked,
+    rebuilt_is_the_same,
+    song,
+)
 from tests.raw_http_server import DONE
 from tests.replies import NAMES, expand, malformed_replies, sample
 
@@ -218,6 +236,58 @@ def test_display_looks_at_no_media_file(
         assert "on disk" in text
     assert any("library.sqlite" in path for path in looked_at)
     assert [path for path in looked_at if "files" in path] == []
+
+
+def test_display_of_many_purchases_costs_as_much_as_of_few(library: Library) -> None:
+    connection = library._database.connection
+    instructions = 0
+
+    def count() -> None:
+        nonlocal instructions
+        instructions += 1
+
+    def cost() -> int:
+        nonlocal instructions
+        instructions = 0
+        connection.set_progress_handler(count, 1)
+        assert " done" in repr(library)
+        assert " done" in library._repr_html_()
+        list(itertools.islice(library.latest_tasks(), 6))
+        connection.set_progress_handler(None, 1)
+        return instructions
+
+    def fill(number: int) -> None:
+        with library.transaction():
+            for index in range(number):
+                finish(library, f"{number} {index}")
+                file = FileRef(f"{number:032}{index:032}", 1, Path("a.mp3"))
+                library.attach(f"{number} {index}", "audio", file)
+
+    fill(40)
+    before = cost()
+    fill(400)
+    assert cost() <= 1.2 * before
+
+
+def test_totals_are_the_sums_of_the_entries(library: Library) -> None:
+    for number, payload in enumerate([DONE, FAILED, FAILED_UNSAID, RUNNING]):
+        finish(library, str(number), payload)
+    library.record_refused(library.claim(song("refused")).entry.id, ContentRefused("no"))
+    library.record_uncertain(library.claim(song("lost")).entry.id, LostReply("lost"))
+    library.plan(song("planned"))
+    library.claim(Unpriced())
+    entries = (
+        "SELECT state, refunded IS 1, simulated, count(*), coalesce(sum(price), 0), "
+        "sum(price IS NULL), coalesce(sum(max(reserve - price, 0)), 0) "
+        "FROM entries GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+    )
+    totals = (
+        "SELECT state, refunded, simulated, purchases, credits, unpriced, repost_credits "
+        "FROM totals WHERE purchases OR credits OR unpriced OR repost_credits ORDER BY 1, 2, 3"
+    )
+    assert library._database.rows(totals) == library._database.rows(entries)
+    rebuilt_is_the_same(library)
+    assert library._database.rows(totals) == library._database.rows(entries)
 
 
 @pytest.mark.parametrize("last", [0, 1, 12, 30])

@@ -46,7 +46,7 @@ KINDS = (
 
 
 class Ledgers(RuleBasedStateMachine):
-    """A library and its model: entry number to [request, state, refunded, in the budget]."""
+    """A library and its model: entry to [request, state, refunded, in the budget, reposts]."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,14 +71,15 @@ class Ledgers(RuleBasedStateMachine):
         assert len(numbers) <= 1
         return numbers[0] if numbers else None
 
+    def charged(self) -> list[list[Any]]:
+        """Return the rows of what was charged or may be, and not refunded."""
+        states = ("sending", "accepted", "reposting", "done", "uncertain")
+        rows = self.model.values()
+        return [row for row in rows if row[1] in states or (row[1] == "failed" and not row[2])]
+
     def credits_held(self) -> int:
-        counted = ("sending", "accepted", "reposting", "done", "uncertain")
-        credits_held = [
-            row
-            for row in self.model.values()
-            if row[3] and (row[1] in counted or (row[1] == "failed" and row[2] is not True))
-        ]
-        return PRICE * len(credits_held)
+        held: int = sum(1 + row[4] for row in self.charged() if row[3])
+        return PRICE * held
 
     def pick(self, number: int, *states: str) -> int | None:
         numbers = [entry_id for entry_id, row in self.model.items() if row[1] in states]
@@ -89,7 +90,7 @@ class Ledgers(RuleBasedStateMachine):
         number = self.live(prompt)
         entry = self.library.plan(song(prompt))
         assert number in {None, entry.id}
-        self.model.setdefault(entry.id, [prompt, "planned", None, False])
+        self.model.setdefault(entry.id, [prompt, "planned", None, False, 0])
 
     @rule(prompt=st.sampled_from("abcde"), budget=st.booleans(), retry_failed=st.booleans())
     def claim(self, prompt: str, *, budget: bool, retry_failed: bool) -> None:
@@ -116,7 +117,7 @@ class Ledgers(RuleBasedStateMachine):
         if buys:
             assert claim.kind == "buy"
             assert number in {None, claim.entry.id}
-            self.model[claim.entry.id] = [prompt, "sending", None, budget]
+            self.model[claim.entry.id] = [prompt, "sending", None, budget, 0]
             return
         assert claim.entry.id == (max(ended) if had else number)
         kinds = {
@@ -158,12 +159,19 @@ class Ledgers(RuleBasedStateMachine):
             with pytest.raises(InvalidTransition, match="buy it with run"):
                 self.library.claim_repost(song(prompt))
             return
+        entry = number or max(ended)
+        row = self.model[entry]
+        asks = row[1] == "accepted" and entry not in self.tasks
+        if asks and row[3] and self.credits_held() + PRICE > LIMIT:
+            with pytest.raises(OverBudget, match="may charge each repetition"):
+                self.library.claim_repost(song(prompt))
+            return
         claim = self.library.claim_repost(song(prompt))
-        assert claim.entry.id == (number or max(ended))
-        asks = self.model[claim.entry.id][1] == "accepted" and claim.entry.id not in self.tasks
+        assert claim.entry.id == entry
         assert (claim.kind == "repost") is asks
         if asks:
-            self.model[claim.entry.id][1] = "reposting"
+            row[1] = "reposting"
+            row[4] += 1
 
     @rule(number=st.integers(0, 9), step=st.sampled_from(["still_accepted", "uncertain"]))
     def reposted(self, number: int, step: str) -> None:
@@ -174,6 +182,7 @@ class Ledgers(RuleBasedStateMachine):
         elif entry is not None:
             self.library.record_unchanged(entry)
             self.model[entry][1] = "accepted"
+            self.model[entry][4] -= 1
 
     @rule(number=st.integers(0, 9), step=st.sampled_from(["refused", "uncertain", "unsent"]))
     def receive_outcome(self, number: int, step: str) -> None:
@@ -231,6 +240,7 @@ class Ledgers(RuleBasedStateMachine):
             self.tasks.add(entry)
         elif way == "free" and row[1] == "uncertain" and entry in self.repeated:
             row[1] = "accepted"  # the repost cost nothing; the first request was accepted
+            row[4] -= 1
         elif way == "free":
             row[1:3] = ["refused", None] if row[1] == "uncertain" else ["failed", True]
         else:
@@ -266,6 +276,8 @@ class Ledgers(RuleBasedStateMachine):
         ]
         assert account.refunded == PRICE * sum(row[2] is True for row in charged)
         assert account.spent == PRICE * len(charged) - account.refunded
+        in_doubt = sum(row[1] in {"sending", "uncertain"} for row in self.model.values())
+        assert account.uncertain == PRICE * (in_doubt + sum(row[4] for row in self.charged()))
         assert {numbers.entry.id for numbers in self.library.unfinished()} == {
             entry_id for entry_id, row in self.model.items() if row[1] == "accepted"
         }
@@ -281,7 +293,7 @@ def test_event_is_applied_or_refused(state: Any, kind: str) -> None:
     entry = None if state is None else Entry(1, 1, "i", "sonic", "create", state)
     event = Event(
         id=2,
-        at=5.0,
+        recorded_at=5.0,
         kind=kind,
         entry=1,
         owner="o",
@@ -301,5 +313,5 @@ def test_ended_entry_changes_only_by_its_refund() -> None:
         follows = {kind for kind in KINDS if is_allowed(entry, kind)}
         assert follows == ({"charged", "refunded"} if state == "failed" else set())
     with contextlib.suppress(InvalidTransition):
-        apply_event(None, Event(id=1, at=0.0, kind="done", entry=1))
+        apply_event(None, Event(id=1, recorded_at=0.0, kind="done", entry=1))
         pytest.fail("nothing is done that was never begun")

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from concurrent.futures import Future
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
 
-from musicapi_nb.simulator import EmbeddedSimulator, Simulator
+from musicapi_nb.simulator import EmbeddedSimulator, Simulator, embedded
 from tests.simulator.caller import CREATE, Caller
 
 KEY = {"Authorization": "Bearer k"}
@@ -113,6 +114,23 @@ def test_embedded_simulator_raises_port_in_use_in_the_caller() -> None:
         with pytest.raises(OSError, match="ddress already in use"):
             EmbeddedSimulator(Simulator(port=busy_port.getsockname()[1])).start()
         assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_interrupt_while_an_embedded_simulator_starts_ends_its_thread(
+    monkeypatch: pytest.MonkeyPatch, *, late: bool
+) -> None:
+    class Interrupted(Future[None]):
+        def result(self, timeout: float | None = None) -> None:
+            if late:
+                super().result(timeout)
+            raise KeyboardInterrupt
+
+    before = threading.active_count()
+    monkeypatch.setattr(embedded, "Future", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        EmbeddedSimulator(Simulator(speed=0)).start()
+    assert threading.active_count() == before
 
 
 def open_request(sim: Simulator, method: str, path: str, body: object = None) -> HTTPConnection:

@@ -22,6 +22,7 @@ from musicapi_nb.widgets.songs_of import songs_of
 
 Fetch: TypeAlias = Callable[[Song], Future[song_audio.Audio]]
 PAGE_SIZE = 24
+_LATEST = 5_000  # purchases of a library: filters and search run in the page, on all songs
 _PEAK_BUCKETS = 240
 _MAX_MESSAGE = 1_000
 _FOLDER = Path(__file__).parent
@@ -58,7 +59,7 @@ class Gallery(LiveWidget):
         self._session_ratings: dict[int, Rating] = {}  # without a library
         self._peaks: dict[_SongRef, bytes] = {}
         self._generation = 0
-        self.collection = songs_of(source, library)
+        self.collection = songs_of(source, library, latest=_LATEST)
         ratings, songs = self._state()
         super().__init__(_ratings=ratings, _songs=songs)
         self.on_msg(self._receive)
@@ -67,7 +68,7 @@ class Gallery(LiveWidget):
         """Read the experiment or library again, to show new songs."""
         if not self.collection.refreshable:
             return
-        self.collection = songs_of(self._source, self._library)
+        self.collection = songs_of(self._source, self._library, latest=_LATEST)
         self._generation += 1
         self._peaks.clear()
         with self.hold_sync():
@@ -109,6 +110,7 @@ class Gallery(LiveWidget):
             "generation": self._generation,
             "heading": markup.one_line(self._title),
             "without_songs": collection.without_songs,
+            "note": collection.note,
             "refreshable": collection.refreshable,
             "can_fetch": self._fetch is not None,
             "library": "" if library is None else markup.one_line(library.path.name),
@@ -265,8 +267,8 @@ def gallery(
     Parameters
     ----------
     source
-        Tasks, songs, jobs, raw replies, an iterable of these, an experiment, a library, or rows
-        of `songs_frame` (with `library`).
+        Tasks, songs, jobs, raw replies, an iterable of these, an experiment, a library (its
+        latest 5,000 purchases), or rows of `songs_frame` (with `library`).
     library
         Library of ratings and files; not needed for an experiment or a library. Without a
         library, ratings last as long as this gallery.

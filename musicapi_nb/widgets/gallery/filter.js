@@ -155,8 +155,9 @@ export function countText(songs, matches, first, number) {
   const missing = without
     ? ` ${without} request${without === 1 ? " has" : "s have"} no songs yet.`
     : "";
-  if (!total) return `There are no songs to show yet.${missing}`;
-  if (!number) return `None of ${songCount(total)} matches these filters.${missing}`;
+  const notes = `${missing}${songs.note && ` ${songs.note}`}`;
+  if (!total) return `There are no songs to show yet.${notes}`;
+  if (!number) return `None of ${songCount(total)} matches these filters.${notes}`;
   const all = matches === total ? songCount(total) : `${matches} matches (${songCount(total)})`;
-  return `${first + 1} to ${first + number} of ${all}.${missing}`;
+  return `${first + 1} to ${first + number} of ${all}.${notes}`;
 }

@@ -39,7 +39,7 @@ def gallery_html(
     heading = markup.text(title or "Gallery", 120)
     return markup.stack(
         element("div", heading, style="font-size:16px;font-weight:600"),
-        markup.caption(count_text(collection), collection.name),
+        markup.caption(count_text(collection), collection.name, collection.note or None),
         markup.cards(cards) if cards else markup.notice("There are no songs to show yet."),
         table(collection, ratings, _MAX_CARDS, page_size) if items[_MAX_CARDS:] else markup.EMPTY,
         markup.caption(f"{part}, as of the last run. Run the cell to filter, play and rate them."),

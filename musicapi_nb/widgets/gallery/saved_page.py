@@ -106,7 +106,7 @@ def save_page(  # noqa: PLR0913 - all but two are options
     rows = table(collection, ratings)
     content = markup.page(
         title or "Songs to listen to",
-        markup.caption(count_text(collection), collection.name),
+        markup.caption(count_text(collection), collection.name, collection.note or None),
         markup.cards(cards) if cards else markup.notice("There are no songs to show."),
         markup.collapsible("All songs as a table", rows) if cards else markup.EMPTY,
         files=links.uses_files,
