@@ -338,8 +338,10 @@ class Experiment:
     def frame(self) -> pd.DataFrame:
         """Return one row per cell: cell, block, take, the factors, then its state.
 
-        Columns after the factors: state, songs (finished ones), price (missing: unknown),
-        refunded (missing: not reported), bought_before (before this run), reason, task_id, entry.
+        Columns after the factors: state, songs (finished ones), failed, price (missing: unknown),
+        credits (spent), refunded (missing: not reported), bought_before (before this run), reason,
+        task_id, entry. `failed` and `credits` are missing until the task has ended, so that they
+        can be outcomes: `effects(run.frame(), "mv", outcomes=["failed", ("credits", "songs")])`.
         """
         from musicapi_nb.experiment.frames import states_frame  # noqa: PLC0415 - loads pandas
 
