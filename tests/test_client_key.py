@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import copy
+import functools
 import gc
 import json
 import logging
@@ -30,6 +31,7 @@ from tests.raw_http_server import (
     SONG,
     TASK_ID,
     Connection,
+    Peer,
     answers,
     client,
     names,
@@ -203,6 +205,10 @@ def _all_frames(error: BaseException | None) -> Iterator[types.FrameType]:
         error = error.__cause__ or error.__context__
 
 
+def _has_requests(server: Peer, number: int) -> bool:
+    return len(server.requests) == number
+
+
 async def test_cancelled_call_does_not_show_key_and_secret(tmp_path: Path) -> None:
     async def say_nothing(connection: Connection) -> None:
         await connection.drain()
@@ -215,8 +221,8 @@ async def test_cancelled_call_does_not_show_key_and_secret(tmp_path: Path) -> No
             ) as api,
         ):
             for number, call in enumerate(CALLS, 1):
-                asking = asyncio.create_task(call(api))
-                await until(lambda number=number: len(server.requests) == number)
+                asking = asyncio.ensure_future(call(api))
+                await until(functools.partial(_has_requests, server, number))
                 sending = next(iter(api._in_flight.tasks), asking)
                 sending.cancel()
                 with pytest.raises(asyncio.CancelledError) as caught:

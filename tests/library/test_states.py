@@ -213,8 +213,8 @@ class Ledgers(RuleBasedStateMachine):
         elif row[1] in {"accepted", "reposting"} and task.finished:
             row[1] = "done" if task.state == "succeeded" else "failed"
             row[2] = task.refunded if row[1] == "failed" else None
-        elif row[1] == "failed" and row[2] is None:
-            row[2] = task.refunded
+        elif row[1] == "failed" and task.refunded is not None:
+            row[2] = row[2] or task.refunded
 
     @rule(number=st.integers(0, 9), way=st.sampled_from(["charged", "free", "balance", "task"]))
     def resolve(self, number: int, way: str) -> None:
