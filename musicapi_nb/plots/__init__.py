@@ -2,6 +2,7 @@
 
 from musicapi_nb.plots._adherence import adherence
 from musicapi_nb.plots._effects import effects
+from musicapi_nb.plots._preference import preference
 from musicapi_nb.plots._timeline import timeline
 from musicapi_nb.plots._upset import upset
 from musicapi_nb.plots.distributions import durations, latencies
@@ -14,6 +15,7 @@ __all__ = [
     "durations",
     "effects",
     "latencies",
+    "preference",
     "substitutions",
     "timeline",
     "upset",
