@@ -44,13 +44,13 @@ import musicapi_nb as mnb
 from musicapi_nb import markup, sonic, tasks
 from musicapi_nb.widgets.gallery import gallery
 
-request = sonic.Create(custom_mode=True, mv="sonic-v5", prompt="[Verse]", tags="spy jazz, 1960s")
+request = sonic.Create(custom_mode=True, mv="sonic-v6", prompt="[Verse]", tags="spy jazz, 1960s")
 
 def clip(number):
     return {"clip_id": f"clip-{number:08}", "state": "succeeded",
             "title": f"Harbour Lamps {number}",
             "tags": "spy jazz, bossa nova, vocal jazz, 2010s", "duration": 104.88 + number % 60,
-            "mv": "sonic-v5", "created_at": "2025-10-12T13:13:02.488Z",
+            "mv": "sonic-v6", "created_at": "2025-10-12T13:13:02.488Z",
             "audio_url": f"http://127.0.0.1:9/{number}.mp3", "lyrics": "[Verse] slow\\n" * 40}
 
 songs = []

@@ -299,6 +299,14 @@ class MissingExtra(MusicAPIError, ImportError):
         super().__init__(f"{package} is not installed: pip install 'musicapi_nb[{extra}]'")
 
 
+class MissingFile(MusicAPIError, FileNotFoundError):
+    """There is no file, or no file of replies, at this path."""
+
+
+class UnreadableFile(MusicAPIError, OSError):
+    """A file may not be read, is damaged, or is of another type than its name says."""
+
+
 class LibraryError(MusicAPIError):
     """The library on disk could not complete the operation; nothing was sent for it."""
 

@@ -6,21 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from musicapi_nb.errors import (
-    ContentRefused,
-    Forbidden,
-    MusicAPIError,
-    NoSubscription,
-    OutOfCredits,
-    RateLimited,
-    RejectedRequest,
-    RetiredOperation,
-    ServerError,
-    TaskFailed,
-    TaskNotFound,
-    Unauthorized,
-    UnexpectedReply,
-)
+from musicapi_nb import errors
 
 # Alternatives where an engine, or a kind of task, is answered 410: docs producer pages, riffusion
 # (producer succeeds it), musicapi-sdk 0.1.0 (task types that producer still has).
@@ -31,7 +17,7 @@ _ALTERNATIVES: Mapping[str, str] = {
     "studio": "use sonic or producer instead",
 }
 
-ErrorClass: TypeAlias = type[MusicAPIError]
+ErrorClass: TypeAlias = type[errors.MusicAPIError]
 
 
 def replacement_for(path: str) -> str | None:
@@ -44,26 +30,30 @@ def replacement_for(path: str) -> str | None:
 _BY_MESSAGE: tuple[tuple[frozenset[int], re.Pattern[str], ErrorClass], ...] = tuple(
     (frozenset(statuses), re.compile(pattern, re.IGNORECASE), error)
     for statuses, pattern, error in (
-        ({400, 404}, r"task (was )?not found|task not exist|missing task id", TaskNotFound),
-        ({402, 403}, r"subscription", NoSubscription),
-        ({402, 403}, r"credits? .*not enough|not enough .*credits?|insufficient", OutOfCredits),
-        ({403}, r"usage limit|qps limit|queue is full", RateLimited),
+        ({400, 404}, r"task (was )?not found|task not exist|missing task id", errors.TaskNotFound),
+        ({402, 403}, r"subscription", errors.NoSubscription),
+        (
+            {402, 403},
+            r"credits? .*not enough|not enough .*credits?|insufficient",
+            errors.OutOfCredits,
+        ),
+        ({403}, r"usage limit|qps limit|queue is full", errors.RateLimited),
         (
             {403},
             r"lyrics|copyright|inappropriate|moderation|artist name|producer tag|description",
-            ContentRefused,
+            errors.ContentRefused,
         ),
-        ({429}, r"", RateLimited),
-        ({500, 502, 503, 504}, r"task failed", TaskFailed),
+        ({429}, r"", errors.RateLimited),
+        ({500, 502, 503, 504}, r"task failed", errors.TaskFailed),
     )
 )
 
 _BY_STATUS: dict[int, ErrorClass] = {
-    401: Unauthorized,
-    402: OutOfCredits,
-    403: Forbidden,
-    410: RetiredOperation,
-    429: RateLimited,
+    401: errors.Unauthorized,
+    402: errors.OutOfCredits,
+    403: errors.Forbidden,
+    410: errors.RetiredOperation,
+    429: errors.RateLimited,
 }
 
 
@@ -78,5 +68,5 @@ def classify(status: int, message: str) -> ErrorClass:
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status >= 500:  # noqa: PLR2004 - HTTP status classes
-        return ServerError
-    return RejectedRequest if status >= 400 else UnexpectedReply  # noqa: PLR2004
+        return errors.ServerError
+    return errors.RejectedRequest if status >= 400 else errors.UnexpectedReply  # noqa: PLR2004

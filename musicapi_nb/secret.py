@@ -35,6 +35,24 @@ class _Error(Protocol):
     def set_message(self, message: str) -> None: ...
 
 
+class _HiddenText(str):
+    """A text without a repr: tracebacks that show local variables also show those of aiohttp."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "[key]"
+
+
+class HiddenBytes(bytes):
+    """Bytes without a repr, as a request's body that has the webhook secret."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "[body]"
+
+
 class Secret:
     """An API key or webhook secret. Its text is readable only where a call is sent.
 
@@ -87,7 +105,7 @@ class Secret:
 
     def auth_headers(self) -> Mapping[str, str]:
         """Return the HTTP headers that authenticate a call with this key."""
-        return {"Authorization": f"Bearer {self.__value}"}
+        return {"Authorization": _HiddenText(f"Bearer {self.__value}")}
 
     def webhook_fields(self) -> Mapping[str, str]:
         """Return the request field that asks the service to sign webhooks with this secret."""

@@ -164,7 +164,7 @@ class _Receiver:
 
     async def _record(self, notification: Notification, payload: dict[str, Any]) -> str:
         try:
-            update = _updater(payload)
+            update = _updater(payload, notification.task_id)
             result = await self.library.commit(
                 lambda: self.library.apply_notification(notification, update)
             )
@@ -238,8 +238,8 @@ def _parse_body(body: bytes) -> tuple[dict[str, Any], str]:
     return payload, task_id
 
 
-def _updater(payload: dict[str, Any]) -> Callable[[Task], Task]:
-    """Return a function that updates a task from the webhook.
+def _updater(payload: dict[str, Any], task_id: str) -> Callable[[Task], Task]:
+    """Return a function that updates a task from the webhook about `task_id`.
 
     A payload that cannot be parsed, or of an unknown event, only proves that the task exists; its
     state is left to the next poll.
@@ -247,6 +247,7 @@ def _updater(payload: dict[str, Any]) -> Callable[[Task], Task]:
     event = payload.get("event")
 
     def update(stored: Task) -> Task:
+        stored = msgspec.structs.replace(stored, id=task_id)
         try:
             task = tasks.parse_task(payload, task=stored)
         except UnexpectedReply:

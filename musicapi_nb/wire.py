@@ -105,16 +105,16 @@ def _segment(value: str | None) -> str | None:
 
 
 def decode(body: bytes | str) -> Any:
-    """Decode JSON; NaN and lone surrogates are accepted.
+    """Decode JSON in UTF-8, UTF-16 or UTF-32; NaN and lone surrogates are accepted.
 
     Raises
     ------
     UnexpectedReply
         The text is not JSON: empty, truncated, an HTML page, or nested too deeply.
     """
-    text = body.decode("utf-8-sig", "replace") if isinstance(body, bytes) else body
+    text = body.decode(json.detect_encoding(body), "replace") if isinstance(body, bytes) else body
     try:
-        return json.loads(text)
+        return json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError):
         raise UnexpectedReply(f"the reply is {_not_json(text)}, not JSON", body=body) from None
 

@@ -381,7 +381,7 @@ def test_experiment_cells_are_matched_by_their_other_factors(library: Library) -
         factors={"mv": list(LEVELS), "topic": [*TOPICS, "never bought"]},
         repeats=2,
     )
-    experiment = Experiment("harbour", plan, MusicAPI("key"), library)
+    experiment = Experiment("harbour", plan, MusicAPI("key", ledger=library), library)
     test = mnb.blind_test(experiment, "mv", trials=8, seed=2)
     assert test.name == "harbour by mv"
     assert test.design.settings["matched"] == 8

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import copy
+import functools
 import gc
 import json
 import logging
@@ -19,6 +20,7 @@ import pytest
 
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import MusicAPIError, Unauthorized
+from musicapi_nb.library import Library
 from musicapi_nb.secret import Secret
 from musicapi_nb.simulator import Simulator
 from tests.raw_http_server import (
@@ -28,6 +30,8 @@ from tests.raw_http_server import (
     KEY,
     SONG,
     TASK_ID,
+    Connection,
+    Peer,
     answers,
     client,
     names,
@@ -35,6 +39,7 @@ from tests.raw_http_server import (
     peer,
     reply,
     timeless,
+    until,
 )
 
 SPELLINGS = [
@@ -45,6 +50,7 @@ SPELLINGS = [
     quote(KEY, safe=""),
     repr(KEY)[1:-1],
 ]
+SECRET = "what-webhooks-are-signed-with"  # noqa: S105 - of these tests alone
 # Long enough not to occur by chance: no useful part of the key may remain.
 PARTS = ["9aZ+q", "KEY-4711", base64.b64encode(KEY.encode()).decode()]
 
@@ -190,6 +196,44 @@ async def test_lost_reply_does_not_show_the_key(
                 await call(api)
             assert_keyless(*_texts_of(caught.value))
     assert_keyless(caplog.text)
+
+
+def _all_frames(error: BaseException | None) -> Iterator[types.FrameType]:
+    """Return the frames of an error and of all that led to it, those of aiohttp included."""
+    while error is not None:
+        yield from (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+        error = error.__cause__ or error.__context__
+
+
+def _has_requests(server: Peer, number: int) -> bool:
+    return len(server.requests) == number
+
+
+async def test_cancelled_call_does_not_show_key_and_secret(tmp_path: Path) -> None:
+    async def say_nothing(connection: Connection) -> None:
+        await connection.drain()
+
+    with Library(tmp_path) as library:
+        async with (
+            peer(say_nothing) as server,
+            client(
+                server.url, ledger=library, webhook="http://localhost/", webhook_secret=SECRET
+            ) as api,
+        ):
+            for number, call in enumerate(CALLS, 1):
+                asking = asyncio.ensure_future(call(api))
+                await until(functools.partial(_has_requests, server, number))
+                sending = next(iter(api._in_flight.tasks), asking)
+                sending.cancel()
+                with pytest.raises(asyncio.CancelledError) as caught:
+                    await sending
+                files = [frame.f_code.co_filename for frame in _all_frames(caught.value)]
+                assert any("aiohttp" in file for file in files)
+                for frame in _all_frames(caught.value):
+                    assert_keyless(repr(frame.f_locals))
+                    assert SECRET not in repr(frame.f_locals)
+                await asyncio.wait([asking])
+    assert SECRET.encode() in server.received
 
 
 async def test_client_does_not_expose_the_key() -> None:

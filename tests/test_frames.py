@@ -42,6 +42,7 @@ DTYPES: dict[Frame, dict[str, str]] = {
         "request": "str",
         "answer": "str",
         "extra": "str",
+        "reply": "str",
     },
     frames.songs_frame: {
         "task_id": "str",
@@ -66,12 +67,14 @@ DTYPES: dict[Frame, dict[str, str]] = {
         "fail_reason": "str",
         "simulated": "bool",
         "extra": "str",
+        "reply": "str",
     },
     frames.tags_frame: {
         "task_id": "category",
         "song_id": "category",
         "position": "int64",
         "tag": "str",
+        "reply": "category",
     },
     frames.replaced_tags_frame: {
         "task_id": "category",
@@ -81,11 +84,17 @@ DTYPES: dict[Frame, dict[str, str]] = {
         "type": "category",
         "position": "Int64",
         "tag": "str",
+        "reply": "category",
     },
-    frames.durations_frame: {"task_id": "str", "song_id": "str", "duration": "float64", **SECONDS},
+    frames.durations_frame: {
+        "task_id": "str",
+        "song_id": "str",
+        "duration": "float64",
+        **SECONDS,
+        "reply": "str",
+    },
     frames.issues_frame: {
-        "source": "str",
-        "reply": "int64",
+        "reply": "str",
         "task_id": "str",
         "where": "str",
         "message": "str",
@@ -331,8 +340,7 @@ def test_ndjson_file(tmp_path: Path, *, as_str: bool) -> None:
     assert list(frames.tasks_frame(argument).state) == ["succeeded", "pending"]
     assert len(frames.replaced_tags_frame([argument])) == 24
     issues = frames.issues_frame([ACK, argument])
-    assert list(issues.source) == [str(path)] * 2
-    assert list(issues.reply) == [3, 5]
+    assert list(issues.reply) == [f"{path}:3", f"{path}:5"]
     assert list(issues.excerpt) == ["{cut off", '{"a": 1}']
 
 
@@ -394,9 +402,8 @@ def test_reply_that_is_not_understood_is_an_issue(reply: Any, message: str) -> N
     issues = frames.issues_frame([ACK, reply, sample(SONIC)])
     (row,) = (row for _, row in issues.iterrows())
     assert message in row.message
-    assert row.reply == 1
+    assert row.reply == "1"
     assert pd.isna(row["where"])
-    assert pd.isna(row.source)
     assert len(row.excerpt if isinstance(row.excerpt, str) else "") <= 200
     # the other frames go on with the rest
     assert len(frames.tasks_frame([ACK, reply, sample(SONIC)])) == 2
@@ -408,7 +415,7 @@ def test_invalid_field_of_an_understood_reply_is_an_issue() -> None:
         sample(STUDIO), ("data", "data", "songs", 1, "duration"), lambda _: "long"
     )
     (row,) = (row for _, row in frames.issues_frame([ACK, json.dumps(reply)]).iterrows())
-    assert row.reply == 1
+    assert row.reply == "1"
     assert row.task_id == "1938c07e-be59-4cfe-af63-55c22201e10b"
     assert row["where"] == "data.data.songs[1].duration"
     assert "'long'" in row.message
@@ -433,7 +440,9 @@ def test_extra_value_without_json_form_is_named() -> None:
 
 
 def assert_all_accounted_for(inputs: Any, count: int) -> None:
-    tables = {frame: frame(inputs) for frame in DTYPES}
+    names = [frame.__name__.removesuffix("_frame") for frame in DTYPES]
+    flat = frames.flatten(inputs, polls="all")
+    tables = {frame: getattr(flat, name) for frame, name in zip(DTYPES, names, strict=True)}
     for frame, table in tables.items():
         assert_fixed(table, frame)
         for name, dtype in DTYPES[frame].items():

@@ -32,6 +32,7 @@ from tests.valid_requests import (
     FROM_CLIP,
     NAMES,
     REQUESTS,
+    RIFFUSION_SONG,
     STUDIO,
     TUNE,
     WRITTEN,
@@ -137,17 +138,7 @@ BOUGHT = [
         ),
         "f983f566c3ac",
     ),
-    (
-        riffusion.Create(
-            custom_mode=True,
-            lyrics="la la",
-            sound="jazz",
-            title="Rain",
-            mv="FUZZ-1.1 Pro",
-            vocal_variation=0.5,
-        ),
-        "2d98b5cf1168",
-    ),
+    (RIFFUSION_SONG, "2d98b5cf1168"),
 ]
 
 

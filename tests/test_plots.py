@@ -165,7 +165,7 @@ def test_invalid_arguments_are_refused() -> None:
         plots.adherence(table.drop(columns="prompt"))
     with pytest.raises(BadFrame, match="'genre'"):
         plots.durations(songs_frame(TAGS, 2), by="genre")
-    with pytest.raises(BadFrame, match="missing values"):
+    with pytest.raises(BadFrame, match="task is unknown"):
         plots.latencies(songs_frame(TAGS, 2).drop(columns="cell").assign(task_id=None))
     with pytest.raises(BadFrame, match="queue_seconds"):
         plots.latencies(songs_frame(TAGS, 2)[["cell", "duration"]])

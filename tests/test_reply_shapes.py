@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from musicapi_nb import lyrics, nuro, producer, riffusion, sonic, studio, tasks
 from musicapi_nb.engines import Request
@@ -23,6 +24,7 @@ from musicapi_nb.wire import read_response
 from tests import replies
 from tests.raw_http_server import AGES, CLIP, DONE, SONG, answers, client, peer, reply
 from tests.replies import NAMES, sample
+from tests.valid_requests import SECTION
 
 UUID = "468d0e42-f7a6-40ce-9a4c-37db56b13b99"
 
@@ -493,17 +495,7 @@ def test_acknowledgement_is_never_uncertain(name: str, data: st.DataObject) -> N
 
 _PAIRS = sample("replace_section_pair.json")
 _JOINED = {**_PAIRS, "data": [_PAIRS["data"][0]] * 2}
-_REPLACE = sonic.ReplaceSection(
-    clip_id="c",
-    mv="sonic-v6",
-    infill_start_s=1,
-    infill_end_s=2,
-    infill_lyrics="la",
-    prompt="la",
-    title="t",
-    tags="jazz",
-    auto_concat=True,
-)
+_REPLACE = replace(SECTION, auto_concat=True)
 
 
 async def test_replaced_section_is_waited_for_until_it_is_joined(tmp_path: Path) -> None:

@@ -157,6 +157,11 @@ def test_part_of_a_key_at_the_end_of_a_cut_body_is_not_kept() -> None:
     assert Secret("rain").redact_cut_body(b"it may rai") == b"it may rai"
 
 
+async def test_task_that_is_named_by_a_number_is_offered(library: Library) -> None:
+    error = await submit(library, reply({"error": "late", "task_id": 4711, "job_id": 5}, 500))
+    assert "library.resolve(1, task_id='4711')" in error.message
+
+
 async def test_body_of_a_refusal_is_kept(library: Library) -> None:
     refusal = reply({"error": "Too long", "fields": ["lyrics"]}, 400)
     async with peer(answers(refusal)) as server, client(server.url, ledger=library) as api:

@@ -341,7 +341,7 @@ async def test_refused_or_unsent_purchase_is_not_revived(library: Library, sende
         b"{}",
         b'{"task_id": null}',
         b'{"task_id": " "}',
-        b'{"task_id": 7}',
+        b'{"task_id": 7.5}',
         b'{"task_id": "' + b"t" * 500 + b'"}',
     ],
 )
@@ -464,6 +464,31 @@ async def test_task_id_and_songs_may_be_deeper(
     task = library.task(entry.id)
     assert (task.id, task.state) == ("t1", "succeeded")
     assert [song.id for song in task.songs] == ["c", "d"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**without(COMPLETED, ("task_id",)), "taskId": "t1", "task": {"task_id": "t2"}},
+        {"taskId": "t1", "data": {"task_id": "t2", "status": "running"}, "event": "song.streaming"},
+        {**COMPLETED, "source": {"task_id": "t2"}},
+        {**without(COMPLETED, ("task_id",)), "source": {"task_id": "t2"}, "job": {"task_id": "t1"}},
+    ],
+)
+@pytest.mark.parametrize("make", [uncertain, sending])
+async def test_one_of_several_ids_is_the_task(
+    library: Library, sender: Sender, make: Callable[[Library], Entry], body: dict[str, Any]
+) -> None:
+    entry = make(library)
+    assert (await sender.send(body, entry)).status == 200
+    assert library.entry(entry.id).task_id == library.task(entry.id).id == "t1"
+
+
+async def test_task_id_may_be_a_number(library: Library, sender: Sender) -> None:
+    entry = uncertain(library)
+    assert (await sender.send({**COMPLETED, "task_id": 4711}, entry)).status == 200
+    assert library.entry(entry.id).task_id == "4711"
+    assert (await sender.send({**COMPLETED, "task_id": 0})).status == 400
 
 
 async def test_completed_song_without_audio_is_not_the_end(

@@ -24,6 +24,24 @@ TUNE = "https://example.org/a.mp3"
 CDN = {"use_suno_cdn": False}
 
 # request, path, constants in the body, songs, credits
+SECTION = sonic.ReplaceSection(
+    clip_id="c1",
+    mv="sonic-v6",
+    infill_start_s=0.25,
+    infill_end_s=0.75,
+    infill_lyrics="la la",
+    prompt="[Verse]\nla la",
+    title="Rain",
+    tags="jazz",
+)
+RIFFUSION_SONG = riffusion.Create(
+    custom_mode=True,
+    lyrics="la la",
+    sound="jazz",
+    title="Rain",
+    mv="FUZZ-1.1 Pro",
+    vocal_variation=0.5,
+)
 VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
     (sonic.Create(**DESCRIBED), SONIC_CREATE, {"task_type": "create_music", **CDN}, 2, 20),
     (
@@ -145,22 +163,7 @@ VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
         None,
     ),
     (sonic.Mashup(**DESCRIBED, mashup_clip_ids=["c1", "c2"]), "/api/v1/sonic/mashup", CDN, 2, None),
-    (
-        sonic.ReplaceSection(
-            clip_id="c1",
-            mv="sonic-v6",
-            infill_start_s=0.25,
-            infill_end_s=0.75,
-            infill_lyrics="la la",
-            prompt="[Verse]\nla la",
-            title="Rain",
-            tags="jazz",
-        ),
-        "/api/v1/sonic/replace-section",
-        {},
-        2,
-        None,
-    ),
+    (SECTION, "/api/v1/sonic/replace-section", {}, 2, None),
     (sonic.CreateVoice(audio_url=TUNE), "/api/v1/sonic/create-voice", {}, 0, 4),
     (
         sonic.CreatePersona(
@@ -269,20 +272,7 @@ VALID: list[tuple[Request, str, dict[str, Any], int | None, int | None]] = [
     ),
     (producer.Upload(audio_url=TUNE), "/api/v1/producer/upload", {}, 0, 2),
     (producer.Download(clip_id="c1", format="wav"), "/api/v1/producer/download", {}, 0, 2),
-    (
-        riffusion.Create(
-            custom_mode=True,
-            lyrics="la la",
-            sound="jazz",
-            title="Rain",
-            mv="FUZZ-1.1 Pro",
-            vocal_variation=0.5,
-        ),
-        RIFFUSION_CREATE,
-        {},
-        2,
-        12,
-    ),
+    (RIFFUSION_SONG, RIFFUSION_CREATE, {}, 2, 12),
     (
         riffusion.Create(
             custom_mode=False,

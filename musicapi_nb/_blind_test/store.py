@@ -119,8 +119,8 @@ def load_trials(library: Library, test: str | None = None) -> list[Trial]:
         test,
     )
     trials = []
-    for name, number, repeat_of, shown, answer, chosen, seconds, moment in rows:
-        songs = tuple(TrialSong(**song) for song in json.loads(shown))
+    for name, number, repeat_of, song_list, answer, chosen, seconds, moment in rows:
+        songs = tuple(TrialSong(**song) for song in json.loads(song_list))
         answered_at = None if moment is None else dt.datetime.fromtimestamp(moment, dt.UTC)
         trials.append(Trial(name, number, repeat_of, songs, answer, chosen, seconds, answered_at))
     return trials

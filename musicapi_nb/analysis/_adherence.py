@@ -98,7 +98,8 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
     by
         Columns of `songs`: one row for each combination of their levels and measure.
     cluster
-        The column of `songs` that identifies independent units; default `cell`, else `task_id`.
+        The column of `songs` that identifies independent units; default `cell`, else `task_id`,
+        else `reply`.
     level
         Confidence level of the intervals.
 

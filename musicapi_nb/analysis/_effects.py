@@ -103,7 +103,7 @@ def effects(  # noqa: PLR0913 - all but two are keywords
         "holm" (likewise, with less power), "bh" (Benjamini and Hochberg: the share of false
         findings) or None.
     cluster
-        The column that identifies tasks; default `cell`, else `task_id`.
+        The column that identifies tasks; default `cell`, else `task_id`, else `reply`.
 
     Returns
     -------

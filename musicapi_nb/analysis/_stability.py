@@ -55,7 +55,7 @@ def stability(
     by
         The factor or factors that make a prompt.
     cluster
-        The column that identifies tasks; default `cell`, else `task_id`.
+        The column that identifies tasks; default `cell`, else `task_id`, else `reply`.
 
     Returns
     -------

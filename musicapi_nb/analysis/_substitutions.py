@@ -75,7 +75,7 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
         Leave out rows of a smaller count.
     cluster
         The column of `steps` (and `songs`) that identifies independent units; default `cell`,
-        else `task_id`.
+        else `task_id`, else `reply`.
 
     Returns
     -------

@@ -15,8 +15,8 @@ def cluster_codes(frame: pd.DataFrame, cluster: str | None = None, label: str = 
 
     The songs of a task are not independent, so tasks are the units. They are identified by the
     column `cluster`; default `cell` if there is one (an experiment gives each task a cell, even
-    before the service has named it), else `task_id`. BadFrame is raised if the column is missing
-    or has missing values, or if several tasks share a `cell`.
+    before the service has named it), else `task_id`, or `reply` where that is missing. BadFrame is
+    raised if the column is missing or has missing values, or if several tasks share a `cell`.
     """
     name = cluster or next((name for name in ("cell", "task_id") if name in frame.columns), None)
     if name is None:
@@ -26,8 +26,13 @@ def cluster_codes(frame: pd.DataFrame, cluster: str | None = None, label: str = 
             "pass cluster='...', the column that identifies tasks"
         )
     require(frame, {name: "key"}, label)
-    column = frame[name]
-    if number := int(column.isna().sum()):
+    codes = _name_codes(frame[name])
+    unnamed = codes < 0
+    if cluster is None and name == "task_id" and unnamed.any() and "reply" in frame.columns:
+        require(frame, {"reply": "key"}, label)
+        replies = _name_codes(frame["reply"][unnamed])
+        codes[unnamed] = np.where(replies < 0, -1, replies + codes.max() + 1)
+    if number := int((codes < 0).sum()):
         raise BadFrame(
             f"{number} of {len(frame)} rows of {label} have no {name!r}, so their task is unknown; "
             "drop them, or pass cluster='...', another column that identifies tasks"
@@ -40,7 +45,14 @@ def cluster_codes(frame: pd.DataFrame, cluster: str | None = None, label: str = 
                 f"cell {repeated.iloc[0]} of {label} has several tasks, which happens when tables "
                 "of several experiments are concatenated: pass cluster='task_id'"
             )
-    codes, _ = pd.factorize(column.astype(str) if column.dtype == object else column, sort=True)
+    return codes
+
+
+def _name_codes(column: pd.Series) -> Ints:
+    """Number the values of a column, sorted by name; -1 where missing."""
+    if column.dtype == object:
+        column = column.map(str, na_action="ignore")
+    codes, _ = pd.factorize(column, sort=True)
     return codes.astype("int64")
 
 

@@ -58,7 +58,7 @@ def variance(
         Factors: differences between their cells do not count as variance of tasks. Cells of one
         task do not contribute to `variance_between`.
     cluster
-        The column that identifies tasks; default `cell`, else `task_id`.
+        The column that identifies tasks; default `cell`, else `task_id`, else `reply`.
 
     Returns
     -------

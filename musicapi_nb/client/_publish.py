@@ -16,6 +16,7 @@ import aiohttp
 import yarl
 
 from musicapi_nb import markup
+from musicapi_nb.client.file_stream import short_url
 from musicapi_nb.client.file_type import read_head, suffix_of
 from musicapi_nb.client.network import LinkOpener, Network, PrivateAddressError
 from musicapi_nb.errors import InvalidArgument, MissingExtra, PublishFailed
@@ -120,7 +121,7 @@ def _upload(
             system.put_file(str(source), target)
     except Exception as error:  # each kind of storage has its own errors
         raise PublishFailed(
-            f"{_redact_url(to)} refused the file ({type(error).__name__}: {error!s:.200})"
+            f"{short_url(to)} refused the file ({type(error).__name__}: {error!s:.200})"
         ) from error
     return (system, target), size
 
@@ -156,7 +157,7 @@ def _check_url(url: str, *, local: bool) -> None:
 
 def _private_url_error(url: str) -> PublishFailed:
     return PublishFailed(
-        f"{_redact_url(url)} is on this machine or a private network, where the service cannot "
+        f"{short_url(url)} is on this machine or a private network, where the service cannot "
         "reach it; use public storage"
     )
 
@@ -178,7 +179,7 @@ async def _check_content(
             async with await links.open(session, "GET", url, headers=headers) as reply:
                 if reply.status not in {200, 206}:
                     raise PublishFailed(
-                        f"{_redact_url(url)} answered {reply.status}: the uploaded file is not "
+                        f"{short_url(url)} answered {reply.status}: the uploaded file is not "
                         "public",
                         status=reply.status,
                     )
@@ -191,16 +192,16 @@ async def _check_content(
         untrusted = isinstance(error, aiohttp.ClientConnectorCertificateError)
         advice = ": its certificate is not trusted here; set SSL_CERT_FILE" if untrusted else ""
         raise PublishFailed(
-            f"{_redact_url(url)} does not answer{way} ({type(error).__name__}){advice}"
+            f"{short_url(url)} does not answer{way} ({type(error).__name__}){advice}"
         ) from None
     if content != head or (total is not None and total != size):
         raise PublishFailed(
-            f"{_redact_url(url)} returned something other than the file (it starts "
+            f"{short_url(url)} returned something other than the file (it starts "
             f"{content[:8]!r}); check that url= is the folder that it was copied to"
         )
     if not probe.ok and probe.status not in _WITHOUT_HEAD:
         raise PublishFailed(
-            f"{_redact_url(url)} answers GET, but HEAD with {probe.status}. The service asks by "
+            f"{short_url(url)} answers GET, but HEAD with {probe.status}. The service asks by "
             "HEAD first and would refuse it. Signed URLs of S3 and Google Cloud Storage answer GET "
             "only: make the folder public (or put a CDN before it) and pass its URL as url=",
             status=probe.status,
@@ -222,9 +223,3 @@ def _total_bytes(reply: aiohttp.ClientResponse) -> int | None:
         return reply.content_length
     total = reply.headers.get("Content-Range", "").rpartition("/")[2]
     return int(total) if total.isascii() and total.isdigit() else None
-
-
-def _redact_url(url: str) -> str:
-    """Return a URL without user and query, which may hold a password or signature."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:200]

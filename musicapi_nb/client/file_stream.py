@@ -168,8 +168,8 @@ def _status_error(
     headers = {key.lower(): value for key, value in reply.headers.items()}
     pause = wire.retry_after(headers, time.time())
     if status == 429 or (status == 503 and pause is not None):  # noqa: PLR2004
-        asked = "" if pause is None else f" and asks to wait {pause:,.0f} s"
-        busy = RateLimited(f"the host answered {status}{asked}", status=429)  # waits like a 429
+        wish = "" if pause is None else f" and asks to wait {pause:,.0f} s"
+        busy = RateLimited(f"the host answered {status}{wish}", status=429)  # waits like a 429
         busy.retry_after = pause
         return busy
     if status >= 500:  # noqa: PLR2004

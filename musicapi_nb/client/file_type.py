@@ -61,7 +61,7 @@ def suffix_of(head: bytes, media: Media) -> str | None:
     """
     start = 0
     while media == "audio" and (tag := _ID3.match(head, start)):
-        start = tag.end() + sum(byte << 7 * place for place, byte in enumerate(reversed(tag[1])))
+        start = tag.end() + sum(byte << 7 * index for index, byte in enumerate(reversed(tag[1])))
     for signature, suffix in _SIGNATURES[media]:
         if re.compile(signature, re.DOTALL).match(head, start):
             return suffix

@@ -26,7 +26,7 @@ class Sound(NamedTuple):
     complete: bool
 
 
-def decode(path: Path, most_seconds: float = math.inf) -> Sound:
+def decode(path: Path, max_seconds: float = math.inf) -> Sound:
     """Decode a sound file, at most so many seconds and `_MAX_SAMPLES` of it.
 
     Raise `DownloadFailed` if it cannot be decoded.
@@ -37,9 +37,9 @@ def decode(path: Path, most_seconds: float = math.inf) -> Sound:
     try:
         with soundfile.SoundFile(path) as audio:
             size = max(1, _BLOCK_SAMPLES // audio.channels)
-            most = int(min(_MAX_SAMPLES / audio.channels, most_seconds * audio.samplerate))
-            while frames < most:
-                block = audio.read(min(size, most - frames), dtype="int16")
+            limit = int(min(_MAX_SAMPLES / audio.channels, max_seconds * audio.samplerate))
+            while frames < limit:
+                block = audio.read(min(size, limit - frames), dtype="int16")
                 if not len(block):
                     return Sound(frames / audio.samplerate, digest.hexdigest(), complete=True)
                 frames += len(block)

@@ -31,7 +31,7 @@ from musicapi_nb.errors import (
     Unreachable,
 )
 from musicapi_nb.refusals import replacement_for
-from musicapi_nb.secret import Secret
+from musicapi_nb.secret import HiddenBytes, Secret
 
 BASE_URL = "https://api.musicapi.ai"
 LARGEST_REPLY = 32 * 1024 * 1024
@@ -232,7 +232,7 @@ class Transport:
             async with session.request(
                 call.method,
                 url,
-                data=call.body,
+                data=call.body and HiddenBytes(call.body),
                 headers={**_headers(call), **self.secret.auth_headers()},
                 allow_redirects=False,  # a redirect would take key and request elsewhere
                 **network,

@@ -18,8 +18,8 @@ from musicapi_nb import markup
 from musicapi_nb.engines import custom
 from musicapi_nb.engines.fields import Field, is_missing, missing_problem, value_problems
 from musicapi_nb.engines.sources import Source
-from musicapi_nb.engines.values import plain_value
-from musicapi_nb.errors import InvalidRequest, Problem
+from musicapi_nb.engines.values import plain_value, whole_number
+from musicapi_nb.errors import InvalidArgument, InvalidRequest, Problem
 
 _HASHED = frozenset({str, int, float, bool})
 ReplyKind: TypeAlias = Literal["task", "immediate"]
@@ -38,6 +38,13 @@ class Price:
     read: dt.date
     source: str
     is_assumption: bool = False
+
+    def __post_init__(self) -> None:
+        number = whole_number(self.credits)
+        if number is None:
+            message = f"credits of a Price are a whole number, 0 or more, not {self.credits!r:.40}"
+            raise InvalidArgument(message)
+        object.__setattr__(self, "credits", number)
 
     @property
     def proposal(self) -> str:

@@ -52,6 +52,7 @@ def result_frame(
     """Return a frame of tasks, keyed by cell index, with the columns of `cells_frame` first."""
     # The cell index is the key: a task may have no id, so it stands in for it in `make`.
     frame = make([msgspec.structs.replace(task, id=str(index)) for index, task in tasks.items()])
+    frame = frame.drop(columns="reply")  # which is a cell here
     cells = frame["task_id"].astype("int64")
     task_ids = {index: clean(task.id) if task.id else None for index, task in tasks.items()}
     frame["task_id"] = pd.Series([task_ids[index] for index in cells], dtype="str")

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 MOMENT = "datetime64[us, UTC]"
 # Arrow's default pool keeps freed memory away from numpy, which adds to the peak.
 POOL = pa.system_memory_pool()
-_TEXT_DTYPE = pd.StringDtype(na_value=np.nan)
+TEXT = pd.StringDtype("pyarrow", na_value=np.nan)
+"""The dtype str, whatever pandas options say."""
 _MIN_CAPACITY = 1024
 _SPARE = 1.1
 # for each pandas dtype but text: Arrow type, numpy dtype, placeholder of missing values
@@ -142,7 +143,7 @@ class NumberBuilder:
 
     def extend(self, numbers: pa.Array, growth: float = 1.0) -> None:
         items = self._items.allocate(len(numbers), growth)
-        items[:] = _fill_missing(numbers, self._placeholder)
+        items[:] = fill_missing(numbers, self._placeholder)
         if self._dtype in _MASKED_ARRAYS:
             self._validity.extend(numbers, growth)
 
@@ -169,7 +170,7 @@ def column_builder(dtype: str) -> TextBuilder | NumberBuilder:
 def text_values(array: pa.Array) -> Any:
     """Return a large_string array as a pandas array of dtype str that shares its memory."""
     string_array: Any = pd.arrays.ArrowStringArray  # its stubs lack the argument dtype
-    return string_array(array, dtype=_TEXT_DTYPE)
+    return string_array(array, dtype=TEXT)
 
 
 class DictionaryBuilder:
@@ -189,7 +190,7 @@ class DictionaryBuilder:
         fresh = texts.slice(self._codes.size)
         if len(fresh):
             encoded = pc.dictionary_encode(fresh, memory_pool=POOL)
-            codes, values = _fill_missing(encoded.indices, -1), encoded.dictionary
+            codes, values = fill_missing(encoded.indices, -1), encoded.dictionary
             if self._codes.size:
                 codes, values = self._merge(codes, values)
             self._codes.allocate(len(codes), 1.0)[:] = codes
@@ -200,18 +201,19 @@ class DictionaryBuilder:
 
     def _merge(self, codes: NDArray[Any], values: pa.Array) -> tuple[NDArray[Any], pa.Array]:
         """Translate codes of `values` to codes of all categories; return the new values, too."""
-        # look the many known categories up among the few values: the small hash table is fast
-        known = self._categories.array()
-        matches = _fill_missing(pc.index_in(known, value_set=values, memory_pool=POOL), -1)
+        # look the many old categories up among the few values: the small hash table is fast
+        categories = self._categories.array()
+        matches = fill_missing(pc.index_in(categories, value_set=values, memory_pool=POOL), -1)
         matched = np.flatnonzero(matches >= 0)
         translation = np.full(len(values) + 1, -1)  # the last item translates code -1
         translation[matches[matched]] = matched
         new = np.flatnonzero(translation[:-1] < 0)
-        translation[new] = np.arange(len(new)) + len(known)
+        translation[new] = np.arange(len(new)) + len(categories)
         return translation[codes], values.take(pa.array(new))
 
 
-def _fill_missing(numbers: pa.Array, placeholder: Any) -> NDArray[Any]:
+def fill_missing(numbers: pa.Array, placeholder: Any) -> NDArray[Any]:
+    """Return numbers as a numpy array, with a placeholder where they are missing."""
     if numbers.null_count:
         scalar = pa.scalar(placeholder, numbers.type)
         numbers = pc.coalesce(numbers, scalar, memory_pool=POOL)

@@ -9,14 +9,14 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from musicapi_nb.errors import InvalidArgument, MissingExtra
-from musicapi_nb.frames.flattener import Columns, Frames
-from musicapi_nb.frames.inputs import SUFFIXES
+from musicapi_nb.frames.files import find_files
+from musicapi_nb.frames.flattener import Columns, Frames, Polls
 from musicapi_nb.paths import local_path
 
 Paths: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
-def dask_frames(paths: Paths) -> Frames:
+def dask_frames(paths: Paths, *, polls: Polls = "last") -> Frames:
     """Return the six frames of files of replies as Dask DataFrames, one partition per file.
 
     Nothing is read until a result is computed, and then by the workers: those of a cluster need
@@ -31,12 +31,13 @@ def dask_frames(paths: Paths) -> Frames:
     Parameters
     ----------
     paths
-        A folder (its .ndjson, .ndjson.gz and .parquet files, by name, without subfolders), one
-        such file, or several.
+        A file or a folder, as for `tasks_frame`, or several.
+    polls
+        As for `tasks_frame`, file by file.
 
     Raises
     ------
-    FileNotFoundError
+    MissingFile
         A file does not exist, or the folder has no file of replies.
     MissingExtra
         Dask is not installed.
@@ -47,38 +48,25 @@ def dask_frames(paths: Paths) -> Frames:
         from dask.dataframe.utils import clear_known_categories  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtra("Dask", "scale") from error
-    files = _files(paths)
+    files = [str(file.absolute()) for path in _paths(paths) for file in find_files(path)]
     frames: list[Any] = []
     for name in Frames._fields:
-        meta = clear_known_categories(_frame(None, name=name))
-        partition = functools.partial(_frame, name=name)
+        meta = clear_known_categories(_frame(None, name=name, polls=polls))
+        partition = functools.partial(_frame, name=name, polls=polls)
         with dask.config.set({"dataframe.convert-string": False}):  # they are Arrow strings already
             frames.append(dd.from_map(partition, files, meta=meta, label=f"replies-{name}"))
     return Frames(*frames)
 
 
-def _files(paths: Any) -> list[str]:
-    if isinstance(paths, str) or hasattr(paths, "__fspath__"):
-        folder = local_path(paths)
-        files = [folder]
-        if folder.is_dir():
-            files = sorted(
-                file for file in folder.iterdir() if file.name.lower().endswith(SUFFIXES)
-            )
-        if not files:
-            suffixes = ", ".join(SUFFIXES)
-            raise FileNotFoundError(f"{folder} contains no file of replies ({suffixes})")
-    elif isinstance(paths, Iterable):
-        files = [local_path(path) for path in paths]
-    else:
-        raise InvalidArgument(f"expected a path or several paths, got {type(paths).__name__}")
-    for path in files:
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} does not exist or is not a file")
-    return [str(path.absolute()) for path in files]
+def _paths(paths: Any) -> list[Path]:
+    if isinstance(paths, str | os.PathLike):
+        return [local_path(paths)]
+    if isinstance(paths, Iterable):
+        return [local_path(path) for path in paths]
+    raise InvalidArgument(f"expected a path or several paths, got {type(paths).__name__}")
 
 
-def _frame(path: str | None, *, name: str) -> pd.DataFrame:
-    columns = Columns((name,))
+def _frame(path: str | None, *, name: str, polls: Polls) -> pd.DataFrame:
+    columns = Columns((name,), polls)
     columns.add([] if path is None else Path(path))
     return columns.frame(name)

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from musicapi_nb.frames.inputs import Item, ParsedReply, parse_reply
-from musicapi_nb.frames.reply_types import Rows, decode_reply, decode_stored, nonblank
+from musicapi_nb.frames.reply_types import TASK_CELLS, Rows, decode_reply, decode_stored, nonblank
 from musicapi_nb.frames.schema import SONGS, TASKS, IssueRow, SongRow, array
 from musicapi_nb.tasks import StoredReply, Task
 
@@ -28,7 +28,8 @@ DTYPES: Mapping[Key, str] = {
     **{("songs", name): column.dtype for name, column in SONGS.items()},
     **{("lists", name): dtype for name, dtype in _LISTS.items()},
 }
-_NEVER_BLANK = {"engine", "operation", "state", "request", "extra"}  # not texts of the service
+_NEVER_BLANK = {"engine", "operation", "state", "request", "extra", "reply"}  # not the service's
+_SONG_CELLS = {name: column for name, column in SONGS.items() if column.source is not None}
 
 
 def read_batch(
@@ -39,25 +40,31 @@ def read_batch(
     song_rows: list[Sequence[Any]] = []
     songs: list[Any] = []
     issues: list[IssueRow] = []
-    for item in items:
-        rows = _decode(item.reply)
+    origins: list[str] = []
+    song_origins: list[str] = []
+    for origin, reply in items:
+        rows = _decode(reply)
         if rows is None:
-            parsed = parse_reply(item)
+            parsed = parse_reply((origin, reply))
             issues += [IssueRow(parsed, issue) for issue in parsed.issues]
             if parsed.task is None:
                 continue
             rows = _rows(parsed.task)
         elif rows.issues:
-            reply = item.reply.strip() if item.source else item.reply
-            parsed = ParsedReply(item.source, item.position, reply, None, rows.task[0], rows.issues)
+            raw = reply.raw if isinstance(reply, StoredReply) else reply
+            parsed = ParsedReply(origin, raw, None, rows.task[0], rows.issues)
             issues += [IssueRow(parsed, issue) for issue in rows.issues]
+        origins.append(origin)
+        song_origins += [origin] * len(rows.song_rows)
         task_rows.append(rows.task)
         song_rows += rows.song_rows
         songs += rows.songs
     columns = {
-        **_transpose("tasks", TASKS, task_rows),
-        **_transpose("songs", SONGS, song_rows),
+        **_transpose("tasks", TASK_CELLS, task_rows),
+        **_transpose("songs", _SONG_CELLS, song_rows),
         **_lists(songs),
+        ("tasks", "reply"): origins,
+        ("songs", "reply"): song_origins,
     }
     return {key: _array(key, columns[key]) for key in keys}, issues
 
@@ -76,9 +83,9 @@ def _decode(reply: Any) -> Rows | None:
 
 def _rows(task: Task) -> Rows:
     song_rows = [
-        [column.cell(SongRow(task, song)) for column in SONGS.values()] for song in task.songs
+        [column.cell(SongRow(task, song)) for column in _SONG_CELLS.values()] for song in task.songs
     ]
-    return Rows([column.cell(task) for column in TASKS.values()], song_rows, task.songs)
+    return Rows([column.cell(task) for column in TASK_CELLS.values()], song_rows, task.songs)
 
 
 def _transpose(

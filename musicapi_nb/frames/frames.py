@@ -7,71 +7,79 @@ import pandas as pd
 
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames import schema
-from musicapi_nb.frames.flattener import Columns
+from musicapi_nb.frames.flattener import Columns, Polls
 from musicapi_nb.frames.inputs import Replies
 
 
 @schema.document_columns(schema.TASKS)
-def tasks_frame(replies: Replies) -> pd.DataFrame:
-    """Return a table of tasks: one row per reply that was understood, in input order.
+def tasks_frame(replies: Replies, *, polls: Polls = "last") -> pd.DataFrame:
+    """Return a table of tasks: one row per task, in the order of the replies that were understood.
 
     All six frames accept the same input: a Task, a raw reply as dict, str or bytes, an iterable of
-    these in any mix (an iterator can be read only once), a library, or the path of a file: .ndjson
-    or .ndjson.gz with one reply per line, or .parquet with raw replies (see `write_parquet`).
-    `flatten` makes all six frames at once.
+    these in any mix (an iterator can be read only once), a library, or the path of a file or of a
+    folder of files. A text or a file may hold one reply, a JSON list of replies, or one reply per
+    line (.ndjson, .jsonl, .json), in any encoding of JSON, also packed with gzip; a .parquet file
+    holds raw replies (see `write_parquet`). `flatten` makes all six frames at once.
 
     Columns and dtypes are the same for every input, also without rows. Unfinished or absent values
-    are missing, never 0 or "". A reply that was not understood is a row of `issues_frame`; the
-    other frames contain the rest.
+    are missing, never 0 or "". A reply, or a part of a file, that was not understood is a row of
+    `issues_frame`; the other frames contain the rest.
 
-    >>> tasks_frame(["{}", {"task_id": "t1", "message": "success"}])[["task_id", "state"]]
-      task_id    state
-    0      t1  pending
+    >>> tasks_frame(["{}", {"task_id": "t1", "message": "success"}])[["task_id", "state", "reply"]]
+      task_id    state reply
+    0      t1  pending     1
+
+    Parameters
+    ----------
+    polls
+        "last": of several replies about one task, the last one is used, but a finished state comes
+        before an unfinished one. A reply without task id is about the same task as another one
+        that has all of its clips. "all": each reply is used.
 
     Raises
     ------
     InvalidArgument
         The input is none of the above (also a TypeError).
-    FileNotFoundError
-        The file does not exist.
+    MissingFile
+        There is no such file, or no file of replies in the folder (also a FileNotFoundError).
     """
-    return _frame("tasks", replies)
+    return _frame("tasks", replies, polls)
 
 
 @schema.document_columns(schema.SONGS)
-def songs_frame(replies: Replies) -> pd.DataFrame:
+def songs_frame(replies: Replies, *, polls: Polls = "last") -> pd.DataFrame:
     """Return a table of songs: one row per song (or text of a lyrics reply), in any state.
 
-    The input is as for `tasks_frame`.
+    Arguments are as for `tasks_frame`.
 
     >>> songs_frame({"code": 200, "data": [{"clip_id": "c1", "duration": "104.88"}]}).duration
     0    104.88
     Name: duration, dtype: float64
     """
-    return _frame("songs", replies)
+    return _frame("songs", replies, polls)
 
 
 @schema.document_columns(schema.TAGS)
-def tags_frame(replies: Replies) -> pd.DataFrame:
+def tags_frame(replies: Replies, *, polls: Polls = "last") -> pd.DataFrame:
     """Return a table of tags: one row per tag of each song, in the service's order.
 
-    The input is as for `tasks_frame`.
+    Arguments are as for `tasks_frame`.
 
     >>> tags_frame({"data": [{"clip_id": "c1", "tags": "jazz, spy"}]})[["song_id", "tag"]]
       song_id   tag
     0      c1  jazz
     1      c1   spy
     """
-    return _frame("tags", replies)
+    return _frame("tags", replies, polls)
 
 
 @schema.document_columns(schema.STEPS)
-def replaced_tags_frame(replies: Replies) -> pd.DataFrame:
+def replaced_tags_frame(replies: Replies, *, polls: Polls = "last") -> pd.DataFrame:
     """Return a table of rewritten tags: one row per tag of each rewriting step (studio only).
 
     The service rewrites the requested tags step by step. The source of the first step is the
     requested text; that of a later step may be the joined tags of the step before. A step that
-    left no tags is one row with missing position and tag. The input is as for `tasks_frame`.
+    left no tags is one row with missing position and tag. Arguments are as for `tasks_frame`.
 
     >>> step = {"jazz, spy": {"tags": ["jazz", "spy jazz"], "type": "tags"}}
     >>> song = {"id": "s1", "replaced_tags": step}
@@ -81,34 +89,35 @@ def replaced_tags_frame(replies: Replies) -> pd.DataFrame:
     0     0  jazz, spy         0      jazz
     1     0  jazz, spy         1  spy jazz
     """
-    return _frame("replaced_tags", replies)
+    return _frame("replaced_tags", replies, polls)
 
 
 @schema.document_columns(schema.DURATIONS)
-def durations_frame(replies: Replies) -> pd.DataFrame:
+def durations_frame(replies: Replies, *, polls: Polls = "last") -> pd.DataFrame:
     """Return a table of lengths in seconds: one row per song, with the times of its task.
 
     Only studio states when a task was submitted, started and finished; the times of other engines
-    are missing. The input is as for `tasks_frame`.
+    are missing. Arguments are as for `tasks_frame`.
 
     >>> durations_frame({"data": [{"clip_id": "c1", "duration": 179}]})[["song_id", "duration"]]
       song_id  duration
     0      c1     179.0
     """
-    return _frame("durations", replies)
+    return _frame("durations", replies, polls)
 
 
 @schema.document_columns(schema.ISSUES)
 def issues_frame(replies: Replies) -> pd.DataFrame:
     """Return a table of the replies, or parts of replies, that were not understood.
 
-    If it is empty, every reply was understood completely. The input is as for `tasks_frame`.
+    If it is empty, every reply was understood completely. All replies about a task are included;
+    the input is as for `tasks_frame`.
 
     >>> issues_frame(["<html>busy</html>"])[["reply", "message"]]
-       reply                              message
-    0      0  the reply is an HTML page, not JSON
+      reply                              message
+    0     0  the reply is an HTML page, not JSON
     """
-    return _frame("issues", replies)
+    return _frame("issues", replies, "all")
 
 
 class HasRatings(Protocol):
@@ -138,7 +147,7 @@ def ratings_frame(source: HasRatings) -> pd.DataFrame:
     return schema.build_frame(schema.RATINGS, source.ratings())
 
 
-def _frame(name: str, replies: Replies) -> pd.DataFrame:
-    columns = Columns((name,))
+def _frame(name: str, replies: Replies, polls: Polls) -> pd.DataFrame:
+    columns = Columns((name,), polls)
     columns.add(replies)
     return columns.frame(name)

@@ -12,11 +12,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.errors import InvalidArgument, MissingFile, UnreadableFile
+from musicapi_nb.frames.files import BATCH_ROWS, REPLY_COLUMN, Damage
 from musicapi_nb.frames.flattener import Frames
-from musicapi_nb.frames.inputs import BATCH_ROWS, REPLY_COLUMN, Replies, iter_items
+from musicapi_nb.frames.inputs import Replies, iter_items
+from musicapi_nb.frames.schema import dump_or_name
 from musicapi_nb.paths import local_path
-from musicapi_nb.tasks import Task
+from musicapi_nb.tasks import StoredReply, Task
+from musicapi_nb.tasks.json_reader import clean
 
 _NO_CATEGORIES = pd.CategoricalDtype(pd.Series([], dtype="str"))
 _REPLIES_SCHEMA = pa.schema([(REPLY_COLUMN, pa.binary())])
@@ -44,9 +47,8 @@ def write_parquet(
     path = local_path(folder)
     write_frames(path, frames._asdict())
     if raw is not None:
-        replies = (item.reply for item in iter_items(raw))
-        raw_replies = (reply.raw if isinstance(reply, Task) else reply for reply in replies)
-        _write_replies(path / "replies.parquet", raw_replies)
+        replies = (reply for _, reply in iter_items(raw, itertools.count()))
+        _write_replies(path / "replies.parquet", replies)
 
 
 def read_parquet(folder: str | os.PathLike[str]) -> Frames:
@@ -54,8 +56,10 @@ def read_parquet(folder: str | os.PathLike[str]) -> Frames:
 
     Raises
     ------
-    FileNotFoundError
+    MissingFile
         One of the files does not exist.
+    UnreadableFile
+        One of the files is damaged, or may not be read.
     """
     path = local_path(folder)
     return Frames(*(_read_frame(path / f"{name}.parquet") for name in Frames._fields))
@@ -72,6 +76,10 @@ def write_frames(folder: Path, frames: Mapping[str, pd.DataFrame]) -> None:
 def _as_table(name: str, frame: pd.DataFrame) -> pa.Table:
     try:
         table = pa.Table.from_pandas(frame, preserve_index=False)
+    except UnicodeEncodeError:  # half of a surrogate pair, in an added column
+        texts = frame.select_dtypes(include=["object", "category"])
+        cleaned: Any = {column: texts[column].astype(object).map(_clean) for column in texts}
+        table = pa.Table.from_pandas(frame.assign(**cleaned), preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise InvalidArgument(f"the frame {name!r} cannot be written: {error}") from None
     for field in table.schema:
@@ -83,11 +91,20 @@ def _as_table(name: str, frame: pd.DataFrame) -> pa.Table:
     return table
 
 
+def _clean(value: Any) -> Any:
+    return clean(value) if isinstance(value, str) else value
+
+
 def _read_frame(path: Path) -> pd.DataFrame:
     """Read a frame that `write_frames` wrote, with its dtypes."""
-    with pq.ParquetFile(path) as file:
-        table = file.read()
-    frame: pd.DataFrame = table.to_pandas()
+    try:
+        with pq.ParquetFile(path) as file:
+            table = file.read()
+        frame: pd.DataFrame = table.to_pandas()
+    except FileNotFoundError:
+        raise MissingFile(f"there is no file {path}; write_parquet writes it") from None
+    except Exception as error:  # noqa: BLE001 - of many types in damaged files
+        raise UnreadableFile(f"{path} cannot be read: {error}") from None
     for field in table.schema:  # a categorical without categories loses their dtype
         if pa.types.is_dictionary(field.type) and not len(frame[field.name].cat.categories):
             frame[field.name] = frame[field.name].astype(_NO_CATEGORIES)
@@ -96,7 +113,7 @@ def _read_frame(path: Path) -> pd.DataFrame:
 
 def _write_replies(path: Path, replies: Iterable[Any]) -> None:
     """Write raw replies unchanged and decoded ones as JSON, one per row."""
-    rows = map(_as_bytes, replies)
+    rows = (_as_bytes(reply) for reply in replies if not isinstance(reply, Damage))
 
     def write(temporary: Path) -> None:
         with pq.ParquetWriter(temporary, _REPLIES_SCHEMA, compression="zstd") as file:
@@ -107,13 +124,18 @@ def _write_replies(path: Path, replies: Iterable[Any]) -> None:
 
 
 def _as_bytes(reply: Any) -> bytes:
+    if isinstance(reply, Task | StoredReply):
+        reply = reply.raw
     if isinstance(reply, str):
         return reply.encode("utf-8", "surrogatepass")
     if isinstance(reply, bytes | bytearray):
         return bytes(reply).strip()
     if isinstance(reply, Mapping):
         reply = dict(reply)
-    return json.dumps(reply, default=repr).encode()
+    try:
+        return json.dumps(reply, default=repr).encode()
+    except (RecursionError, TypeError, ValueError):
+        return dump_or_name(reply).encode()
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -23,6 +23,8 @@ from musicapi_nb.tasks.parse_songs import silence_issue
 from musicapi_nb.tasks.requested_tags import negative_tags, requested_tags
 from musicapi_nb.tasks.tags import split_at_commas
 
+TASK_CELLS = {name: column for name, column in TASKS.items() if column.source is not None}
+"""The columns of tasks that are computed row by row."""
 _from_iso_format = dt.datetime.fromisoformat
 _YEARS = range(dt.MINYEAR + 1, dt.MAXYEAR)
 _EmptyText: TypeAlias = Literal[""] | None
@@ -36,8 +38,8 @@ class UntypedReply(ValueError):
 class Rows(NamedTuple):
     """One decoded reply: the cells of its task and of each song, and the songs (for their tags).
 
-    Cells are in the order of `schema.TASKS` and `schema.SONGS`; moments are microseconds since
-    1970 or datetimes; blank texts count as missing.
+    Cells are in the order of `schema.TASKS` and `schema.SONGS`, without `reply`; moments are
+    microseconds since 1970 or datetimes; blank texts count as missing.
     """
 
     task: Sequence[Any]
@@ -290,7 +292,7 @@ def decode_reply(text: bytes | str, base: Task = _UNKNOWN_TASK) -> Rows:
 def decode_stored(stored: StoredReply) -> Rows:
     """Decode a stored reply; raises as `decode_reply`, or if the library contradicts the reply."""
     rows = decode_reply(stored.raw or "", stored.base)
-    cells = dict(zip(TASKS, rows.task, strict=True))
+    cells = dict(zip(TASK_CELLS, rows.task, strict=True))
     if rows.issues or any(cells[name] != value for name, value in stored.overrides.items()):
         raise UntypedReply
     return rows
@@ -322,6 +324,8 @@ def _rows(reply: _Reply, base: Task, extras: Iterable[Any] | None) -> Rows:
     task_id, operation, simulated = base.id or task_id, base.operation, base.simulated
     request = repr(base.request) if base.request else None
     silent = sum(not nonblank(song.audio_url) for song in songs)
+    if silent and not all(map(_is_identified, songs)):  # its songs are searched elsewhere, too
+        raise UntypedReply
     issues = (silence_issue(silent, len(songs)),) if silent else ()
     state = "running" if silent else "succeeded"
     task_row = (
@@ -343,6 +347,10 @@ def _rows(reply: _Reply, base: Task, extras: Iterable[Any] | None) -> Rows:
         for position, (song, extra) in enumerate(zip(songs, extras, strict=True))
     ]
     return Rows(task_row, song_rows, songs, issues)
+
+
+def _is_identified(song: Any) -> bool:
+    return any(map(nonblank, (song.id, song.audio_url, song.lyrics)))
 
 
 def _repeated_fields(song: Any, extra: Any) -> dict[str, Any]:

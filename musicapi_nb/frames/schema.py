@@ -41,7 +41,7 @@ class Column(Generic[Row]):
     """A column of a frame: pandas dtype, source of its cells, and description.
 
     The source is a path in a row ("song.title") or a function of a row. It is None if the column
-    is computed as a whole.
+    is not computed row by row.
     """
 
     dtype: str
@@ -113,14 +113,15 @@ def _as_json(fields: Mapping[str, Any]) -> str | None:
     try:
         return _dump(fields)
     except (RecursionError, TypeError, ValueError):
-        members = (f"{_dump(str(name))}:{_dump_or_name(fields[name])}" for name in fields)
+        members = (f"{_dump(str(name))}:{dump_or_name(fields[name])}" for name in fields)
         return f"{{{','.join(members)}}}"
 
 
 _dump = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
-def _dump_or_name(value: Any) -> str:
+def dump_or_name(value: Any) -> str:
+    """Return a value as JSON, or, if it has no such form, a JSON text that names its type."""
     try:
         return _dump(value)
     except (RecursionError, TypeError, ValueError) as error:
@@ -130,14 +131,18 @@ def _dump_or_name(value: Any) -> str:
 def _excerpt(reply: Any) -> str | None:
     """Return the first characters of a raw or decoded reply."""
     if isinstance(reply, bytes | bytearray):
-        return reply[:_EXCERPT].decode("utf-8", "replace")
+        reply = reply[: 4 * _EXCERPT].decode(json.detect_encoding(reply[:4]), "replace")
     if reply is None or isinstance(reply, str):
-        return reply[:_EXCERPT] if reply else None
+        return reply.strip()[:_EXCERPT] if reply else None
     try:
         return json.dumps(reply, ensure_ascii=False, default=repr)[:_EXCERPT]
-    except (RecursionError, TypeError, ValueError):
+    except Exception:  # noqa: BLE001 - the repr of any object
         return f"a {type(reply).__name__} that cannot be written as JSON"
 
+
+_REPLY: Column[Any] = Column(
+    _TEXT, None, 'the reply, from 0: "7" of the input, "polls.ndjson:7" of a file, "[7]" of a list'
+)
 
 TASKS: Mapping[str, Column[Task]] = {
     "task_id": Column(_TEXT, "id", "missing if a raw reply has none"),
@@ -161,6 +166,7 @@ TASKS: Mapping[str, Column[Task]] = {
     "request": Column(_TEXT, lambda task: task.request and repr(task.request), "as code"),
     "answer": Column(_TEXT, lambda task: _as_json(task.answer), "a reply without songs, as JSON"),
     "extra": Column(_TEXT, lambda task: _as_json(task.extra), "other fields, as JSON"),
+    "reply": _REPLY,
 }
 
 SONGS: Mapping[str, Column[SongRow]] = {
@@ -196,6 +202,7 @@ SONGS: Mapping[str, Column[SongRow]] = {
     "extra": Column(
         _TEXT, lambda row: _as_json(row.song.extra), "fields without a column, as JSON"
     ),
+    "reply": _REPLY,
 }
 
 _SONG_ID: Column[Any] = Column(_NAME, None, "as in songs_frame")
@@ -205,6 +212,7 @@ TAGS: Mapping[str, Column[Any]] = {
     "song_id": _SONG_ID,
     "position": Column(_COUNT, None, "of the tag in its song, from 0"),
     "tag": Column(_TEXT, None, "one tag"),
+    "reply": _SONG_ID,
 }
 
 STEPS: Mapping[str, Column[Any]] = {
@@ -215,6 +223,7 @@ STEPS: Mapping[str, Column[Any]] = {
     "type": Column(_NAME, None, "the service's word for the step"),
     "position": Column(_SOME_COUNT, None, "of the tag in its step, from 0; missing without tag"),
     "tag": Column(_TEXT, None, "one resulting tag; missing if the step left no tags"),
+    "reply": _SONG_ID,
 }
 
 DURATIONS: Mapping[str, Column[Any]] = {
@@ -224,6 +233,7 @@ DURATIONS: Mapping[str, Column[Any]] = {
     "queue_seconds": Column(_SECONDS, None, "of the task, from submission to start"),
     "render_seconds": Column(_SECONDS, None, "of the task, from start to end"),
     "total_seconds": Column(_SECONDS, None, "of the task, from submission to end"),
+    "reply": _REPLY,
 }
 
 RATINGS: Mapping[str, Column[Any]] = {
@@ -237,8 +247,7 @@ RATINGS: Mapping[str, Column[Any]] = {
 }
 
 ISSUES: Mapping[str, Column[IssueRow]] = {
-    "source": Column(_TEXT, "parsed.source", "the file of the reply; missing if it is from none"),
-    "reply": Column(_COUNT, "parsed.position", "index in the input, or line in the file, from 0"),
+    "reply": Column(_TEXT, "parsed.origin", "as in songs_frame; a file, if all of it is meant"),
     "task_id": Column(_TEXT, "parsed.task_id", "missing if the reply has none"),
     "where": Column(_TEXT, "issue.where", "path in the reply; missing if the whole reply is meant"),
     "message": Column(_TEXT, "issue.message", "what was not understood"),

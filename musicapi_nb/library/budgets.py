@@ -53,7 +53,9 @@ def reserve_credits(connection: sqlite3.Connection, request: Request, names: Seq
     operation = f"{request.engine}.{request.operation}"
     available = budgets(connection) if names else {}
     price = request.price()
-    credits_ = price or 0
+    credits_ = 0 if price is None else whole_number(price)
+    if credits_ is None or credits_ > _MOST_CREDITS:  # a class of the user may compute it
+        raise InvalidArgument(f"the price of {operation} is {price!r:.40}, not a number of credits")
     for name in names:
         if name not in available:
             raise LibraryError(f"there is no budget {name!r}; create it with set_budget")

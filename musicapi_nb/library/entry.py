@@ -53,12 +53,12 @@ _COPIED_FIELDS = frozenset(
 class Event(msgspec.Struct, frozen=True):
     """One row of the ledger; never changed, never deleted.
 
-    `at` is unix seconds. `entry` is None if it concerns no purchase (a budget, a file). `raw` is
-    the service's reply as JSON text, if it differs from the previous one.
+    `recorded_at` is unix seconds. `entry` is None if it concerns no purchase (a budget, a file).
+    `raw` is the service's reply as JSON text, if it differs from the previous one.
     """
 
     id: int
-    at: float
+    recorded_at: float
     kind: str
     entry: int | None = None
     owner: str | None = None
@@ -95,7 +95,7 @@ def apply_event(entry: Entry | None, event: Event) -> tuple[Entry, dict[str, Any
     if event.raw is not None:
         values["reply_event"] = event.id
     if event.kind in _TIME_FIELDS:
-        values[_TIME_FIELDS[event.kind]] = event.at
+        values[_TIME_FIELDS[event.kind]] = event.recorded_at
     changes = {name: value for name, value in values.items() if value != getattr(before, name)}
     return msgspec.structs.replace(before, **changes), changes
 

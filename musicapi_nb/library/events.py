@@ -113,7 +113,7 @@ def _append(  # noqa: PLR0913 - the columns of an event
     event = Event(last + 1, time.time(), kind, number, owner, data, raw)
     connection.execute(
         "INSERT INTO events (id, at, kind, entry, owner, data, raw) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (event.id, event.at, kind, number, owner, as_json(data), raw),
+        (event.id, event.recorded_at, kind, number, owner, as_json(data), raw),
     )
     return event
 
@@ -184,7 +184,7 @@ def _update_budgets(connection: sqlite3.Connection, before: Entry | None, after:
 
 
 def _apply_unbound(connection: sqlite3.Connection, event: Event) -> None:
-    values = {"note": "", **event.data, "at": event.at}
+    values = {"note": "", **event.data, "at": event.recorded_at}
     if event.kind == "drawn":
         _insert_blind_test(connection, event)
     elif event.kind == "rated" and values["stars"] is None and not values["note"]:
@@ -197,7 +197,7 @@ def _insert_blind_test(connection: sqlite3.Connection, event: Event) -> None:
     data = event.data
     connection.execute(
         "INSERT INTO blind_tests (name, factor, at, settings) VALUES (?, ?, ?, ?)",
-        (data["name"], data["factor"], event.at, as_json(data["settings"])),
+        (data["name"], data["factor"], event.recorded_at, as_json(data["settings"])),
     )
     connection.executemany(
         "INSERT INTO trials (test, number, repeat_of, shown) VALUES (?, ?, ?, ?)",

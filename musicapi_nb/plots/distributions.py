@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 
 from musicapi_nb.analysis.array_types import Flags, Floats
 from musicapi_nb.analysis.checks import names_of, require
+from musicapi_nb.analysis.clusters import cluster_codes
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import format_count, to_drawable
@@ -70,10 +71,10 @@ def latencies(
     """Draw the queue and render times of tasks, two rows for each level of `by`.
 
     The columns are `queue_seconds` and `render_seconds`, or else `total_seconds`. Each task
-    (column `cell` if there is one, else `task_id`) counts once, regardless of its number of
-    songs. Only studio reports these times. Levels, dots and `top` (12) are as for `durations`.
-    BadFrame is raised if the table lacks a column of `by`, identifies no tasks, or has none of the
-    three columns of times, or one that holds no numbers.
+    (column `cell` if there is one, else `task_id`, else `reply`) counts once, regardless of its
+    number of songs. Only studio reports these times. Levels, dots and `top` (12) are as for
+    `durations`. BadFrame is raised if the table lacks a column of `by`, identifies no tasks, or has
+    none of the three columns of times, or one that holds no numbers.
     """
     by = names_of(by or [], "by")
     require(frame, dict.fromkeys(by, "any"), _TASKS)
@@ -104,14 +105,9 @@ def _distinct_tasks(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     times = [name for name in _MEASURES if name in frame.columns]
     if not times:
         raise BadFrame(f"{_TASKS} has none of the columns {', '.join(map(repr, _MEASURES))}")
-    key = "cell" if "cell" in frame.columns else "task_id"
-    require(frame, {key: "any", **dict.fromkeys(times, "number")}, _TASKS)
-    if frame[key].isna().any():
-        raise BadFrame(
-            f"column {key!r} of {_TASKS} has missing values, so songs of one task cannot be "
-            "identified; drop these rows"
-        )
-    return frame[list(dict.fromkeys([key, *by, *times]))].drop_duplicates(key)
+    require(frame, dict.fromkeys(times, "number"), _TASKS)
+    is_first = ~pd.Series(cluster_codes(frame, label=_TASKS)).duplicated().to_numpy()
+    return frame.loc[is_first, list(dict.fromkeys([*by, *times]))]
 
 
 def _song_row(group: row_chart.Group) -> Row:

@@ -123,8 +123,8 @@ def songs_in(reply: Any) -> list[Part]:
 
 
 def find_task_id(reply: Any) -> str | None:
-    """Return the first text anywhere in a reply that is named as a task id; None without one."""
-    return next((part.value for part in task_ids_in(reply) if isinstance(part.value, str)), None)
+    """Return the first value anywhere in a reply that is named as a task id; None without one."""
+    return next((str(part.value) for part in task_ids_in(reply)), None)
 
 
 def task_id_of_body(body: Any) -> str | None:

@@ -27,6 +27,7 @@ def join_modules(*paths: Path) -> str:
 class LiveWidget(anywidget.AnyWidget):
     """A widget whose saved output also holds its `_repr_html_` and its `repr`."""
 
+    _repr_html_: Callable[[], str]  # each widget has its own
     _worker: concurrent.futures.ThreadPoolExecutor | None = None
 
     def _in_worker(self, work: Callable[..., object], *arguments: Any) -> None:
@@ -40,9 +41,6 @@ class LiveWidget(anywidget.AnyWidget):
         if self._worker is not None:
             self._worker.shutdown(wait=False, cancel_futures=True)
         super().close()
-
-    def _repr_html_(self) -> str:
-        raise NotImplementedError
 
     def _ipython_display_(self) -> None:
         display(self._repr_mimebundle_()[0], raw=True, display_id=self.model_id)

@@ -487,7 +487,7 @@ def test_tables_of_an_experiment_have_its_factors(library: Library, tmp_path: Pa
     )
     add(library, "Rain")
     library.claim(plan.cells[0].request, PurchaseTerms(experiment="harbour"))
-    experiment = Experiment("harbour", plan, MusicAPI("key"), library)
+    experiment = Experiment("harbour", plan, MusicAPI("key", ledger=library), library)
 
     result = mnb.export(tmp_path / "songs", experiment)
 

@@ -1,14 +1,16 @@
 """Outcomes that come late, twice, or as values of another type."""
 
+import datetime as dt
 import decimal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from musicapi_nb import Price
 from musicapi_nb.errors import InvalidArgument, InvalidTransition, LostReply
 from musicapi_nb.library import Library, PurchaseTerms
 from musicapi_nb.tasks import Task
@@ -92,6 +94,42 @@ def test_limit_that_cannot_be_counted_is_refused(library: Library, credits_: Any
         with pytest.raises(InvalidArgument):
             library.set_budget("c", **numbers)
     assert set(library.budgets()) == {"b"}
+
+
+class Computed(Unpriced, frozen=True, kw_only=True):
+    """An operation whose class computes its price."""
+
+    operation: ClassVar[str] = "computed"
+    _figure: ClassVar[Any] = None
+
+    def price(self) -> Any:
+        return self._figure
+
+
+NO_PRICES = [-5, 2.5, "20", float("nan"), float("inf"), True, 10**30]
+
+
+@pytest.mark.parametrize("figure", NO_PRICES)
+def test_price_that_would_widen_a_budget_is_refused(
+    library: Library, monkeypatch: pytest.MonkeyPatch, figure: Any
+) -> None:
+    monkeypatch.setattr(Computed, "_figure", figure)
+    for terms in (PurchaseTerms(budgets=("b",)), PurchaseTerms()):
+        with pytest.raises(InvalidArgument, match="not a number of credits"):
+            library.claim(Computed(), terms)
+    assert library.entries() == []
+    assert library.budgets()["b"].held == 0
+
+
+@pytest.mark.parametrize("figure", [*NO_PRICES[:-1], None, pd.NA])
+def test_declared_price_is_a_whole_number(figure: Any) -> None:
+    with pytest.raises(InvalidArgument, match="whole number"):
+        Price(figure, dt.date(2026, 1, 1), "a guess")
+
+
+@pytest.mark.parametrize("figure", [20, 20.0, np.int64(20), decimal.Decimal(20)])
+def test_declared_price_may_be_of_any_number_type(figure: Any) -> None:
+    assert type(Price(figure, dt.date(2026, 1, 1), "a page").credits) is int
 
 
 # --- values of other types -------------------------------------------------------------------

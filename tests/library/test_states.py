@@ -213,8 +213,8 @@ class Ledgers(RuleBasedStateMachine):
         elif row[1] in {"accepted", "reposting"} and task.finished:
             row[1] = "done" if task.state == "succeeded" else "failed"
             row[2] = task.refunded if row[1] == "failed" else None
-        elif row[1] == "failed" and row[2] is None:
-            row[2] = task.refunded
+        elif row[1] == "failed" and task.refunded is not None:
+            row[2] = row[2] or task.refunded
 
     @rule(number=st.integers(0, 9), way=st.sampled_from(["charged", "free", "balance", "task"]))
     def resolve(self, number: int, way: str) -> None:
@@ -293,7 +293,7 @@ def test_event_is_applied_or_refused(state: Any, kind: str) -> None:
     entry = None if state is None else Entry(1, 1, "i", "sonic", "create", state)
     event = Event(
         id=2,
-        at=5.0,
+        recorded_at=5.0,
         kind=kind,
         entry=1,
         owner="o",
@@ -313,5 +313,5 @@ def test_ended_entry_changes_only_by_its_refund() -> None:
         follows = {kind for kind in KINDS if is_allowed(entry, kind)}
         assert follows == ({"charged", "refunded"} if state == "failed" else set())
     with contextlib.suppress(InvalidTransition):
-        apply_event(None, Event(id=1, at=0.0, kind="done", entry=1))
+        apply_event(None, Event(id=1, recorded_at=0.0, kind="done", entry=1))
         pytest.fail("nothing is done that was never begun")

@@ -10,6 +10,7 @@ from tests.simulator.caller import CREATE, Caller
 from tests.simulator.conftest import EPOCH
 
 CUSTOM: dict[str, Any] = {"custom_mode": True, "prompt": "[Verse]\nla la", "mv": "sonic-v5"}
+SECTION = {"infill_start_s": 1, "infill_end_s": 2, "infill_lyrics": "[Bridge]\noh"}
 URL = "https://example.org/my-tune.mp3"
 UPLOAD = {**CUSTOM, "url": URL}
 EXTEND = {**UPLOAD, "continue_at": 2}
@@ -243,13 +244,7 @@ async def test_mashup_has_two_parents(sim: Simulator, caller: Caller, clip: str)
 async def test_replaced_section_keeps_the_duration(
     sim: Simulator, caller: Caller, clip: str
 ) -> None:
-    body = {
-        "clip_id": clip,
-        "mv": "sonic-v5",
-        "infill_start_s": 1,
-        "infill_end_s": 2,
-        "infill_lyrics": "[Bridge]\noh",
-    }
+    body = {**SECTION, "clip_id": clip, "mv": "sonic-v5"}
     clips = await make_songs(caller, "sonic/replace-section", body)
     assert [clip["lyrics"] for clip in clips] == ["[Verse]\nla la\n\n[Bridge]\noh"] * 2
     assert float(clips[0]["duration"]) == song(sim, clip).duration
@@ -271,14 +266,7 @@ async def test_replaced_section_keeps_the_duration(
 async def test_replaced_section_comes_with_its_song_once_joined(
     sim: Simulator, caller: Caller, clip: str
 ) -> None:
-    body = {
-        "clip_id": clip,
-        "mv": "sonic-v6",
-        "infill_start_s": 1,
-        "infill_end_s": 2,
-        "infill_lyrics": "[Bridge]\noh",
-        "auto_concat": True,
-    }
+    body = {**SECTION, "clip_id": clip, "mv": "sonic-v6", "auto_concat": True}
     task_id = await caller.submit(body, "sonic/replace-section")
     joining = False
     for _ in range(150):
