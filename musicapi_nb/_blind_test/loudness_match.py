@@ -76,9 +76,10 @@ def usual_format(formats: Mapping[str, Sequence[AudioFormat]], max_seconds: floa
     """
 
     def usual(name: str) -> float:
-        return min(
+        medians = (
             statistics.median(getattr(song, name) for song in songs) for songs in formats.values()
         )
+        return float(min(medians))
 
     return AudioFormat(
         seconds=min(max_seconds, usual("seconds")),

@@ -2,12 +2,12 @@
 
 from musicapi_nb.plots._adherence import adherence
 from musicapi_nb.plots._effects import effects
-from musicapi_nb.plots._preference import preference
 from musicapi_nb.plots._timeline import timeline
 from musicapi_nb.plots._upset import upset
 from musicapi_nb.plots.distributions import durations, latencies
 from musicapi_nb.plots.heatmap import cooccurrence
 from musicapi_nb.plots.sankey import substitutions
+from musicapi_nb.plots.score_chart import preference
 
 __all__ = [
     "adherence",

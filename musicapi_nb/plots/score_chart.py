@@ -42,11 +42,16 @@ def preference(
     are the `child_axes` of the result. BadFrame is raised if a column is missing or of another
     kind.
     """
-    score_columns = dict.fromkeys(("score", "tasks", *_NUMBERS), "number")
-    require(scores, {"level": "text", **score_columns}, _SCORES)
+    require(
+        scores, {"level": "text", **dict.fromkeys(("score", "tasks", *_NUMBERS), "number")}, _SCORES
+    )
     if pairs is not None:
-        pair_columns = dict.fromkeys(("difference", "share", "p_adjusted", *_NUMBERS), "number")
-        require(pairs, {"level": "text", "versus": "text", **pair_columns}, _PAIRS)
+        names = ("difference", "share", "p_adjusted", *_NUMBERS)
+        require(
+            pairs,
+            {**dict.fromkeys(("level", "versus"), "text"), **dict.fromkeys(names, "number")},
+            _PAIRS,
+        )
     if scores["score"].notna().sum() == 0:
         return figure.empty_plot(ax, "no answers compare two levels")
     pairs = None if pairs is None or pairs.empty else pairs
