@@ -29,6 +29,7 @@ from musicapi_nb.library import STATES, Library
 from musicapi_nb.plan import Plan
 from musicapi_nb.polling import Eta
 from musicapi_nb.tasks import Task
+from musicapi_nb.tasks.json_reader import clean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,7 @@ class Experiment:
         concurrency: int = 8,
         deadline: float = 1800.0,
     ) -> None:
-        if not isinstance(name, str) or not name.strip():
+        if not isinstance(name, str) or not name.strip() or name != clean(name):
             raise InvalidArgument(f"name must be text such as 'harbour', not {name!r:.40}")
         if not isinstance(plan, Plan):
             raise InvalidArgument(f"plan must be a Plan such as Plan.grid(...), not {plan!r:.60}")
@@ -338,8 +339,10 @@ class Experiment:
     def frame(self) -> pd.DataFrame:
         """Return one row per cell: cell, block, take, the factors, then its state.
 
-        Columns after the factors: state, songs (finished ones), price (missing: unknown),
-        refunded (missing: not reported), bought_before (before this run), reason, task_id, entry.
+        Columns after the factors: state, songs (finished ones), failed, price (missing: unknown),
+        credits (spent), refunded (missing: not reported), bought_before (before this run), reason,
+        task_id, entry. `failed` and `credits` are missing until the task has ended, so that they
+        can be outcomes: `effects(run.frame(), "mv", outcomes=["failed", ("credits", "songs")])`.
         """
         from musicapi_nb.experiment.frames import states_frame  # noqa: PLC0415 - loads pandas
 

@@ -15,9 +15,12 @@ from musicapi_nb.tasks import Task
 from musicapi_nb.tasks.json_reader import clean
 
 CELL_COLUMNS = ("cell", "block", "take")
+_FAILED: Mapping[str, bool] = {"done": False, "failed": True}
 _STATES: Mapping[str, tuple[str, Callable[[CellState], Any]]] = {
     "state": ("str", lambda cell: cell.state),
+    "failed": ("boolean", lambda cell: _FAILED.get(cell.state)),
     "price": ("Int64", lambda cell: cell.price),
+    "credits": ("Int64", lambda cell: cell.spent if cell.state in _FAILED else None),
     "refunded": ("boolean", lambda cell: cell.refunded),
     "bought_before": ("bool", lambda cell: cell.bought_before),
     "reason": ("str", lambda cell: clean(cell.reason) if cell.reason else None),
