@@ -16,6 +16,7 @@ With --check, the exit code is 1 if a limit is missed; the misses are named.
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import sys
 import time
@@ -24,6 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from coverage_preference import preference_case
 from numpy.typing import NDArray
 
 import musicapi_nb as mnb
@@ -339,7 +341,7 @@ def adherence_case(tables: int) -> Iterator[Figure]:
                 songs.loc[hit > 0, ["task_id", "song_id"]].assign(tag=f"tag{index}")
                 for index, hit in enumerate(parts)
             )
-            rows = mnb.adherence(songs, tags, requested="asked", by="level")
+            rows = mnb.adherence(songs, tags, requested_tags="asked", by="level")
             rows = rows[rows["measure"] == "recall"]
             case = f"adherence, {asked} tags kept with {share}, icc {icc}, {tasks} tasks"
             limits = AT_LEAST if tasks >= _ENOUGH else None
@@ -392,6 +394,59 @@ def detectable_case(tables: int) -> Iterator[Figure]:
         yield Figure(f"smallest effect of the dry run, {repeats} blocks", "power", found, STATED)
 
 
+def binary_variance_case(tables: int) -> Iterator[Figure]:
+    """`variance` of an outcome of 0 and 1: coverage, and tables without an interval."""
+    for icc in (0.0, 0.3, 0.6, 0.9):
+        for share in (0.5, 0.7, 0.9, 0.95):
+            for tasks in (5, 10, 20, 50):
+                rng = np.random.default_rng(6)
+                values = hits(rng, np.full(tasks, share), icc, tables).reshape(-1, tables)
+                frame = pd.DataFrame(values).add_prefix("y")
+                names = list(frame)
+                rows = mnb.variance(frame.assign(task_id=np.repeat(range(tasks), _SONGS)), names)
+                varied = rows[frame.std().to_numpy() > 0]
+                case = f"variance, share {share}, icc {icc}, {tasks} tasks"
+                yield Figure(case, "coverage", float(covers(varied, icc).mean()), AT_LEAST)
+                missing = float(varied["low"].isna().mean())
+                yield Figure(case, "missing", missing, (0.0, 0.0))
+
+
+_SERIES: dict[str, Callable[[np.random.Generator, int], Floats]] = {
+    "normal": lambda rng, tasks: rng.normal(size=tasks),
+    "log-normal": lambda rng, tasks: np.exp(rng.normal(size=tasks)),
+    "share 0.9": lambda rng, tasks: (rng.random(tasks) < 0.9).astype(float),  # noqa: PLR2004
+}
+
+
+def drift_case(tables: int) -> Iterator[Figure]:
+    """`drift`: changes found in series without one, and shifts of 1 sd found in the middle."""
+    for kind, draw in _SERIES.items():
+        for tasks in (20, 50, 100):
+            series = [
+                draw(np.random.default_rng([seed, tasks, 1]), tasks) for seed in range(tables)
+            ]
+            false_alarms = float((_periods(series) > 1).mean())
+            case = f"drift, {kind}, {tasks} tasks"
+            yield Figure(case, "type I", false_alarms, AT_MOST_TYPE_1)
+    for tasks, limits in ((20, None), (40, None), (60, POWER), (100, POWER)):
+        series = [np.random.default_rng([seed, 7]).normal(size=tasks) for seed in range(tables)]
+        for values in series:
+            values[tasks // 2 :] += 1.0
+        periods = _periods(series)
+        case = f"drift, shift of 1 sd, {tasks} tasks"
+        yield Figure(case, "power", float((periods > 1).mean()), limits)
+        yield Figure(case, "false findings", float((periods > 2).mean()), AT_MOST_TYPE_1)  # noqa: PLR2004
+
+
+def _periods(series: Sequence[Floats]) -> NDArray[np.int64]:
+    """Return the number of periods that `drift` splits each series into."""
+    frame = pd.DataFrame(np.column_stack(series)).add_prefix("y")
+    names = list(frame)
+    times = pd.date_range("2026-11-01", periods=len(frame), freq="h", tz="UTC")
+    rows = mnb.drift(frame.assign(task_id=range(len(frame)), created_at=times), names)
+    return rows.groupby("outcome")["period"].max()[names].to_numpy("int64")
+
+
 CASES: dict[str, Callable[[int], Iterator[Figure]]] = {
     "designs": designs_case,
     "power": power_case,
@@ -402,6 +457,9 @@ CASES: dict[str, Callable[[int], Iterator[Figure]]] = {
     "adherence": adherence_case,
     "sequential": sequential_case,
     "detectable": detectable_case,
+    "preference": lambda tables: itertools.starmap(Figure, preference_case(tables)),
+    "binary variance": binary_variance_case,
+    "drift": drift_case,
 }
 """Cases by name. An analysis that prints an interval or a p has one."""
 

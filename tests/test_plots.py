@@ -24,6 +24,7 @@ from tests.plot_tables import (
     adherence_frame,
     cooccurrence_frame,
     effects_frame,
+    preference_tables,
     sets_series,
     songs_frame,
     substitutions_frame,
@@ -47,6 +48,8 @@ def every_plot(tags: tuple[str, ...]) -> Iterator[tuple[str, Draw, Any, dict[str
     yield "upset", plots.upset, sets_series(tags), {}
     yield "durations", plots.durations, songs_frame(tags, 6), {"by": "mv"}
     yield "latencies", plots.latencies, songs_frame(tags, 3), {"by": "mv"}
+    scores, pairs = preference_tables(tags if len(tags) < len(MANY) else tags[:60])
+    yield "preference", plots.preference, scores, {"pairs": pairs}
     yield "timeline", plots.timeline, songs_frame(few, max(1, len(tags) // 8)), {}
 
 
@@ -135,6 +138,7 @@ def test_empty_table_is_explained(draw: Draw, table: Any, named: dict[str, Any])
         (plots.adherence, adherence_frame(TAGS), "measure"),
         (plots.effects, effects_frame(TAGS, ["duration"]), "p_adjusted"),
         (plots.substitutions, substitutions_frame(TAGS), "share"),
+        (plots.preference, preference_tables(TAGS)[0], "score"),
         (plots.cooccurrence, cooccurrence_frame(TAGS), "conditional"),
         (plots.durations, songs_frame(TAGS, 2), "duration"),
         (plots.timeline, songs_frame(TAGS, 2), "finished_at"),

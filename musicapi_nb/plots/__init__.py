@@ -7,6 +7,7 @@ from musicapi_nb.plots._upset import upset
 from musicapi_nb.plots.distributions import durations, latencies
 from musicapi_nb.plots.heatmap import cooccurrence
 from musicapi_nb.plots.sankey import substitutions
+from musicapi_nb.plots.score_chart import preference
 
 __all__ = [
     "adherence",
@@ -14,6 +15,7 @@ __all__ = [
     "durations",
     "effects",
     "latencies",
+    "preference",
     "substitutions",
     "timeline",
     "upset",
