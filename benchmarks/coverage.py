@@ -337,7 +337,7 @@ def adherence_case(tables: int) -> Iterator[Figure]:
                 songs.loc[hit > 0, ["task_id", "song_id"]].assign(tag=f"tag{index}")
                 for index, hit in enumerate(parts)
             )
-            rows = mnb.adherence(songs, tags, requested="asked", by="level")
+            rows = mnb.adherence(songs, tags, requested_tags="asked", by="level")
             rows = rows[rows["measure"] == "recall"]
             case = f"adherence, {asked} tags kept with {share}, icc {icc}, {tasks} tasks"
             limits = AT_LEAST if tasks >= _ENOUGH else None

@@ -13,11 +13,14 @@ from musicapi_nb.analysis import dose_response as dose_response
 from musicapi_nb.analysis import drift as drift
 from musicapi_nb.analysis import effects as effects
 from musicapi_nb.analysis import exclusive_sets as exclusive_sets
+from musicapi_nb.analysis import near_misses as near_misses
 from musicapi_nb.analysis import stability as stability
 from musicapi_nb.analysis import substitution_graph as substitution_graph
 from musicapi_nb.analysis import substitutions as substitutions
+from musicapi_nb.analysis import tag_category as tag_category
 from musicapi_nb.analysis import tag_counts as tag_counts
 from musicapi_nb.analysis import tag_fates as tag_fates
+from musicapi_nb.analysis import tag_group as tag_group
 from musicapi_nb.analysis import variance as variance
 from musicapi_nb.client import MusicAPI as MusicAPI
 from musicapi_nb.client import publish as publish

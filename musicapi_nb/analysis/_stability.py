@@ -12,7 +12,7 @@ from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.pair_means import mean_of_pairs
 from musicapi_nb.analysis.song_keys import SONGS, tagged_songs
 from musicapi_nb.analysis.variance_components import nested_sums
-from musicapi_nb.tasks.tags import match_key
+from musicapi_nb.tasks.tags import tag_key
 
 _COLUMNS = {
     **dict.fromkeys(("tasks", "songs"), "int64"),
@@ -34,7 +34,7 @@ def stability(
     """Compare the songs of each prompt with each other, within a task and between tasks.
 
     The similarity of two songs is the Jaccard index of their tags (Jaccard, New Phytol. 11,
-    1912): shared tags / tags of either, ignoring spelling (see `tasks.tags.match_key`). Means are
+    1912): shared tags / tags of either, ignoring spelling (see `tasks.tags.tag_key`). Means are
     over pairs of songs of one task (`jaccard_within`) or of two tasks (`jaccard_between`). A
     higher first mean shows that two songs of a task are not two independent repeats. Only songs
     that succeeded and have tags are compared.
@@ -96,7 +96,7 @@ def _read_songs(songs: pd.DataFrame, tags: pd.DataFrame, task: Ints, prompt: Int
     position[codes.song[order]] = np.arange(len(order))
     present = tags["tag"].notna().to_numpy() & (position[codes.tag_song] >= 0)
     spelling, spellings = pd.factorize(tags["tag"][present])
-    tag, _ = pd.factorize(np.array([match_key(text) for text in spellings], dtype=object))
+    tag, _ = pd.factorize(np.array([tag_key(text) for text in spellings], dtype=object))
     song = position[codes.tag_song[present]]
     pairs = np.unique(np.column_stack([song, tag[spelling]]).astype("int64"), axis=0)
     ends = np.searchsorted(pairs[:, 0], np.arange(1, len(order)))

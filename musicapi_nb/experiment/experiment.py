@@ -29,6 +29,7 @@ from musicapi_nb.library import STATES, Library
 from musicapi_nb.plan import Plan
 from musicapi_nb.polling import Eta
 from musicapi_nb.tasks import Task
+from musicapi_nb.tasks.json_reader import clean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,7 @@ class Experiment:
         concurrency: int = 8,
         deadline: float = 1800.0,
     ) -> None:
-        if not isinstance(name, str) or not name.strip():
+        if not isinstance(name, str) or not name.strip() or name != clean(name):
             raise InvalidArgument(f"name must be text such as 'harbour', not {name!r:.40}")
         if not isinstance(plan, Plan):
             raise InvalidArgument(f"plan must be a Plan such as Plan.grid(...), not {plan!r:.60}")
