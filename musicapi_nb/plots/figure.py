@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
+from matplotlib.transforms import ScaledTranslation
 
 from musicapi_nb import markup
 from musicapi_nb.analysis.checks import check_top
@@ -183,12 +184,10 @@ def inset(ax: Axes, box: tuple[float, float, float, float]) -> Axes:
 
 def legend(ax: Axes, handles: Any, columns: int = 3, *, above: float = 0) -> None:
     """Add a legend above the axes, below the title; `above` leaves room below it, in points."""
+    raised = ax.transAxes + ScaledTranslation(0, above / 72, ax.figure.dpi_scale_trans)
     position: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1.0)}
-    spaces: dict[str, Any] = {
-        "borderaxespad": 0.2 + above / TEXT,
-        "handletextpad": 0.5,
-        "columnspacing": 1.6,
-    }
+    position["bbox_transform"] = raised
+    spaces: dict[str, Any] = {"borderaxespad": 0.2, "handletextpad": 0.5, "columnspacing": 1.6}
     text: dict[str, Any] = {"fontsize": TEXT, "labelcolor": text_color(ax)}
     ax.legend(handles=handles, ncols=columns, frameon=False, **position, **spaces, **text)
 
