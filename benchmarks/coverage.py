@@ -16,6 +16,7 @@ With --check, the exit code is 1 if a limit is missed; the misses are named.
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import sys
 import time
@@ -24,6 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from coverage_preference import preference_case
 from numpy.typing import NDArray
 
 import musicapi_nb as mnb
@@ -405,6 +407,7 @@ CASES: dict[str, Callable[[int], Iterator[Figure]]] = {
     "slopes": slopes_case,
     "family": family_case,
     "adherence": adherence_case,
+    "preference": lambda tables: itertools.starmap(Figure, preference_case(tables)),
     "binary variance": binary_variance_case,
     "drift": drift_case,
 }

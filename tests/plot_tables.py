@@ -243,3 +243,28 @@ def dose_response_frame(outcomes: Sequence[str], *, seed: int = 0) -> pd.DataFra
     frame = pd.DataFrame({"outcome": list(outcomes), **columns})
     frame = frame.assign(factor="style_weight", **doses, songs=120, tasks=60)
     return frame.astype({"factor": "str", "outcome": "str"})
+
+
+def preference_tables(levels: Sequence[str], *, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return scores and pairs as `preference` does, best first."""
+    rng = np.random.default_rng(seed)
+    scores = np.sort(rng.normal(0, 0.8, len(levels)))[::-1]
+    scores = scores - scores.mean()
+    rows = [
+        (level, score, score - 0.7, score + 0.7, 24, 10, 4, 10, int(rng.integers(5, 20)))
+        for level, score in zip(levels, scores, strict=True)
+    ]
+    names = ["level", "score", "low", "high", "answers", "wins", "ties", "losses", "tasks"]
+    pair_rows = []
+    for better, first in enumerate(levels):
+        for worse in range(better + 1, len(levels)):
+            size = scores[better] - scores[worse]
+            p = float(np.exp(-4 * size))
+            share = 1 / (1 + np.exp(-size))
+            columns = (12, 7, 2, 3, share, 0.35, size, size - 0.9, size + 0.9, p, min(1.0, 6 * p))
+            pair_rows.append((first, levels[worse], *columns))
+    pair_names = ["level", "versus", "answers", "wins", "ties", "losses", "share", "detectable"]
+    pair_names += ["difference", "low", "high", "p", "p_adjusted"]
+    pairs = pd.DataFrame(pair_rows, columns=pair_names)
+    texts = {"level": "str", "versus": "str"}
+    return pd.DataFrame(rows, columns=names).astype({"level": "str"}), pairs.astype(texts)

@@ -27,6 +27,7 @@ from tests.plot_tables import (
     dose_response_frame,
     drift_frame,
     effects_frame,
+    preference_tables,
     sets_series,
     songs_frame,
     stability_frame,
@@ -56,6 +57,8 @@ def every_plot(tags: tuple[str, ...]) -> Iterator[tuple[str, Draw, Any, dict[str
     yield "stability", plots.stability, stability_frame(tags), {}
     yield "durations", plots.durations, songs_frame(tags, 6), {"by": "mv"}
     yield "latencies", plots.latencies, songs_frame(tags, 3), {"by": "mv"}
+    scores, pairs = preference_tables(tags if len(tags) < len(MANY) else tags[:60])
+    yield "preference", plots.preference, scores, {"pairs": pairs}
     yield "timeline", plots.timeline, songs_frame(few, max(1, len(tags) // 8)), {}
 
 
@@ -159,6 +162,7 @@ def test_empty_tables_of_analyses_are_explained() -> None:
         (plots.adherence, adherence_frame(TAGS), "measure"),
         (plots.effects, effects_frame(TAGS, ["duration"]), "p_adjusted"),
         (plots.substitutions, substitutions_frame(TAGS), "share"),
+        (plots.preference, preference_tables(TAGS)[0], "score"),
         (plots.cooccurrence, cooccurrence_frame(TAGS), "conditional"),
         (plots.durations, songs_frame(TAGS, 2), "duration"),
         (plots.drift, drift_frame(TAGS), "start"),

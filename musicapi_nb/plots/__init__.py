@@ -10,6 +10,7 @@ from musicapi_nb.plots.dose_lines import dose_response
 from musicapi_nb.plots.heatmap import cooccurrence
 from musicapi_nb.plots.repeats import stability, variance
 from musicapi_nb.plots.sankey import substitutions
+from musicapi_nb.plots.score_chart import preference
 
 __all__ = [
     "adherence",
@@ -19,6 +20,7 @@ __all__ = [
     "durations",
     "effects",
     "latencies",
+    "preference",
     "stability",
     "substitutions",
     "timeline",
