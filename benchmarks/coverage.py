@@ -402,7 +402,7 @@ def binary_variance_case(tables: int) -> Iterator[Figure]:
                 rng = np.random.default_rng(6)
                 values = hits(rng, np.full(tasks, share), icc, tables).reshape(-1, tables)
                 frame = pd.DataFrame(values).add_prefix("y")
-                names = list(frame)
+                names = outcomes_of(frame)
                 rows = mnb.variance(frame.assign(task_id=np.repeat(range(tasks), _SONGS)), names)
                 varied = rows[frame.std().to_numpy() > 0]
                 case = f"variance, share {share}, icc {icc}, {tasks} tasks"
@@ -441,7 +441,7 @@ def drift_case(tables: int) -> Iterator[Figure]:
 def _periods(series: Sequence[Floats]) -> NDArray[np.int64]:
     """Return the number of periods that `drift` splits each series into."""
     frame = pd.DataFrame(np.column_stack(series)).add_prefix("y")
-    names = list(frame)
+    names = outcomes_of(frame)
     times = pd.date_range("2026-11-01", periods=len(frame), freq="h", tz="UTC")
     rows = mnb.drift(frame.assign(task_id=range(len(frame)), created_at=times), names)
     return rows.groupby("outcome")["period"].max()[names].to_numpy("int64")
