@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -141,6 +141,15 @@ def _format_rows(noun: str, rows: Sequence[int]) -> str:
 
 class InvalidArgument(MusicAPIError, TypeError):
     """An argument has a type or value that is not accepted; the message lists those that are."""
+
+
+def refuse_copy(live: object, _protocol: object = None) -> NoReturn:
+    """Raise, as `__reduce_ex__` of what holds connections or locks of this process."""
+    name = type(live).__name__
+    raise InvalidArgument(
+        f"a {name} has connections of this process and cannot be copied or sent to another one; "
+        "make one there, and send requests, tasks and songs"
+    )
 
 
 class Unauthorized(MusicAPIError):

@@ -9,7 +9,8 @@ from pathlib import Path
 from musicapi_nb.errors import InvalidArgument
 
 # A drive of Windows is one letter. pathlib makes one slash of two.
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|data:[\w.+-]+/")
+_WINDOWS = re.compile(r"[A-Za-z]:\\|\\\\\w")  # elsewhere, it would be the name of one file
 
 
 def local_path(path: str | os.PathLike[str]) -> Path:
@@ -18,11 +19,15 @@ def local_path(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     InvalidArgument
-        It is a URL, is no path, has a character that no path can have, or names the home folder
-        of an unknown user.
+        It is empty, a URL, of Windows on another system, or no path at all, has a character that
+        no path can have, or names the home folder of an unknown user.
     """
     if not isinstance(path, str | os.PathLike) or not isinstance(text := os.fspath(path), str):
         raise InvalidArgument(f"a path is text or a pathlib.Path, not {path!r:.80}")
+    if not text.strip():
+        raise InvalidArgument(f"{text!r:.200} is no path; give '.' for the working directory")
+    if os.name != "nt" and _WINDOWS.match(text):
+        raise InvalidArgument(f"{text:.200} is a path of Windows; give one of this machine")
     if _URL.match(text):
         raise InvalidArgument(f"{text:.200} is a URL; give a path on this machine")
     try:

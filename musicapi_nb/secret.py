@@ -13,7 +13,13 @@ MIN_SECRET_LENGTH = 16
 
 
 _GENERATE = "secrets.token_urlsafe()"
-_NAME = re.compile(r"(?:export\s+|set\s+)?\w*(?:key|token)\s*=\s*", re.IGNORECASE)
+_MARKS = "\ufeff\u200b\u2060"  # an editor's mark at the start of a file; invisible spaces
+# A line of a .env file, of a shell's profile or of YAML, or an HTTP header.
+_NAME = re.compile(
+    r"(?:(?:export|setx?)\s+|\$env:)?[\w-]*(?:key|token)\s*[=:]\s*|authorization:\s*", re.IGNORECASE
+)
+_COMMENT = re.compile(r"\s+#.*")
+_SCHEME = re.compile(r"Bearer\s+", re.IGNORECASE)
 _PLACEHOLDER = re.compile(
     r"<.*>|\$?\{.*\}|\$\w+|%\w+%|(?:sk[-_])?(?:x{3,}|\*{3,}|\.{3,}|\u2026)"
     r"|(?:your|my|insert|enter|paste|replace|change)[-_ ]?(?:me|this|the|your|own|api|key)\b.*"
@@ -23,6 +29,13 @@ _PLACEHOLDER = re.compile(
 _SHORTEST_PART = 4  # characters of a secret that breaks off; fewer tell nothing
 _LONGEST_ESCAPE = 10  # bytes of one character
 _CUT_ESCAPE = r"(?:\\+(?:u[0-9A-Fa-f]{0,3})?|%[0-9A-Fa-f]?)?\Z"
+
+
+def _unquoted(text: str) -> str:
+    """Drop white space, invisible marks and one pair of quotes around a text."""
+    text = text.strip().strip(_MARKS).strip()
+    is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`"
+    return text[1:-1].strip() if is_quoted else text
 
 
 class _Error(Protocol):
@@ -78,12 +91,13 @@ class Secret:
     def as_api_key(self, other: Secret | None = None) -> tuple[Secret, str]:
         """Return the API key in this text, and what is wrong with it ("" if nothing).
 
-        White space, a name (`MUSICAPI_KEY=`) and quotes around it are dropped: a line of a .env
-        file may have been copied whole.
+        White space, a name (`MUSICAPI_KEY=`), quotes and `Bearer` before it are dropped: a line
+        of a .env file or an HTTP header may have been copied whole.
         """
-        key = _NAME.sub("", self.__value.strip())
-        if len(key) > 1 and key[0] == key[-1] and key[0] in "'\"`":
-            key = key[1:-1].strip()
+        key = _COMMENT.sub("", _unquoted(self.__value))
+        for prefix in (_NAME, _SCHEME):
+            start = prefix.match(key)
+            key = _unquoted(key[start.end() :] if start else key)
         if not key:
             problem = "no API key was given"
         elif _PLACEHOLDER.fullmatch(key):

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import (
+    InvalidArgument,
     InvalidRequest,
     MusicAPIError,
     Problem,
@@ -66,15 +67,18 @@ class Call:
         return dataclasses.replace(self, body=json.dumps(body, allow_nan=False).encode())
 
 
-def submit_call(request: Request) -> Call:
-    """Check a request and return the call that submits it.
-
-    Raises
-    ------
-    InvalidRequest
-        The request has hard problems.
-    """
+def check_request(request: Request) -> None:
+    """Raise InvalidArgument if it is no request, InvalidRequest if it has hard problems."""
+    if not isinstance(request, Request):
+        raise InvalidArgument(
+            f"a request is needed, such as sonic.Create(...), not {request!r:.60}"
+        )
     request.check()
+
+
+def submit_call(request: Request) -> Call:
+    """Check a request (see `check_request`) and return the call that submits it."""
+    check_request(request)
     if request.method == "GET":
         return Call("GET", request.path)
     text = json.dumps(request.body(), allow_nan=False).encode()

@@ -269,7 +269,7 @@ async def test_client_does_not_expose_the_key() -> None:
         "key\nof-mine",
         "key\x00x",
         "key\x7f",
-        "Bearer x",
+        "Basic x",
         "雨",
         None,
         7,

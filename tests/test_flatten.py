@@ -195,6 +195,7 @@ def studio_replies(draw: st.DrawFn) -> bytes:
     [b'{"data":[{"state":"succeeded","tags":"a","lyrics":"\\ud83c\\udfb7","duration":"1e3"}]}']
 )
 @example([b'{"data":[{"state":"succeeded","tags":"a","lyrics":"\xff"}]}'])
+@example([b'{"data":[{"state":"succeeded","tags":"[\\"a\\", \\"b\\"]"}]}'])
 def test_arbitrary_replies_give_the_parsed_frames(raw_replies: list[bytes]) -> None:
     assert_same(frames.flatten(raw_replies), parsed_frames(raw_replies))
 

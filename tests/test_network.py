@@ -355,6 +355,12 @@ def test_invalid_authorities_are_refused(value: Any) -> None:
         "MUSICAPI_KEY=sk-key-0001",
         "export MUSICAPI_KEY = 'sk-key-0001' ",
         "  sk-key-0001\r\n",
+        "\ufeffsk-key-0001",
+        "Bearer sk-key-0001",
+        "Authorization: bearer sk-key-0001",
+        "x-api-key: sk-key-0001",
+        "$env:MUSICAPI_KEY='sk-key-0001'",
+        'MUSICAPI_KEY="sk-key-0001"  # of the team',
     ],
 )
 async def test_key_of_an_env_file_is_read(text: str) -> None:

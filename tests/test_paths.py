@@ -15,6 +15,7 @@ from tests.exports.songs import add
 from tests.raw_http_server import answers, client, names, peer, reply
 
 FIRST, SECOND = b"ID3 the first song", b"ID3 the second song"
+POSIX = pytest.mark.skipif(os.name == "nt", reason="such paths are right on Windows")
 WAV = b"RIFF\0\0\0\0WAVEfmt "
 
 
@@ -69,6 +70,11 @@ async def test_missing_folder_of_a_file_is_made(here: Path, to: Any) -> None:
         "file:///tmp/song.mp3",
         Path("https://cdn.example/song.mp3"),
         "~no-such-user-4711/song.mp3",
+        "data:audio/mpeg;base64,SUQz",
+        "",
+        " ",
+        pytest.param("C:\\songs\\a.mp3", marks=POSIX),
+        pytest.param(r"\\server\songs\a.mp3", marks=POSIX),
         b"song.mp3",
         None,
         3,
@@ -146,6 +152,6 @@ def test_page_replaces_only_a_page(tmp_path: Path, content: str) -> None:
     assert other.read_text(encoding="utf-8") == content
 
 
-@pytest.mark.parametrize("path", ["C:/songs", "C:\\songs", "a:b", "x/https:/y", "songs"])
+@pytest.mark.parametrize("path", ["C:/songs", "a:b", "a\\b", "x/https:/y", "songs"])
 def test_drives_and_colons_are_no_urls(path: str) -> None:
     assert local_path(path) == Path(path)

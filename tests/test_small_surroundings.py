@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import copy
 import multiprocessing
 import pickle
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 import musicapi_nb as mnb
@@ -134,6 +136,82 @@ def test_address_without_scheme_is_refused_before_a_folder_is_made(
     assert list(tmp_path.iterdir()) == []
 
 
+# --- wrong arguments -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("thing", [None, "rain", 5, sonic.Create, [BEAT], {"prompt": "x"}])
+def test_other_than_a_request_is_refused_before_it_is_sent(session: Session, thing: Any) -> None:
+    for buy in (session.run, session._client.submit, session._client.run):
+        with pytest.raises(errors.InvalidArgument, match="a request is needed"):
+            asyncio.run(_await(buy(thing)))
+    assert _posts(session) == []
+
+
+@pytest.mark.parametrize("deadline", [None, "60", float("nan"), True, [1]])
+def test_wrong_deadline_is_refused_before_anything_is_bought(
+    session: Session, deadline: Any
+) -> None:
+    for wait in (session.run, session._client.run):
+        with pytest.raises(errors.InvalidArgument, match="deadline is a number of seconds"):
+            asyncio.run(_await(wait(BEAT, deadline=deadline)))
+    assert _posts(session) == []
+    with pytest.raises(errors.InvalidArgument, match="deadline is a number of seconds"):
+        session.wait([], deadline=deadline).result()
+
+
+def test_deadline_may_be_any_number(session: Session) -> None:
+    number: Any = np.int64(1800)
+    assert session.run(BEAT, deadline=number).result().state == "succeeded"
+    assert session.run(BEAT, deadline=float("inf")).result(timeout=number).finished
+
+
+async def _await(result: Any) -> Any:
+    return await result
+
+
+def _posts(session: Session) -> list[Any]:
+    assert session.simulator is not None
+    return list(session.simulator.request_log.posts)
+
+
+@pytest.mark.parametrize("thing", [None, 5, "no-such", [BEAT], object()])
+def test_other_than_a_task_or_song_is_refused(session: Session, thing: Any) -> None:
+    for call in (session.wait, session.poll, lambda wrong: session.download(wrong, "x")):
+        with pytest.raises(errors.MusicAPIError) as caught:
+            call(thing).result()
+        assert not caught.value.may_have_cost
+
+
+@pytest.mark.parametrize("number", ["2", float("nan"), [1], 2.5])
+def test_wrong_number_of_songs_or_seconds_is_refused(session: Session, number: Any) -> None:
+    with pytest.raises(errors.InvalidArgument, match="last is a number"):
+        session.songs(number)
+    if number != 2.5:
+        with pytest.raises(errors.InvalidArgument, match="timeout is a number"):
+            session.credits().result(number)
+
+
+@pytest.mark.parametrize("text", ["no-such", "<html></html>", b"[1"])
+def test_text_without_songs_is_no_empty_gallery(text: str | bytes) -> None:
+    with pytest.raises(errors.InvalidArgument, match="no task was understood"):
+        mnb.gallery(text)
+
+
+@pytest.mark.parametrize("take", [10**30, 2.5, 0, "2", float("nan")])
+def test_wrong_take_is_refused_before_it_is_sent(tmp_path: Path, take: Any) -> None:
+    with mnb.connect(library=tmp_path) as session:
+        with pytest.raises(errors.InvalidRequest, match="take: must be a whole number"):
+            session.run(BEAT, take=take).result()
+        assert _posts(session) == []
+
+
+def test_take_of_a_column_with_gaps_is_a_take(tmp_path: Path) -> None:
+    with mnb.connect(library=tmp_path) as session:
+        task = session.run(BEAT, take=2.0).result()  # type: ignore[arg-type]
+        assert session.run(BEAT, take=2).result().id == task.id
+        assert len(_posts(session)) == 1
+
+
 # --- pickle ----------------------------------------------------------------------------------
 
 TASK = tasks.parse_submit_reply({"message": "success", "task_id": "t1"}, REQUESTS[1])
@@ -156,8 +234,8 @@ def test_every_class_of_errors_survives_pickle() -> None:
             continue
         error = cls.__new__(cls, "what happened")
         errors.MusicAPIError.__init__(error, "what happened", status=418)
-        copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - made here
-        assert (type(copy), copy.args, vars(copy)) == (cls, error.args, vars(error))
+        again = pickle.loads(pickle.dumps(error))  # noqa: S301 - made here
+        assert (type(again), again.args, vars(again)) == (cls, error.args, vars(error))
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
@@ -165,10 +243,19 @@ def test_error_survives_pickle(error: errors.MusicAPIError) -> None:
     error.retry_after = 3.0
     error.add_note("a note")
     for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
-        copy = pickle.loads(pickle.dumps(error, protocol))  # noqa: S301 - made here
-        assert type(copy) is type(error)
-        assert str(copy) == str(error)
-        assert vars(copy) == vars(error)
+        again = pickle.loads(pickle.dumps(error, protocol))  # noqa: S301 - made here
+        assert type(again) is type(error)
+        assert str(again) == str(error)
+        assert vars(again) == vars(error)
+
+
+def test_live_objects_refuse_to_be_copied(tmp_path: Path) -> None:
+    with mnb.connect(library=tmp_path) as session:
+        for live in (session, session.library, session._client, session.run(BEAT)):
+            for duplicate in (pickle.dumps, copy.deepcopy):
+                with pytest.raises(errors.InvalidArgument, match="connections of this process"):
+                    duplicate(live)
+        assert session.run(BEAT).result().state == "succeeded"
 
 
 def _work(request: Request, task: Task) -> tuple[Request, Task]:

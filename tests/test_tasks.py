@@ -255,8 +255,13 @@ def test_duration(value: Any, duration: float | None, issues: int) -> None:
         (None, (), None, 0),
         (["pop", 5], ("pop",), "pop", 1),
         ({"a": 1}, (), None, 1),
+        ('["pop", "slow jazz"]', ("pop", "slow jazz"), "pop, slow jazz", 0),
+        ('["pop", 5]', ("pop",), "pop", 1),
+        ('{"genre": "pop"}', (), None, 1),
+        ("[pop], slow", ("[pop]", "slow"), "[pop], slow", 0),
+        ("[" * 9_000, ("[" * 9_000,), "[" * 9_000, 0),
     ],
-    ids=repr,
+    ids=lambda value: repr(value)[:30],
 )
 def test_tags(value: Any, tags: tuple[str, ...], text: str | None, issues: int) -> None:
     task = parse_task(clips(clip(tags=value)))

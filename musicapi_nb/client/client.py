@@ -30,11 +30,11 @@ from musicapi_nb.client.transport import (
 )
 from musicapi_nb.client.webhook_fields import webhook_fields, webhook_target
 from musicapi_nb.engines import Request, account
-from musicapi_nb.engines.values import plain_value
+from musicapi_nb.engines.values import number_of_seconds, plain_value, whole_number
 from musicapi_nb.errors import TaskFailed, TaskNotFound
 from musicapi_nb.ledger_types import Entry, Ledger, Media, PurchaseTerms
 from musicapi_nb.secret import Secret, as_secret
-from musicapi_nb.tasks import Song, Task
+from musicapi_nb.tasks import Song, Task, task_list
 
 
 class MusicAPI:
@@ -196,7 +196,7 @@ class MusicAPI:
         MusicAPIError
             The service refused it; `may_have_cost` says whether that is certain.
         """
-        call, take = wire.submit_call(request), plain_value(take)
+        call, take = wire.submit_call(request), whole_number(take, 1) or plain_value(take)
         terms = PurchaseTerms(
             take=take,
             budgets=(*self.budgets, *budgets),
@@ -248,6 +248,7 @@ class MusicAPI:
         """
         if isinstance(task, str):
             task = Task(id=task, engine=engine, simulated=self.simulated)
+        (task,) = task_list([task])
         if task.parts:
             polls = (self._poll_part(part, task) for part in task.parts)
             return tasks.update_parts(task, await asyncio.gather(*polls))
@@ -364,6 +365,7 @@ class MusicAPI:
 
         With a ledger, audio and covers of the songs are downloaded into its library as well.
         """
+        deadline = number_of_seconds("deadline", deadline)  # before anything is bought
         task = await self.submit(
             request,
             take=take,
@@ -380,8 +382,6 @@ class MusicAPI:
             raise
         await self._archive(task)
         return task
-
-    # --- balance and files -----------------------------------------------------------------
 
     async def credits(self) -> Balance:
         """Return the balance of the account, or raise `UnexpectedReply`. Costs nothing."""

@@ -9,12 +9,13 @@ import os
 import re
 import secrets
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from musicapi_nb.client.file_stream import on_disk, short_url, stream
 from musicapi_nb.client.file_type import SUFFIXES, read_head, suffix_of
 from musicapi_nb.client.transport import Transport
-from musicapi_nb.errors import DownloadFailed
+from musicapi_nb.errors import DownloadFailed, InvalidArgument
 from musicapi_nb.ledger_types import Media
 from musicapi_nb.paths import local_path
 from musicapi_nb.tasks import Song
@@ -98,10 +99,13 @@ def _path_in(folder: Path, url: str, suffix: str, source: Path) -> Path:
     return folder / f"{stem}-{digest[:12]}{suffix}"
 
 
-def link_of(source: Song | str, media: Media) -> str:
+def link_of(source: Any, media: Media) -> str:
     """Return the link to a file of a finished song, or the source itself if it is one."""
     if isinstance(source, str):
         return source
+    if not isinstance(source, Song):
+        kind = type(source).__name__
+        raise InvalidArgument(f"give a song, such as task.songs[0], or a URL, not a {kind}")
     if media == "audio" and not source.finished:
         raise DownloadFailed("the song is not finished; wait for its task first")
     url: str | None = getattr(source, f"{media}_url")

@@ -16,8 +16,9 @@ from musicapi_nb.client.purchasing import PurchaseCoordinator
 from musicapi_nb.client.retry import is_transient
 from musicapi_nb.client.transport import Transport
 from musicapi_nb.engines import Request
+from musicapi_nb.engines.values import number_of_seconds
 from musicapi_nb.errors import MusicAPIError, WaitTimeout
-from musicapi_nb.tasks import Task
+from musicapi_nb.tasks import Task, task_list
 
 # Consecutive failed polls (of five attempts each) before a wait fails.
 _MAX_FAILED_POLLS = 4
@@ -117,10 +118,11 @@ class Poller:
 
         `deadline` is in seconds of the service's clock. Returns the tasks in their order.
         """
+        deadline = number_of_seconds("deadline", deadline)
         # A poll under way at the deadline may still be answered, but is not repeated.
         timeout = deadline / self.transport.speed + self.transport.timeouts.reply
         group = _WaitGroup(deadline, progress, asyncio.get_running_loop().time() + timeout)
-        polled = [PolledTask(task, group) for task in tasks]
+        polled = [PolledTask(task, group) for task in task_list(tasks)]
         pending = [item for item in polled if not item.task.finished]
         if not pending:
             return polled

@@ -18,6 +18,7 @@ from musicapi_nb import wire
 from musicapi_nb.client.host_queue import HostQueue
 from musicapi_nb.client.network import LinkOpener, Network, check_host, is_loopback
 from musicapi_nb.client.retry import RetryPolicy
+from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import (
     CertificateRefused,
     ClientClosed,
@@ -29,6 +30,7 @@ from musicapi_nb.errors import (
     Unauthorized,
     UnexpectedReply,
     Unreachable,
+    refuse_copy,
 )
 from musicapi_nb.refusals import replacement_for
 from musicapi_nb.secret import HiddenBytes, Secret
@@ -81,6 +83,7 @@ def parse_base_url(url: str) -> str:
 
 def parse_number(name: str, value: float, *, zero: bool = False) -> float:
     """Check a setting: a finite number above 0, or 0 itself if `zero` is allowed."""
+    value = plain_value(value)
     valid = isinstance(value, int | float) and math.isfinite(value)
     if not valid or value < 0 or (value == 0 and not zero):
         problem = Problem(name, f"must be a number, {'0 or more' if zero else 'more than 0'}")
@@ -129,6 +132,8 @@ class Transport:
         self.closed = False
         self._process = os.getpid()
         self._sessions: dict[_LoopKey, tuple[aiohttp.ClientSession, _Closer]] = {}
+
+    __reduce_ex__ = refuse_copy
 
     async def session(self, purpose: _Purpose = "free") -> aiohttp.ClientSession:
         """Return the running loop's session for paid calls, for free ones, or for files.

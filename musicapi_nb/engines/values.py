@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from musicapi_nb.errors import InvalidArgument
+
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
@@ -57,3 +59,11 @@ def whole_number(value: Any, minimum: int = 0) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if value == value // 1 and value >= minimum else None
+
+
+def number_of_seconds(name: str, value: Any) -> float:
+    """Return an argument in seconds; InvalidArgument if it is no number, or NaN (endless)."""
+    number = plain_value(value)
+    if isinstance(number, bool) or not isinstance(number, int | float) or number != number:  # noqa: PLR0124 - NaN
+        raise InvalidArgument(f"{name} is a number of seconds, not {value!r:.40}")
+    return number

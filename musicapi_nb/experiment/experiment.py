@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
 from musicapi_nb.client import MusicAPI
-from musicapi_nb.engines.values import whole_number
+from musicapi_nb.engines.values import number_of_seconds, whole_number
 from musicapi_nb.errors import (
     ClientClosed,
     InvalidArgument,
@@ -96,7 +96,7 @@ class Experiment:
         self.concurrency = _number("concurrency", concurrency, 1)
         self.library = library
         self._assume = None if assume is None else _number("assume", assume, 0)
-        self._deadline = deadline
+        self._deadline = number_of_seconds("deadline", deadline)
         self._client = client
         self._tracker = CellTracker(plan.cells)
         self._cached_ledger: ExperimentLedger | None = None

@@ -66,7 +66,9 @@ def export(
     """
     selection = select_songs(songs, library)
     target = local_path(path).absolute()
-    if target.resolve().is_relative_to(selection.index.library.path.resolve()):
+    # Unlike Path.resolve, realpath accepts symbolic links in a loop; writing then fails.
+    real = Path(os.path.realpath(target))
+    if real.is_relative_to(os.path.realpath(selection.index.library.path)):
         raise InvalidArgument(f"{target} is inside the library; choose a folder next to it")
     is_zip = target.suffix.lower() == ".zip"
     if target.exists() and not target.is_dir() and not is_zip:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.exports import filenames, provenance
 
 MANIFEST = "export.json"
@@ -37,6 +38,12 @@ class Folder:
         stems = _texts(manifest.get("songs"))
         self.stems = {key: stem for key, stem in stems.items() if _is_plain(stem)}
         self.records = self._read_records()  # of songs in the folder, by song key
+        is_ours = manifest.get("format") == provenance.FORMAT or self.records
+        if (path / MANIFEST).exists() and not is_ours:
+            raise InvalidArgument(
+                f"{path / MANIFEST} is not from an export and would be replaced; choose another "
+                "folder, or rename that file"
+            )
         present = [*path.iterdir(), *map(Path, (MANIFEST, PLAYLIST, TABLES))]
         names = [*(entry.stem for entry in present), *self.stems.values()]
         self._used_stems = set(map(filenames.fold, names))
@@ -94,7 +101,7 @@ class Folder:
         for path in staged:
             name = path.relative_to(self.stage).as_posix()
             new, old = sha256(path) or "", sha256(self.path / name)
-            if old is not None and old != new and name not in self.files:
+            if old != new and self._is_foreign(name):
                 foreign.append(name)
                 continue
             self.files[name] = new
@@ -106,6 +113,13 @@ class Folder:
             path.replace(self.path / MANIFEST)
         self.commit(changed)
         return foreign
+
+    def _is_foreign(self, name: str) -> bool:
+        """Return whether something that is not from an export is in the place of a file."""
+        target = self.path / name
+        if target.is_dir() or (os.path.lexists(target.parent) and not target.parent.is_dir()):
+            return True
+        return os.path.lexists(target) and name not in self.files
 
 
 @contextlib.contextmanager

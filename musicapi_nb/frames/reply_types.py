@@ -168,6 +168,8 @@ class _SonicSong(
         if seconds is None or seconds < 0:
             raise UntypedReply
         self.duration = seconds or None
+        if self.raw_tags and self.raw_tags.lstrip()[:1] in {"[", "{"}:  # JSON perhaps
+            raise UntypedReply
 
     @property
     def tags(self) -> list[str]:

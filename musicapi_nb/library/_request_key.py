@@ -14,6 +14,7 @@ from musicapi_nb.engines import Request, custom, operations
 from musicapi_nb.engines.request import restore
 from musicapi_nb.errors import InvalidRequest, Problem
 
+_MAX_TAKE = 2**63 - 1  # SQLite stores no larger number
 _UNCHANGED_TYPES = frozenset({str, int, bool})
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -35,7 +36,7 @@ def request_key(request: Request, take: int = 1) -> str:
 
 def key_of_json(request_json: Mapping[str, Any], take: int) -> str:
     """As `request_key`, for a request in the form of `to_json`."""
-    if isinstance(take, bool) or not isinstance(take, int) or take < 1:
+    if isinstance(take, bool) or not isinstance(take, int) or not 1 <= take <= _MAX_TAKE:
         problem = Problem("take", f"must be a whole number, 1 or more, not {take!r:.40}")
         raise InvalidRequest(f"{request_json['engine']}.{request_json['operation']}", [problem])
     identity = {**request_json, "take": take}

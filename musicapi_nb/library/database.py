@@ -20,6 +20,7 @@ from musicapi_nb.errors import (
     LibraryLocked,
     LibraryReadOnly,
     LibraryTooNew,
+    refuse_copy,
 )
 from musicapi_nb.library.file_system import has_shared_memory
 from musicapi_nb.library.migrations import APPLICATION_ID, STEPS
@@ -123,6 +124,8 @@ class Database:
         except BaseException:
             self._connection.close()
             raise
+
+    __reduce_ex__ = refuse_copy
 
     def _check(self, connection: sqlite3.Connection, version_limit: int) -> None:
         check_kind(connection, self.path, version_limit)

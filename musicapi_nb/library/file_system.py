@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ _NETWORK_TYPES = frozenset(
     | {"nfs", "nfs4", "ocfs2", "prl_fs", "smb3", "smbfs", "vboxsf", "virtiofs"}
 )
 _LOCAL_FUSE = frozenset({"fuseblk", "fuse.fuse-overlayfs", "fuse.lxcfs", "fuse.mergerfs"})
+_ESCAPED = re.compile(r"\\([0-7]{3})")  # "\\040" is a space
 
 
 def network_type(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str | None:
@@ -26,7 +28,7 @@ def network_type(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> s
     path, longest, name = folder.resolve(), -1, ""
     for line in lines:
         fields, _, rest = line.partition(" - ")
-        point = Path(fields.split()[4].encode().decode("unicode_escape"))  # "\\040" is a space
+        point = Path(_ESCAPED.sub(lambda code: chr(int(code[1], 8)), fields.split(" ")[4]))
         if path.is_relative_to(point) and len(point.parts) >= longest:
             longest, name = len(point.parts), rest.split()[0]
     is_fuse = name.startswith("fuse") and name not in _LOCAL_FUSE

@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
-from musicapi_nb.engines.values import plain_value
+from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.library import events
 from musicapi_nb.library.database import Database
@@ -65,10 +65,8 @@ def rate(database: Database, owner: str, song: Song, stars: int | None, note: st
 
 def new_rating(song: Song, before: Rating | None, stars: int | None, note: str | None) -> Rating:
     """Return the rating of a song after a change; see `Library.rate`."""
-    stars = plain_value(stars)
-    if stars is not None and (
-        isinstance(stars, bool) or not isinstance(stars, int) or not 0 <= stars <= MAX_STARS
-    ):
+    number = None if stars is None else whole_number(stars)  # a column with gaps has floats
+    if stars is not None and (number is None or number > MAX_STARS):
         raise InvalidArgument(f"stars must be 1 to {MAX_STARS}, or 0 for none, not {stars!r:.40}")
     if note is not None and (not isinstance(note, str) or len(note) > MAX_NOTE_LENGTH):
         raise InvalidArgument(f"a note is a text of at most {MAX_NOTE_LENGTH:,} characters")
@@ -77,7 +75,7 @@ def new_rating(song: Song, before: Rating | None, stars: int | None, note: str |
         song_id=song.id,
         task_id=song.task_id,
         position=song.position,
-        stars=before_stars if stars is None else stars or None,
+        stars=before_stars if number is None else number or None,
         note=before_note if note is None else clean(note.strip()),
         at=dt.datetime.now(dt.UTC),
         simulated=song.simulated,

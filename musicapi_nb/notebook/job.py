@@ -14,7 +14,8 @@ from weakref import WeakKeyDictionary
 from musicapi_nb import markup
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import MusicAPIError, WaitTimeout
+from musicapi_nb.engines.values import number_of_seconds
+from musicapi_nb.errors import MusicAPIError, WaitTimeout, refuse_copy
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.tasks import Task
 from musicapi_nb.widgets.monitor import Action, BarState
@@ -60,6 +61,8 @@ class Job(Generic[_Result]):
         self._waits = WeakKeyDictionary()
         self._future = background.submit(work(self))
         self._future.add_done_callback(self._finish)
+
+    __reduce_ex__ = refuse_copy
 
     def _finish(self, _: object) -> None:
         self._ended = time.monotonic()
@@ -123,6 +126,8 @@ class Job(Generic[_Result]):
         """
         if self._background.is_current_thread:
             raise MusicAPIError("result() would block the loop that runs this job; use await")
+        if timeout is not None:
+            timeout = number_of_seconds("timeout", timeout)
         if not self.done():
             self._background.check_process()
         try:

@@ -12,14 +12,22 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
-from musicapi_nb import markup
+from musicapi_nb import markup, wire
 from musicapi_nb.client import Balance, MusicAPI, publish
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import ClientClosed, InvalidRequest, MusicAPIError, Problem
+from musicapi_nb.engines.values import whole_number
+from musicapi_nb.errors import (
+    ClientClosed,
+    InvalidArgument,
+    InvalidRequest,
+    MusicAPIError,
+    Problem,
+    refuse_copy,
+)
 from musicapi_nb.ledger_types import Media
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
-from musicapi_nb.tasks import Song, Task
+from musicapi_nb.tasks import Song, Task, task_list
 
 if TYPE_CHECKING:
     from musicapi_nb.experiment import StopRule
@@ -79,6 +87,8 @@ class Session:
         self._jobs: list[Job[Task]] = []
         atexit.register(self.close)
 
+    __reduce_ex__ = refuse_copy
+
     def __enter__(self) -> Self:
         return self
 
@@ -129,7 +139,7 @@ class Session:
         InvalidRequest
             Immediately, if the request is invalid; nothing is sent.
         """
-        request.check()
+        wire.check_request(request)
 
         def work(job: Job[Task]) -> Coroutine[Any, Any, Task]:
             return self._client.run(request, take=take, deadline=deadline, progress=job.update)
@@ -139,7 +149,7 @@ class Session:
     def wait(self, task: Task | Iterable[Task], *, deadline: float = 1800.0) -> Job[Any]:
         """Wait for one or several tasks: see `MusicAPI.wait`."""
         if not isinstance(task, Task):
-            tasks = list(task)
+            tasks = task_list(task)
             title = f"wait for {len(tasks)} tasks"
             return self._job(lambda _: self._client.wait(tasks, deadline=deadline), title=title)
 
@@ -271,13 +281,15 @@ class Session:
 
     def songs(self, last: int = 12) -> SongList:
         """Return the songs bought last, newest first: of the library, else of this session."""
+        if (number := whole_number(last)) is None:
+            raise InvalidArgument(f"last is a number of songs, not {last!r:.40}")
         tasks: Iterator[Task]
         if self.library is not None:
             tasks = self.library.latest_tasks()
         else:
             tasks = (job.task for job in reversed(self._jobs) if job.task is not None)
         songs = (song for task in tasks for song in task.songs if song.finished)
-        return SongList(itertools.islice(songs, max(last, 0)))
+        return SongList(itertools.islice(songs, number))
 
     def _need_library(self, caller: str, subject: str) -> Library:
         self._check_open()

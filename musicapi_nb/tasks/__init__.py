@@ -12,3 +12,4 @@ from musicapi_nb.tasks.song import Song as Song
 from musicapi_nb.tasks.song import State as State
 from musicapi_nb.tasks.stored_reply import StoredReply as StoredReply
 from musicapi_nb.tasks.task import Task as Task
+from musicapi_nb.tasks.task import task_list as task_list

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -122,7 +123,9 @@ class JsonReader:
         name, value = field
         if isinstance(value, str):
             text = clean(value)
-            return split_at_commas(text), text
+            if not text.lstrip().startswith(("[", "{")) or (items := _json_of(text)) is None:
+                return split_at_commas(text), text
+            value = items
         self.rest[name] = value
         tags = self.texts(name)
         return tags, ", ".join(tags) or None
@@ -135,6 +138,14 @@ class JsonReader:
         if isinstance(value, dict):
             return JsonReader(value, f"{self.where}.{name}" if self.where else name, self.issues)
         self._reject(name, value, "an object")
+        return None
+
+
+def _json_of(text: str) -> Any:
+    """Return the list or object that a text is as JSON; None if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
         return None
 
 

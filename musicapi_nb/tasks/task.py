@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.tasks.answer_html import summarize_answer
 from musicapi_nb.tasks.song import FINAL, Issue, Song, State
 
@@ -131,3 +132,14 @@ def _seconds_between(start: dt.datetime | None, end: dt.datetime | None) -> floa
     if start is None or end is None or end < start:
         return None
     return (end - start).total_seconds()
+
+
+def task_list(tasks: Any) -> list[Task]:
+    """Return tasks as a list; InvalidArgument if an item is something else, such as an id."""
+    items = [tasks] if isinstance(tasks, str) or not isinstance(tasks, Iterable) else list(tasks)
+    for item in items:
+        if not isinstance(item, Task):
+            raise InvalidArgument(
+                f"a task is needed, not {item!r:.60}; api.poll(task_id, engine=...) returns one"
+            )
+    return items

@@ -17,6 +17,10 @@ from musicapi_nb.markup.escape import TITLE_LIMIT, plain_attribute
 from musicapi_nb.tasks import Song, Task
 
 _RAW_REPLIES = (Mapping, str, bytes, bytearray, Path)
+_ACCEPTED = (
+    "songs come from tasks, songs, jobs, raw replies, an iterable of these, an experiment, a "
+    "library, or rows of songs_frame"
+)
 _FRAME_KEYS = ("task_id", "song_position")
 _LATEST = (
     "These are the latest {:,} purchases; gallery(library.tasks(), library=library) shows all."
@@ -190,15 +194,17 @@ def _tasks(element: Any) -> Iterable[Any]:
     if isinstance(element, _RAW_REPLIES):
         from musicapi_nb.frames.inputs import parse_replies  # noqa: PLC0415 - loads pandas
 
-        return [reply.task for reply in parse_replies(element) if reply.task is not None]
+        replies = list(parse_replies(element))
+        tasks = [reply.task for reply in replies if reply.task is not None]
+        if replies and not tasks:
+            reason = replies[0].issues[0].message
+            raise InvalidArgument(f"no task was understood ({reason}); {_ACCEPTED}")
+        return tasks
     if callable(getattr(type(element), "tasks", None)):
         return list(element.tasks())
     if isinstance(element, Iterable):
         return element
-    raise InvalidArgument(
-        f"this is a {type(element).__name__}; songs come from tasks, songs, jobs, raw replies, "
-        "an iterable of these, an experiment, a library, or rows of songs_frame"
-    )
+    raise InvalidArgument(f"this is a {type(element).__name__}; {_ACCEPTED}")
 
 
 def _task_items(

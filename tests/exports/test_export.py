@@ -5,7 +5,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -338,6 +338,68 @@ def test_files_of_other_origin_are_not_replaced(library: Library, tmp_path: Path
         "rain.txt",
         "songs.m3u8",
     }
+
+
+def _other_json(path: Path) -> None:
+    path.write_text('{"my": "notes"}')
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, _other_json])
+def test_manifest_of_other_origin_is_not_replaced(
+    library: Library, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    make(folder / "export.json")
+    before = inside(folder)
+    add(library, "Rain")
+    with pytest.raises(InvalidArgument, match=r"export\.json is not from an export"):
+        mnb.export(folder, library)
+    assert (inside(folder), [path.name for path in folder.iterdir()]) == (before, ["export.json"])
+
+
+def test_damaged_manifest_of_an_export_is_replaced(library: Library, tmp_path: Path) -> None:
+    add(library, "Rain")
+    mnb.export(tmp_path / "songs", library)
+    (tmp_path / "songs" / "export.json").write_bytes(b"")
+    assert _outcomes(mnb.export(tmp_path / "songs", library)) == ["skipped"]
+    assert b"musicapi_nb export" in (tmp_path / "songs" / "export.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["songs.m3u8", "tables", "tables/songs.csv", "Rain.wav"])
+@pytest.mark.parametrize("kind", ["folder", "file", "unreadable", "dangling link"])
+def test_whatever_is_in_the_way_is_kept_and_noted(
+    library: Library, tmp_path: Path, name: str, kind: str
+) -> None:
+    place = tmp_path / "songs" / name
+    place.parent.mkdir(parents=True)
+    if kind == "folder":
+        (place / "mine").mkdir(parents=True)
+    elif kind == "dangling link":
+        place.symlink_to(tmp_path / "nowhere")
+    else:
+        place.write_text("mine")
+        place.chmod(0o644 if kind == "file" else 0)
+    add(library, "Rain")
+    is_usable = (name, kind) == ("tables", "folder")
+
+    result = mnb.export(tmp_path / "songs", library)
+
+    assert result.counts == {"written": 1}
+    noted = [noted for noted, _ in result.notes if noted.startswith(name)]
+    assert bool(noted) == (not is_usable and name != "Rain.wav")
+    assert not (tmp_path / "nowhere").exists()
+    assert place.is_symlink() == (kind == "dangling link")
+    assert place.is_dir() == (kind == "folder")
+    if kind == "file":
+        assert place.read_text() == "mine"
+
+
+def test_links_in_a_loop_raise(library: Library, tmp_path: Path) -> None:
+    add(library, "Rain")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(ExportFailed):
+        mnb.export(tmp_path / "loop", library)
 
 
 @pytest.mark.parametrize("names", [{"clip-0-0": "../../evil"}, {"clip-0-0": ["x"]}, "x", None])

@@ -21,8 +21,14 @@ MOUNTS = r"""
 25 22 0:41 / /mnt/my\040drive rw - fuse.rclone remote: rw
 26 22 0:42 / /mnt/share rw - cifs //server/share rw
 27 22 8:3 / /mnt/usb rw - fuseblk /dev/sdc1 rw
+29 22 0:44 / /mnt/M\u00fcsik rw - nfs4 server:/a rw
+30 22 0:45 / /mnt/wide\u3000space rw - nfs4 server:/b rw
+31 22 0:46 / /mnt/latin\udcfc rw - nfs4 server:/c rw
 28 22 0:43 / /mnt/share rw - tmpfs tmpfs rw
 """.strip()
+MOUNTS = (
+    MOUNTS.replace(r"\u00fc", "\u00fc").replace(r"\u3000", "\u3000").replace(r"\udcfc", "\udcfc")
+)
 
 
 @pytest.mark.parametrize(
@@ -35,11 +41,14 @@ MOUNTS = r"""
         ("/homes", None),
         ("/mnt/my drive/songs", "fuse.rclone"),
         ("/mnt/usb", None),
+        ("/mnt/M\u00fcsik", "nfs4"),
+        ("/mnt/wide\u3000space", "nfs4"),
+        ("/mnt/latin\udcfc", "nfs4"),
         ("/mnt/share", None),  # the later mount hides the earlier one
     ],
 )
 def test_network_folders_are_recognized(tmp_path: Path, folder: str, expected: str | None) -> None:
-    (tmp_path / "mounts").write_text(MOUNTS)
+    (tmp_path / "mounts").write_bytes(os.fsencode(MOUNTS))
     assert network_type(Path(folder), tmp_path / "mounts") == expected
 
 

@@ -3,10 +3,12 @@
 import datetime as dt
 import sqlite3
 import threading
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 import musicapi_nb as mnb
@@ -79,7 +81,13 @@ def test_ratings_distinguish_id_task_and_simulator(tmp_path: Path) -> None:
         assert library.rating(moved) == library.rating(songs[0])
 
 
-@pytest.mark.parametrize("stars", [-1, 6, 2.5, True, "5", [1]])
+@pytest.mark.parametrize("stars", [3.0, np.int64(3), np.float64(3), Decimal(3)], ids=range(4))
+def test_stars_may_be_a_number_of_a_table(tmp_path: Path, stars: Any) -> None:
+    with Library(tmp_path / "l") as library:
+        assert library.rate(SONG, stars).stars == 3
+
+
+@pytest.mark.parametrize("stars", [-1, 6, 2.5, True, "5", [1], float("nan")])
 def test_invalid_stars_are_refused(tmp_path: Path, stars: Any) -> None:
     with Library(tmp_path / "l") as library:
         library.rate(SONG, 4)
