@@ -19,15 +19,13 @@ def local_path(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     InvalidArgument
-        It is empty, a URL, of Windows on another system, or no path at all, has a character that
-        no path can have, or names the home folder of an unknown user.
+        It is empty, a URL or no path at all, has a character that no path can have, or names the
+        home folder of an unknown user.
     """
     if not isinstance(path, str | os.PathLike) or not isinstance(text := os.fspath(path), str):
         raise InvalidArgument(f"a path is text or a pathlib.Path, not {path!r:.80}")
     if not text.strip():
         raise InvalidArgument(f"{text!r:.200} is no path; give '.' for the working directory")
-    if os.name != "nt" and _WINDOWS.match(text):
-        raise InvalidArgument(f"{text:.200} is a path of Windows; give one of this machine")
     if _URL.match(text):
         raise InvalidArgument(f"{text:.200} is a URL; give a path on this machine")
     try:
@@ -41,3 +39,22 @@ def local_path(path: str | os.PathLike[str]) -> Path:
         ) from None
     except RuntimeError as error:
         raise InvalidArgument(f"{text:.200} is not a path on this machine ({error})") from None
+
+
+def target_path(path: str | os.PathLike[str]) -> Path:
+    """As `local_path`, of something to write; InvalidArgument also for another system's path."""
+    local = local_path(path)
+    if os.name != "nt" and _WINDOWS.match(str(local)):
+        raise InvalidArgument(f"{local} is a path of Windows; give one of this machine")
+    return local
+
+
+def absolute_path(path: str | os.PathLike[str]) -> Path:
+    """As `target_path`, from the root; InvalidArgument also if the working directory is deleted."""
+    try:
+        return target_path(path).absolute()
+    except FileNotFoundError:
+        raise InvalidArgument(
+            f"{path} is relative to the working directory, which was deleted; change to another "
+            "one (os.chdir), or give a path from the root"
+        ) from None

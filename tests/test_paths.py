@@ -5,13 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import musicapi_nb as mnb
-from musicapi_nb.errors import DownloadFailed, InvalidArgument
+from musicapi_nb.errors import DownloadFailed, ExportFailed, InvalidArgument
 from musicapi_nb.library import Library
+from musicapi_nb.library.default_folder import default_folder
 from musicapi_nb.paths import local_path
-from tests.exports.songs import add
+from tests.exports.songs import add, inside
 from tests.raw_http_server import answers, client, names, peer, reply
 
 FIRST, SECOND = b"ID3 the first song", b"ID3 the second song"
@@ -155,3 +157,56 @@ def test_page_replaces_only_a_page(tmp_path: Path, content: str) -> None:
 @pytest.mark.parametrize("path", ["C:/songs", "a:b", "a\\b", "x/https:/y", "songs"])
 def test_drives_and_colons_are_no_urls(path: str) -> None:
     assert local_path(path) == Path(path)
+
+
+def _foreign(path: Path) -> None:
+    pd.DataFrame({"mine": [1]}).to_parquet(path / "songs.parquet")
+
+
+def _in_the_way(path: Path) -> None:
+    path.rmdir()
+    path.write_text("mine")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "frames", "error"),
+    [
+        (_foreign, mnb.flatten([]), InvalidArgument),
+        (_in_the_way, mnb.flatten([]), ExportFailed),
+        (Path.exists, None, InvalidArgument),
+    ],
+)
+def test_tables_replace_only_tables_of_frames(
+    tmp_path: Path, prepare: Callable[[Path], Any], frames: Any, error: type[Exception]
+) -> None:
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    prepare(folder)
+    before = folder.read_bytes() if folder.is_file() else inside(folder)
+    with pytest.raises(error):
+        mnb.write_parquet(frames, folder)
+    assert (folder.read_bytes() if folder.is_file() else inside(folder)) == before
+
+
+def test_tables_are_replaced_also_if_they_are_damaged(tmp_path: Path) -> None:
+    mnb.write_parquet(mnb.flatten([]), tmp_path)
+    (tmp_path / "songs.parquet").write_bytes(b"")
+    mnb.write_parquet(mnb.flatten([]), tmp_path)
+    assert mnb.read_parquet(tmp_path).songs.empty
+
+
+@POSIX
+def test_deleted_working_directory_is_named(tmp_path: Path, here: Path) -> None:
+    with Library(tmp_path / "library") as library:
+        add(library, "Rain")
+        gallery = mnb.gallery(library)
+        here.rmdir()
+        for write in (
+            lambda: Library("x"),
+            lambda: mnb.connect(library="x"),
+            lambda: mnb.export("x", library),
+            lambda: gallery.save_page("x.html"),
+        ):
+            with pytest.raises(InvalidArgument, match="was deleted"):
+                write()
+        assert default_folder("x") == here / "x"  # that of the home folder

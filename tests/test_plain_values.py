@@ -186,3 +186,14 @@ def test_plan_takes_the_same_values() -> None:
 )
 def test_whole_number(value: Any, minimum: int, number: int | None) -> None:
     assert whole_number(value, minimum) == number
+
+
+@pytest.mark.parametrize(
+    "duration", [30.0, np.float64(30), np.float32(30), np.float16(30)], ids=range(4)
+)
+def test_whole_number_of_a_column_with_gaps_is_an_integer(duration: Any) -> None:
+    request = nuro.Instrumental(description="rain", duration=duration)
+    assert request == nuro.Instrumental(description="rain", duration=30)
+    assert type(request.duration) is int
+    request = nuro.Instrumental(description="rain", duration=duration + duration / 60)
+    assert [problem.field for problem in request.problems() if problem.hard] == ["duration"]

@@ -17,7 +17,7 @@ from musicapi_nb.client.file_type import SUFFIXES, read_head, suffix_of
 from musicapi_nb.client.transport import Transport
 from musicapi_nb.errors import DownloadFailed, InvalidArgument
 from musicapi_nb.ledger_types import Media
-from musicapi_nb.paths import local_path
+from musicapi_nb.paths import target_path
 from musicapi_nb.tasks import Song
 
 _LONGEST_STEM = 50  # characters, of up to four bytes each; a name has at most 255 bytes
@@ -60,7 +60,7 @@ def _is_web(url: str) -> bool:
 
 def _destination(to: Path | str) -> Path:
     """Return the path to write to; a text that ends in a slash is a folder, which is created."""
-    path = local_path(to)
+    path = target_path(to)
     if str(to).endswith(("/", os.sep)):
         path.mkdir(parents=True, exist_ok=True)
     return path

@@ -184,6 +184,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
 
     def __post_init__(self) -> None:
         _make_plain(self, self.__struct_fields__)
+        for name, field in self.fields().items():  # a column with gaps has 30.0 for 30
+            value = getattr(self, name)
+            if field.kind == "integer" and type(value) is float and value.is_integer():
+                msgspec.structs.force_setattr(self, name, int(value))
 
     @classmethod
     def fields(cls) -> Mapping[str, Field]:

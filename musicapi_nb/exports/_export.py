@@ -20,7 +20,7 @@ from musicapi_nb.exports.result import ExportedSong, ExportResult, Outcome
 from musicapi_nb.exports.selection import LibraryIndex, Selection, requested_fields, select_songs
 from musicapi_nb.library import Library
 from musicapi_nb.library.media_files import song_key
-from musicapi_nb.paths import local_path
+from musicapi_nb.paths import absolute_path
 from musicapi_nb.tasks import Song, Task
 
 _IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp"}
@@ -65,7 +65,7 @@ def export(
         The path cannot be written.
     """
     selection = select_songs(songs, library)
-    target = local_path(path).absolute()
+    target = absolute_path(path)
     # Unlike Path.resolve, realpath accepts symbolic links in a loop; writing then fails.
     real = Path(os.path.realpath(target))
     if real.is_relative_to(os.path.realpath(selection.index.library.path)):

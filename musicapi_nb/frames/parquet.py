@@ -1,5 +1,6 @@
 """Frames, and optionally their raw replies, in a folder of Parquet files."""
 
+import contextlib
 import functools
 import itertools
 import json
@@ -12,12 +13,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from musicapi_nb.errors import InvalidArgument, MissingFile, UnreadableFile
+from musicapi_nb.errors import (
+    ExportFailed,
+    InvalidArgument,
+    MissingFile,
+    MusicAPIError,
+    UnreadableFile,
+)
 from musicapi_nb.frames.files import BATCH_ROWS, REPLY_COLUMN, Damage
 from musicapi_nb.frames.flattener import Frames
 from musicapi_nb.frames.inputs import Replies, iter_items
 from musicapi_nb.frames.schema import dump_or_name
-from musicapi_nb.paths import local_path
+from musicapi_nb.paths import local_path, target_path
 from musicapi_nb.tasks import StoredReply, Task
 from musicapi_nb.tasks.json_reader import clean
 
@@ -42,13 +49,36 @@ def write_parquet(
     Raises
     ------
     InvalidArgument
-        A column holds lists or objects, or `raw` is not an input of frames.
+        A column holds lists or objects, `frames` are no frames, `raw` is not an input of frames,
+        or a file of one of these names holds something else.
+    ExportFailed
+        The folder cannot be written.
     """
-    path = local_path(folder)
-    write_frames(path, frames._asdict())
-    if raw is not None:
-        replies = (reply for _, reply in iter_items(raw, itertools.count()))
-        _write_replies(path / "replies.parquet", replies)
+    if not isinstance(frames, Frames):
+        raise InvalidArgument(f"give the frames of mnb.flatten, not {frames!r:.60}")
+    path = target_path(folder)
+    columns = {**dict.fromkeys(Frames._fields, "task_id"), "replies": REPLY_COLUMN}
+    for name, column in columns.items():
+        if name != "replies" or raw is not None:
+            _check_replaceable(path / f"{name}.parquet", column)
+    try:
+        write_frames(path, frames._asdict())
+        if raw is not None:
+            replies = (reply for _, reply in iter_items(raw, itertools.count()))
+            _write_replies(path / "replies.parquet", replies)
+    except OSError as error:
+        if isinstance(error, MusicAPIError):
+            raise
+        raise ExportFailed(f"cannot write {path} ({error.strerror or error})") from error
+
+
+def _check_replaceable(path: Path, column: str) -> None:
+    """Raise InvalidArgument if a file exists and has no column of ours; a damaged one is ours."""
+    if path.is_file():
+        with contextlib.suppress(pa.ArrowException, OSError):
+            if column not in pq.read_schema(path).names:
+                message = "holds another table, which would be replaced; choose another folder"
+                raise InvalidArgument(f"{path} {message}")
 
 
 def read_parquet(folder: str | os.PathLike[str]) -> Frames:

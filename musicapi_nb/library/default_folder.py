@@ -13,7 +13,10 @@ def default_folder(name: str = LIBRARY) -> Path:
     Schedulers and editors run a notebook in various working directories, and all have to find its
     purchases. Hence a new library is always in the home folder.
     """
-    working = Path.cwd()
+    try:
+        working = Path.cwd()
+    except FileNotFoundError:  # it was deleted
+        working = Path("/")
     for folder in (working, *working.parents):
         with contextlib.suppress(PermissionError):
             if (folder / name / DATABASE).is_file():

@@ -46,7 +46,7 @@ from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.library.rate_limit import RateLimits
 from musicapi_nb.library.ratings import Rating
 from musicapi_nb.library.totals import Account
-from musicapi_nb.paths import local_path
+from musicapi_nb.paths import absolute_path, local_path
 from musicapi_nb.tasks import Song, StoredReply, Task
 
 _WITH_TASKS: tuple[EntryState, ...] = ("accepted", "reposting", "done", "failed")
@@ -87,7 +87,7 @@ class Library(Ledger):
         path = default_folder() if path is None else path
         self._display_path = str(path)
         self._closed = True  # until it is open
-        self.path = local_path(path).absolute()  # the working directory may change
+        self.path = absolute_path(path)  # the working directory may change
         try:
             self._open(lock_timeout)
         except LibraryReadOnly:  # raised again if there is no library to read

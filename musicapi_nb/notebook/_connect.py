@@ -26,7 +26,7 @@ from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidRequest, Problem, UnexpectedReply, Unreachable
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.session import KEY_VARIABLE, Session, open_sessions
-from musicapi_nb.paths import local_path
+from musicapi_nb.paths import absolute_path
 from musicapi_nb.secret import Secret, as_secret
 from musicapi_nb.webhook_signing import SECRET_VARIABLE
 
@@ -143,7 +143,7 @@ def _resolve_target(
     if simulator is not None and base_url is not None:
         raise _invalid("simulator", "has its own address; omit base_url")
     if not (simulator or key or base_url):
-        simulator = os.getenv(SIMULATOR_VARIABLE)
+        simulator = os.getenv(SIMULATOR_VARIABLE, "").strip()
     if isinstance(simulator, str) and simulator:
         return _Target(simulator)
     if simulator:
@@ -179,7 +179,7 @@ def _resolve_options(  # noqa: PLR0913, PLR0917 - as connect
         parse_base_url(target.base_url)
     if target.key is not None:
         parse_key(target.key)
-    folder = None if library is None else local_path(library).absolute()
+    folder = None if library is None else absolute_path(library)
     return _Options(folder, limit, webhook, webhook_secret, proxy, ssl)
 
 

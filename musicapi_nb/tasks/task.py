@@ -136,7 +136,9 @@ def _seconds_between(start: dt.datetime | None, end: dt.datetime | None) -> floa
 
 def task_list(tasks: Any) -> list[Task]:
     """Return tasks as a list; InvalidArgument if an item is something else, such as an id."""
-    items = [tasks] if isinstance(tasks, str) or not isinstance(tasks, Iterable) else list(tasks)
+    items: list[Any] = (
+        [tasks] if isinstance(tasks, str) or not isinstance(tasks, Iterable) else list(tasks)
+    )
     for item in items:
         if not isinstance(item, Task):
             raise InvalidArgument(

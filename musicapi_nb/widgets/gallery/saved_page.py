@@ -12,7 +12,7 @@ import msgspec
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, PageTooLarge
 from musicapi_nb.frames.parquet import write_atomically
-from musicapi_nb.paths import local_path
+from musicapi_nb.paths import absolute_path
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets import song_audio
 from musicapi_nb.widgets.gallery.html import card, count_text, table
@@ -94,7 +94,7 @@ def save_page(  # noqa: PLR0913 - all but two are options
         `source` holds no songs, or `path` is a URL, a folder or a file other than a web page.
     """
     collection = songs_of(source, library)
-    target = local_path(path).absolute()
+    target = absolute_path(path)
     if target.is_dir():
         raise InvalidArgument(f"{target} is a folder; name a file, such as 'songs.html'")
     ratings = getattr(source, "ratings_by_index", collection.ratings)()  # a gallery has its own
