@@ -42,11 +42,24 @@ def cells_frame(plan: Plan) -> pd.DataFrame:
     A factor named like a column of any result frame is called `<name>_requested`.
     """
     rows = plan.frame()[["order", "block", "take", *plan.factors]]
-    reserved = {*CELL_COLUMNS, *_STATES, "songs", "may_have_cost", "what_to_do"}
-    reserved |= {name for frame in _RESULT_FRAMES for name in frame([]).columns}
-    names = [f"{name}_requested" if name in reserved else name for name in plan.factors]
-    rows.columns = pd.Index([*CELL_COLUMNS, *names])
+    rows.columns = pd.Index([*CELL_COLUMNS, *factor_columns(plan).values()])
     return rows.astype(dict.fromkeys(CELL_COLUMNS, "int64"))
+
+
+def factor_columns(plan: Plan) -> dict[str, str]:
+    """Return the column of each factor."""
+    reserved = {*CELL_COLUMNS, *_STATES, "songs", "may_have_cost", "what_to_do"}
+    reserved |= {str(name) for make in _RESULT_FRAMES for name in make([]).columns}
+    return {name: f"{name}_requested" if name in reserved else name for name in plan.factors}
+
+
+def table_columns() -> dict[str, set[str]]:
+    """Return the columns of results in the tables of an experiment: songs, durations, frame."""
+    return {
+        "songs": {str(name) for name in frames.songs_frame([]).columns},
+        "durations": {str(name) for name in frames.durations_frame([]).columns},
+        "frame": {*_STATES, "songs"},
+    }
 
 
 def result_frame(
