@@ -175,7 +175,7 @@ def test_analyses_of_unnamed_tasks_count_replies(plain: Frames, named: Frames) -
                 mnb.adherence(songs, flat.tags, requested="prompt", by="half"),
                 mnb.tag_counts(flat.tags),
                 mnb.cooccurrence(flat.tags),
-                mnb.effects(songs, "half", tags=flat.tags, presence=["spy"], draws=50),
+                mnb.effects(songs, "half", tags=flat.tags, presence=["spy"]),
                 mnb.stability(songs, flat.tags, by="half"),
                 mnb.variance(songs, within=["half"]),
                 mnb.exclusive_sets(flat.tags).to_frame(),

@@ -16,6 +16,7 @@ from musicapi_nb.analysis.ratio_estimator import SUMS, ratio_sums, ratios
 from musicapi_nb.analysis.song_keys import SONGS, TAGS, tagged_songs
 from musicapi_nb.analysis.tag_matching import Match, match_tags, split_tags
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.builders import TEXT
 from musicapi_nb.tasks.tags import unique_tags
 
 RequestedTags: TypeAlias = str | Mapping[Any, Any] | pd.Series
@@ -127,7 +128,7 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
     levels = sums[list(range(len(names)))].set_axis(pd.Index(names), axis=1)
     # Dask tables have another string dtype
     is_text = {name: isinstance(songs.dtypes[name], pd.StringDtype) for name in names}
-    levels = levels.astype({name: "str" if is_text[name] else songs.dtypes[name] for name in names})
+    levels = levels.astype({name: TEXT if is_text[name] else songs.dtypes[name] for name in names})
     return pd.concat([levels, as_frame(sums, _BY_LEVEL)], axis=1)
 
 
@@ -220,7 +221,7 @@ def _match_songs(
     lead = list(judged.columns[: list(judged.columns).index("task_id")])
     no_conflict(lead, [*_KEYS, *result_columns], SONGS)
     names = [name for name in _KEYS if name not in lead]
-    keys = pd.concat([judged[lead], judged[names].astype(dict.fromkeys(names, "str"))], axis=1)
+    keys = pd.concat([judged[lead], judged[names].astype(dict.fromkeys(names, TEXT))], axis=1)
     present = tags["tag"].notna().to_numpy(dtype=bool)
     texts = tags["tag"][present].astype(str)
     returned = texts.groupby(codes.tag_song[present]).agg(list).to_dict()
