@@ -14,15 +14,16 @@ PUBLIC_NAMES = {
     "musicapi_nb._blind_test.preference": "preference",
     "musicapi_nb._blind_test.widget": "blind_test",
     "musicapi_nb.analysis": """
-        adherence adjusted_means cooccurrence dose_response effects exclusive_sets stability
-        substitution_graph substitutions tag_counts tag_fates variance
+        adherence adjusted_means cooccurrence dose_response drift effects exclusive_sets near_misses
+        stability substitution_graph substitutions tag_category tag_counts tag_fates tag_group
+        variance
     """,
     "musicapi_nb.client": "MusicAPI publish",
     "musicapi_nb.engines": """
         Field Price Request account lyrics nuro operations producer riffusion sonic studio
     """,
     "musicapi_nb.errors": "MusicAPIError",
-    "musicapi_nb.experiment": "Experiment",
+    "musicapi_nb.experiment": "Experiment StopRule",
     "musicapi_nb.exports": "export lrc",
     "musicapi_nb.frames": """
         Flattener dask_frames durations_frame flatten issues_frame ratings_frame read_parquet
@@ -31,7 +32,7 @@ PUBLIC_NAMES = {
     "musicapi_nb.library": "Library",
     "musicapi_nb.notebook": "Job connect enable_nested_asyncio form",
     "musicapi_nb.notebook.magics": "load_ipython_extension",
-    "musicapi_nb.plan": "Plan",
+    "musicapi_nb.plan": "Plan repeats_needed",
     "musicapi_nb.tasks": "Song Task",
     "musicapi_nb.widgets.gallery": "gallery",
     "musicapi_nb.widgets.gallery.saved_page": "save_page",

@@ -10,13 +10,17 @@ from musicapi_nb.analysis import adherence as adherence
 from musicapi_nb.analysis import adjusted_means as adjusted_means
 from musicapi_nb.analysis import cooccurrence as cooccurrence
 from musicapi_nb.analysis import dose_response as dose_response
+from musicapi_nb.analysis import drift as drift
 from musicapi_nb.analysis import effects as effects
 from musicapi_nb.analysis import exclusive_sets as exclusive_sets
+from musicapi_nb.analysis import near_misses as near_misses
 from musicapi_nb.analysis import stability as stability
 from musicapi_nb.analysis import substitution_graph as substitution_graph
 from musicapi_nb.analysis import substitutions as substitutions
+from musicapi_nb.analysis import tag_category as tag_category
 from musicapi_nb.analysis import tag_counts as tag_counts
 from musicapi_nb.analysis import tag_fates as tag_fates
+from musicapi_nb.analysis import tag_group as tag_group
 from musicapi_nb.analysis import variance as variance
 from musicapi_nb.client import MusicAPI as MusicAPI
 from musicapi_nb.client import publish as publish
@@ -33,6 +37,7 @@ from musicapi_nb.engines import sonic as sonic
 from musicapi_nb.engines import studio as studio
 from musicapi_nb.errors import MusicAPIError as MusicAPIError
 from musicapi_nb.experiment import Experiment as Experiment
+from musicapi_nb.experiment import StopRule as StopRule
 from musicapi_nb.exports import export as export
 from musicapi_nb.exports import lrc as lrc
 from musicapi_nb.frames import Flattener as Flattener
@@ -54,6 +59,7 @@ from musicapi_nb.notebook import enable_nested_asyncio as enable_nested_asyncio
 from musicapi_nb.notebook import form as form
 from musicapi_nb.notebook.magics import load_ipython_extension as load_ipython_extension
 from musicapi_nb.plan import Plan as Plan
+from musicapi_nb.plan import repeats_needed as repeats_needed
 from musicapi_nb.tasks import Song as Song
 from musicapi_nb.tasks import Task as Task
 from musicapi_nb.widgets.gallery import gallery as gallery

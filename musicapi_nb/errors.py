@@ -65,8 +65,7 @@ class MusicAPIError(Exception):
         body: Any = None,
         may_have_cost: bool = False,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        self.set_message(message)
         self.status = status
         self.request_id = request_id
         self.body = body
@@ -76,9 +75,9 @@ class MusicAPIError(Exception):
         return _restore, (type(self), *self.args), vars(self)
 
     def set_message(self, message: str) -> None:
-        """Replace the message, also in `args`."""
-        self.message = message
-        self.args = (message,)
+        """Replace the message, also in `args`; halves of surrogate pairs become "?"."""
+        self.message = _printable(message)
+        self.args = (self.message,)
 
     def __str__(self) -> str:
         parts = [self.message.rstrip(". ") + "."]
@@ -87,8 +86,12 @@ class MusicAPIError(Exception):
         if self.advice:
             parts.append(self.advice)
         if self.request_id:
-            parts.append(f"(request id {self.request_id})")
+            parts.append(f"(request id {_printable(self.request_id)})")
         return " ".join(parts)
+
+
+def _printable(text: str) -> str:
+    return text.encode(errors="replace").decode()
 
 
 def _restore(kind: type[MusicAPIError], *args: Any) -> MusicAPIError:

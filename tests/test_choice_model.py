@@ -99,7 +99,7 @@ def test_strengths_and_errors_agree_with_statsmodels() -> None:
 def test_binomial_check_is_that_of_listening_tests() -> None:
     answers: list[Any] = [(PAIR, 0)] * 8 + [(PAIR[::-1], 1)] * 8 + [(PAIR, 1)] * 4 + [(PAIR, None)]
     checks = preference(numbered(answers)).checks.set_index("check")
-    chosen = checks.loc["x chosen"]
+    chosen = checks.loc["choice of x"]
     assert (chosen["estimate"], chosen["n"], chosen["by_chance"]) == (0.8, 20, 0.5)
     assert chosen["p"] == pytest.approx(binomtest(16, 20, 0.5).pvalue)
     first = checks.loc["first position chosen"]
@@ -133,7 +133,7 @@ def test_repeats_count_once() -> None:
     assert difference(twice).difference == pytest.approx(difference(once).difference, abs=0.15)
     width = [row.high - row.low for row in map(difference, (twice, once))]
     assert width[0] > 0.9 * width[1]
-    assert twice.checks.set_index("check").loc["x chosen", "n"] == 40
+    assert twice.checks.set_index("check").loc["choice of x", "n"] == 40
 
 
 def test_catch_trials_are_a_check_and_no_answer() -> None:

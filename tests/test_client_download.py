@@ -238,6 +238,17 @@ async def test_non_web_url_is_refused(
     assert isinstance(error, DownloadFailed)
 
 
+@pytest.mark.parametrize("host", [".example", "a..example", "a" * 64 + ".example"])
+async def test_name_that_no_host_has_is_refused(
+    host: str, old_file: Path, monkeypatch: pytest.MonkeyPatch, offline_client: MusicAPI
+) -> None:
+    timeless(offline_client, monkeypatch)
+    away = reply(b"", 302, {"Location": f"http://{host}/x.mp3"})
+    async with peer(answers(away)) as server:
+        for url in (f"http://{host}/x.mp3", f"{server.url}/x.mp3"):
+            await assert_refused(offline_client, url, old_file)
+
+
 async def test_song_without_a_file_is_explained(tmp_path: Path, offline_client: MusicAPI) -> None:
     for song, message in (
         (Song(state="running", audio_url="https://audiopipe.suno.ai/?item_id=c"), "not finished"),

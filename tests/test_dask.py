@@ -90,8 +90,8 @@ def test_reducing_analyses_give_the_local_results(folder: Path, local: frames.Fr
         (analysis.tag_counts(dask_tags), analysis.tag_counts(local_tags)),
         (analysis.cooccurrence(dask_tags), analysis.cooccurrence(local_tags)),
         (
-            analysis.adherence(dask_songs, dask_tags, requested="prompt", by="prompt"),
-            analysis.adherence(local_songs, local_tags, requested="prompt", by="prompt"),
+            analysis.adherence(dask_songs, dask_tags, requested_tags="prompt", by="prompt"),
+            analysis.adherence(local_songs, local_tags, requested_tags="prompt", by="prompt"),
         ),
         (
             analysis.substitutions(distributed_frames.replaced_tags),

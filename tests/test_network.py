@@ -241,7 +241,9 @@ async def test_submit_through_a_failing_proxy_is_bought_once_at_most(
     assert (KEY.encode() in proxy.received) == url.startswith("http:")
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://", "http://[::1", "", 8080])
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:1080", "http://.a:80", "http://", "http://[::1", "", 8080]
+)
 def test_invalid_proxy_is_refused(proxy: Any) -> None:
     with pytest.raises(InvalidRequest, match="proxy: must be http://host:port"):
         client("https://api.example.org", proxy=proxy)

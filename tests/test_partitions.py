@@ -80,8 +80,10 @@ def assert_equal_tables(result: pd.DataFrame, expected: pd.DataFrame, keys: list
 @settings(max_examples=5, deadline=None)
 @given(rows)
 def test_adherence_by_partition(cases: Rows) -> None:
-    songs, tags = tables(cases)
-    make: Callable[..., pd.DataFrame] = functools.partial(adherence, requested="prompt", by="mood")
+    songs, tags = tables([(0, "calm", ["spy"], ["spy"]), *cases])
+    make: Callable[..., pd.DataFrame] = functools.partial(
+        adherence, requested_tags="prompt", by="mood"
+    )
     assert_equal_tables(
         make(in_partitions(songs), in_partitions(tags)), make(songs, tags), ["mood", "measure"]
     )
@@ -110,7 +112,7 @@ def test_substitutions_by_partition(cases: Rows) -> None:
     second = first.dropna().assign(step=1, source=lambda rows: rows["song_id"].map(built))
     steps = pd.concat([first, second], ignore_index=True).astype({"source": "str", "tag": "str"})
     result, expected = (
-        substitutions(steps_, songs=songs_, requested="mood", min_count=0)
+        substitutions(steps_, songs=songs_, requested_tags="mood", min_count=0)
         for steps_, songs_ in ((in_partitions(steps), in_partitions(songs)), (steps, songs))
     )
     keys = ["step", "source", "target", "kind"]
@@ -150,9 +152,9 @@ def test_missing_keys_are_counted() -> None:
 def test_partitions_must_match() -> None:
     songs, tags = tables([(0, "calm", ["jazz"], ["jazz"])])
     with pytest.raises(BadFrame, match="all tables must be Dask tables, or none"):
-        adherence(in_partitions(songs), tags, requested="prompt", by="mood")
+        adherence(in_partitions(songs), tags, requested_tags="prompt", by="mood")
     with pytest.raises(BadFrame, match="3 and 1 partitions"):
-        adherence(in_partitions(songs), dd.from_pandas(tags, 1), requested="prompt", by="mood")
+        adherence(in_partitions(songs), dd.from_pandas(tags, 1), requested_tags="prompt", by="mood")
 
 
 def test_error_of_a_partition_names_its_column() -> None:
@@ -161,6 +163,6 @@ def test_error_of_a_partition_names_its_column() -> None:
         adherence(
             in_partitions(songs),
             in_partitions(tags.drop(columns="tag")),
-            requested="prompt",
+            requested_tags="prompt",
             by="mood",
         )

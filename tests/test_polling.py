@@ -315,7 +315,7 @@ def two_kinds(seed: int, count: int) -> list[float]:
     return [chance.choice((45.0, 180.0)) * math.exp(chance.gauss(0, 0.1)) for _ in range(count)]
 
 
-def exactly_learned(history: History, took: list[float]) -> list[float]:
+def exactly_learned(history: History, took: list[float]) -> list[int]:
     """Learn exact times; return the number of tasks at which the past was forgotten."""
     forgotten = []
     for number, seconds in enumerate(took):

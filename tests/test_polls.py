@@ -172,7 +172,7 @@ def test_analyses_of_unnamed_tasks_count_replies(plain: Frames, named: Frames) -
         songs = flat.songs.assign(half=np.arange(80) // 40, duration=np.arange(80.0))
         results.append(
             [
-                mnb.adherence(songs, flat.tags, requested="prompt", by="half"),
+                mnb.adherence(songs, flat.tags, requested_tags="prompt", by="half"),
                 mnb.tag_counts(flat.tags),
                 mnb.cooccurrence(flat.tags),
                 mnb.effects(songs, "half", tags=flat.tags, presence=["spy"]),

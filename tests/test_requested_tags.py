@@ -23,7 +23,7 @@ class _Library:
         return [self._reply]
 
 
-def _columns(reply: Any) -> list[tuple[str, str]]:
+def _columns(reply: Any) -> list[tuple[Any, Any]]:
     table = frames.songs_frame(reply).astype(object)
     table = table.where(table.notna(), None)
     return list(zip(table["requested_tags"], table["negative_tags"], strict=True))
@@ -80,7 +80,12 @@ def test_reply_of_studio_shows_what_was_read() -> None:
 
 
 def test_reply_of_sonic_repeats_tags_to_avoid() -> None:
-    clip = {"clip_id": "c", "tags": "jazz", "negative_tags": "drums", "state": "succeeded"}
+    clip: dict[str, Any] = {
+        "clip_id": "c",
+        "tags": "jazz",
+        "negative_tags": "drums",
+        "state": "succeeded",
+    }
     assert _columns({"code": 200, "data": [clip]}) == [(None, "drums")]
     for value in (None, "", " ", 5, ["drums"]):
         clip["negative_tags"] = value

@@ -29,6 +29,8 @@ FIGURES = [
     "high",
     "design_effect",
     "effective_songs",
+    "effective_songs_low",
+    "effective_songs_high",
 ]
 
 
@@ -158,6 +160,74 @@ def test_coverage_of_intervals(draw: Callable[..., Floats], least: float, icc: f
     assert result["icc"].mean() == pytest.approx(icc, abs=0.06)
 
 
+# --- outcomes of 0 and 1, and what tasks are worth -------------------------------------------
+
+
+def binary_pairs(
+    rng: np.random.Generator, tasks: int, share: float, icc: float, tables: int
+) -> pd.DataFrame:
+    """Return tables of pairs of 0/1 outcomes with this correlation, one column each."""
+    shape = (tasks, 2, tables)
+    shared = rng.random((tasks, 1, tables)) < share
+    is_shared = rng.random(shape) < math.sqrt(icc)
+    values = np.where(is_shared, shared, rng.random(shape) < share).reshape(2 * tasks, tables)
+    frame = pd.DataFrame(values.astype(float), columns=[f"y{k}" for k in range(tables)])
+    return frame.assign(task_id=np.repeat(np.arange(tasks), 2))
+
+
+@pytest.mark.parametrize("tasks", [5, 10, 40])
+@pytest.mark.parametrize(("share", "icc"), [(0.5, 0.3), (0.7, 0.0), (0.7, 0.9), (0.95, 0.6)])
+def test_coverage_of_intervals_of_binary_outcomes(tasks: int, share: float, icc: float) -> None:
+    frame = binary_pairs(np.random.default_rng(4), tasks, share, icc, 200)
+    names = [str(name) for name in frame if name != "task_id"]
+    varied = [name for name in names if frame[name].std() > 0]
+    result = variance(frame, varied)
+    assert result["low"].notna().all()
+    covered = (result["low"] <= icc + 1e-9) & (icc <= result["high"] + 1e-9)
+    assert covered.mean() >= 0.94
+    effective = 2 / (1 + icc)
+    low, high = result["effective_songs_low"], result["effective_songs_high"]
+    is_inside = (low <= effective + 1e-9) & (effective <= high + 1e-9)
+    assert is_inside.equals(covered)
+    if (tasks, share) == (40, 0.5):
+        assert (result["high"] - result["low"]).median() < 0.65
+
+
+def test_binary_outcome_computed_by_hand() -> None:
+    frame = songs_of([[1, 1], [1, 1], [0, 0], [1, 0]])
+    result = only(variance(frame))
+    # one pair of 4 differs within tasks; of 24 pairs of two tasks 8 + 4 + 2 do
+    assert result["icc"] == pytest.approx(1 - (1 / 4) / (14 / 24))
+    assert -1 <= result["low"] < result["icc"] < result["high"] <= 1
+    for same in (
+        frame.assign(duration=frame["duration"] == 1),
+        frame.assign(duration=5 - 3 * frame["duration"]),
+    ):
+        pd.testing.assert_series_equal(only(variance(same))[FIGURES[2:]], result[FIGURES[2:]])
+
+
+def test_binary_pairs_that_always_agree_or_differ_have_bounds() -> None:
+    alike = only(variance(songs_of([[1.0, 1.0]] * 5 + [[0.0, 0.0]] * 4)))
+    assert (alike["icc"], alike["high"]) == (1, 1)
+    assert 0.1 < alike["low"] < 0.6
+    assert alike["effective_songs_low"] == 1
+    unlike = only(variance(songs_of([[1.0, 0.0]] * 8)))
+    assert unlike["icc"] < 0
+    assert unlike["low"] == -1
+    assert unlike["effective_songs_high"] == math.inf
+
+
+def test_effective_songs_of_larger_tasks() -> None:
+    rng = np.random.default_rng(5)
+    tasks = [(rng.normal(0, 1) + rng.normal(0, 1, 4)).tolist() for _ in range(30)]
+    result = only(variance(songs_of(tasks)))
+    assert result["songs_per_task"] == 4
+    for suffix, icc in (("", "icc"), ("_low", "high"), ("_high", "low")):
+        expected = 4 / (1 + 3 * result[icc])
+        assert result[f"effective_songs{suffix}"] == pytest.approx(expected)
+    assert only(variance(songs_of([[1.0], [2.0], [4.0]])))["songs_per_task"] == 2
+
+
 # --- what changes nothing ------------------------------------------------------------------
 
 
@@ -178,8 +248,8 @@ def test_cell_means_units_and_row_order_do_not_matter(tasks: list[list[float]], 
     shift = np.where(frame["style"] == "x", 0.0, 512.0)
     apart = variance(frame.assign(duration=frame["duration"] + shift), within=["style"])
     doubled = variance(frame.assign(duration=2 * frame["duration"]), within=["style"])
-    scale = [4, 4, 1, 1, 1, 1, 1]
-    for variant, factor in ((apart, [1] * 7), (doubled, scale)):
+    scale = [4, 4, *[1] * 7]
+    for variant, factor in ((apart, [1] * 9), (doubled, scale)):
         np.testing.assert_allclose(variant[FIGURES], plain[FIGURES] * factor, rtol=1e-5, atol=1e-7)
     defined = plain.dropna(subset=["low"])
     assert (defined["low"] <= defined["icc"]).all()

@@ -47,8 +47,9 @@ def check_answers(
         share("no difference in a catch trial", answers.catch_ties, answers.catch_trials),
     ]
     if model is not None and len(model.codes) == 2:  # noqa: PLR2004 - a test of two levels
-        better = answers.levels.index(scores["level"].iloc[0])
-        checks.append(share(f"{scores['level'].iloc[0]} chosen", *_first_answers(choices, better)))
+        better = scores["level"].iloc[0]
+        counts = _first_answers(choices, answers.levels.index(better))
+        checks.append(share(f"choice of {better}", *counts))
     number = float(pairs["answers"].mean()) if len(pairs) else 0.0
     effect = minimum_detectable_effect(number)
     missing = (math.nan,) * 3

@@ -97,7 +97,7 @@ class Preference:
         ]
         checks: list[Any] = [
             (row.check, _percent(row.estimate), _percent(row.by_chance), row.n, _p_text(row.p))
-            for row in self.checks.itertuples()
+            for row in self.checks[self.checks["n"] > 0].itertuples()
         ]
         caption = "strength on a log scale, 0 is the mean of all levels"
         pair_head = ["pair", "difference", "interval", "adjusted p", "wins", "answers"]

@@ -80,7 +80,7 @@ export function results(state, { factor, scores, pairs, checks, notes }) {
     element(
       "ul",
       { class: "mnb-checks" },
-      ...checks.map((check) => element("li", {}, checkText(check))),
+      ...checks.filter(({ n }) => n > 0).map((check) => element("li", {}, checkText(check))),
     ),
     ...notes.map((note) => element("div", { class: "mnb-note" }, note)),
     element("div", { class: "mnb-secondary" }, state.description),
@@ -97,7 +97,7 @@ function pairParts(pairs) {
     element("div", { class: "mnb-secondary" }, title),
     element(
       "ul",
-      { class: "mnb-checks" },
+      { class: "mnb-pairs" },
       ...shown.map((pair) =>
         element(
           "li",

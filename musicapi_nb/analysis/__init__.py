@@ -7,8 +7,12 @@ from musicapi_nb.analysis._cooccurrence import cooccurrence as cooccurrence
 from musicapi_nb.analysis._cooccurrence import exclusive_sets as exclusive_sets
 from musicapi_nb.analysis._cooccurrence import tag_counts as tag_counts
 from musicapi_nb.analysis._dose_response import dose_response as dose_response
+from musicapi_nb.analysis._drift import drift as drift
 from musicapi_nb.analysis._effects import effects as effects
+from musicapi_nb.analysis._near_misses import near_misses as near_misses
 from musicapi_nb.analysis._stability import stability as stability
 from musicapi_nb.analysis._substitutions import substitution_graph as substitution_graph
 from musicapi_nb.analysis._substitutions import substitutions as substitutions
 from musicapi_nb.analysis.variance_components import variance as variance
+from musicapi_nb.tasks.tag_vocabulary import tag_category as tag_category
+from musicapi_nb.tasks.tag_vocabulary import tag_group as tag_group

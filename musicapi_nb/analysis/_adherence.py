@@ -1,7 +1,8 @@
-"""Adherence: which requested tags were kept, dropped and added, per song and per factor level."""
+"""Adherence: what became of the requested tags, per song and per factor level."""
 
 import functools
 import itertools
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -14,17 +15,18 @@ from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import SUMS, ratio_sums, ratios
 from musicapi_nb.analysis.song_keys import SONGS, TAGS, tagged_songs
-from musicapi_nb.analysis.tag_matching import Match, match_tags, split_tags
+from musicapi_nb.analysis.tag_matching import Match, TagReader
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.frames.builders import TEXT
-from musicapi_nb.tasks.tags import unique_tags
+from musicapi_nb.tasks.tag_fates import FATES, TagFate
+from musicapi_nb.tasks.tag_reader import Tag
 
 RequestedTags: TypeAlias = str | Mapping[Any, Any] | pd.Series
 
 _KEYS = ("task_id", "song_id")
 _FATES = {"tag": "str", "returned": "str", "fate": "str"}
-_COUNTS = ("requested", "returned", "kept", "dropped", "added")
-_MEASURES = ("recall", "precision", "jaccard")
+_COUNTS = ("requested", "returned", *FATES)
+_MEASURES = ("recall", "precision", "jaccard", "avoidance")
 _BY_LEVEL = {
     "measure": "str",
     **dict.fromkeys(("estimate", "low", "high"), "float64"),
@@ -32,39 +34,61 @@ _BY_LEVEL = {
 }
 
 
-def tag_fates(
-    songs: pd.DataFrame, tags: pd.DataFrame, *, requested: RequestedTags, match: Match = "tag"
+def tag_fates(  # noqa: PLR0913 - all but two are keywords
+    songs: pd.DataFrame,
+    tags: pd.DataFrame,
+    *,
+    requested_tags: RequestedTags = "requested_tags",
+    negative_tags: RequestedTags | None = None,
+    match: Match = "tag",
+    aliases: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """List the requested tags of each song as kept or dropped, then its added tags.
+    """List what became of the requested tags of each song, then its added tags.
 
-    Songs that did not succeed are left out; `.attrs["songs_left_out"]` counts them. If songs have
-    no column `state`, those without any tag are left out. Repeats within a song count once.
-    BadFrame is raised if a column is missing or of a wrong kind, or a song has several rows.
+    - "kept": the tag was returned, in any spelling.
+    - "split": all its words were returned, as several tags ("slow jazz" as "slow" and "jazz").
+    - "dropped": it was not returned.
+    - "avoided", "violated": it should not come ("no drums"), and did not, or did.
+    - "added": it was returned, but not requested.
+
+    Case, accents, dashes, plurals, joined and parted words, and spellings of decades, keys and
+    tempi do not matter; "D&B" is "drum and bass" (see the guide Tags). Songs that did not succeed
+    are left out; `.attrs["songs_left_out"]` counts them. If songs have no column `state`, those
+    without any tag are left out. Repeats within a song count once. BadFrame is raised if a column
+    is missing or of a wrong kind, a song has several rows, or no song requested any tag.
 
     Parameters
     ----------
     songs, tags
         From `songs_frame` and `tags_frame`, or an experiment's `run.songs()` and `run.tags()`.
-    requested
-        The column of `songs` with the requested tags ("prompt", or a factor), or a mapping or
-        Series to them from `song_id` or from `cell`. A text is split at commas, semicolons and
-        line ends; a list of texts is taken as is; a missing value requests nothing.
+    requested_tags
+        The column of `songs` with the requested tags, or a mapping or Series to them from
+        `song_id` or from `cell`. A text is split at the separators of all scripts; a sentence is
+        read by the vocabulary of returned tags, longest first; a list of texts is taken as is; a
+        missing value requests nothing.
+    negative_tags
+        Tags that should not come, in the same way; default: the column `negative_tags`, if there
+        is one.
     match
-        "tag": a requested tag is kept if it was returned, ignoring case, white space, hyphens for
-        spaces, and Unicode compatibility forms (NFKC). "words": if all its words occur within one
+        "tag": equal spellings. "words": a tag is also kept if all its words occur within one
         returned tag, such as "jazz" in "spy jazz"; one returned tag can keep several requested
         ones. A function (requested, returned) -> bool: as many tags are kept as can be matched to
-        distinct returned tags.
+        distinct returned tags; none is split.
+    aliases
+        Tags and the tag that each stands for, such as {"boom bap": "hip hop"}.
 
     Returns
     -------
     pd.DataFrame
         The columns of `songs` before `task_id` (cell, block, take, factors), then `task_id,
         song_id` (str), `tag` (str: as requested; added tags as returned), `returned` (str: as
-        returned; missing for dropped tags), `fate` (str: "kept", "dropped" or "added").
+        returned, several tags joined by commas; missing if none was), `fate` (str).
     """
-    matched = _match_songs(songs, tags, requested, match, result_columns=_FATES)
-    fates = [song.fates() for song in matched.songs]
+    matched = _match_songs(
+        songs, tags, _Requests(requested_tags, negative_tags, match, aliases), _FATES
+    )
+    matched.require_requests()
+    fates = [song.rows() for song in matched.songs]
     keys = matched.keys.loc[np.repeat(matched.keys.index, list(map(len, fates)))]
     columns = pd.DataFrame(itertools.chain.from_iterable(fates), columns=list(_FATES))
     result = pd.concat([keys.reset_index(drop=True), as_frame(columns, _FATES)], axis=1)
@@ -76,17 +100,20 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
     songs: pd.DataFrame,
     tags: pd.DataFrame,
     *,
-    requested: RequestedTags,
+    requested_tags: RequestedTags = "requested_tags",
+    negative_tags: RequestedTags | None = None,
     by: str | Sequence[str] | None = None,
     match: Match = "tag",
+    aliases: Mapping[str, str] | None = None,
     cluster: str | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Measure how well songs have the requested tags, per song or per factor level.
 
-    With k of a requested tags kept, and u of n returned tags added: recall = k / a,
-    precision = (n - u) / n, jaccard = k / (a + u); each is missing where its denominator is 0.
-    Songs, requested tags and matching are as for `tag_fates`.
+    With k of a requested tags kept or split, and u of n returned tags added: recall = k / a,
+    precision = (n - u) / n, jaccard = k / (a + u). Tags that should not come are not among these
+    a; avoidance is the share of them that did not come. Each measure is missing where its
+    denominator is 0. Songs, requested tags and matching are as for `tag_fates`.
 
     With `by`, each measure is the mean over the level's songs where it is defined. Songs of one
     task are not independent: intervals use the variance between tasks (Wilson's interval with the
@@ -108,21 +135,31 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
     -------
     pd.DataFrame
         Without `by`: the columns of `songs` before `task_id`, then `task_id, song_id` (str),
-        `requested, returned, kept, dropped, added` (int64), `recall, precision, jaccard`
+        `requested, returned, kept, split, dropped, avoided, violated, added` (int64: all but the
+        second sum to the requested and the added tags), `recall, precision, jaccard, avoidance`
         (float64). With `by`: its columns, levels in their order of occurrence, then `measure`
-        (str), `estimate, low, high` (float64), `tasks, songs` (int64: where it is defined).
+        (str; avoidance only if a tag should not come), `estimate, low, high` (float64), `tasks,
+        songs` (int64: where it is defined).
     """
+    requests = _Requests(requested_tags, negative_tags, match, aliases)
     if by is None:
-        matched = _match_songs(songs, tags, requested, match, result_columns=(*_COUNTS, *_MEASURES))
+        matched = _match_songs(songs, tags, requests, (*_COUNTS, *_MEASURES))
+        matched.require_requests()
         result = pd.concat([matched.keys, matched.measures()], axis=1)
         result.attrs["songs_left_out"] = len(songs) - len(matched.keys)
         return result
     names = level_names(by, _BY_LEVEL)
     level = check_level(level)
-    count = functools.partial(
-        _count_levels, requested=requested, names=names, match=match, cluster=cluster
-    )
+    if hasattr(tags, "to_delayed"):  # a Dask table: sentences need the tags of all songs
+        spellings = map_reduce(_count_spellings, tags, keys=["tag"])
+        requests = requests._replace(returned=spellings["tag"].tolist())
+    count = functools.partial(_count_levels, requests=requests, names=names, cluster=cluster)
     sums = map_reduce(count, songs, tags, keys=[*range(len(names)), "measure"])
+    total = sums.groupby("measure")["tags"].sum()
+    if total.get("precision", 0) and not (total["recall"] or total["avoidance"]):
+        raise no_requests(requested_tags)
+    if not total.get("avoidance", 0):
+        sums = sums[sums["measure"] != "avoidance"].reset_index(drop=True)
     estimate, low, high = ratios(sums, level, max_cases=sums["tags"])
     sums = sums.assign(estimate=estimate, low=low, high=high, songs=sums["cases"])
     levels = sums[list(range(len(names)))].set_axis(pd.Index(names), axis=1)
@@ -132,13 +169,18 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
     return pd.concat([levels, as_frame(sums, _BY_LEVEL)], axis=1)
 
 
-def _count_levels(  # noqa: PLR0913 - the options of adherence
+def _count_spellings(tags: pd.DataFrame) -> pd.DataFrame:
+    require(tags, {"tag": "text"}, TAGS)
+    spellings = tags["tag"].dropna().astype("str")
+    return pd.DataFrame({"tag": spellings.unique(), "songs": 1}).astype({"tag": "str"})
+
+
+def _count_levels(
     songs: pd.DataFrame,
     tags: pd.DataFrame,
     *,
-    requested: RequestedTags,
+    requests: "_Requests",
     names: list[str],
-    match: Match,
     cluster: str | None,
 ) -> pd.DataFrame:
     """Sum each measure by level: `SUMS` of its values, and `tags`, its denominators.
@@ -146,15 +188,17 @@ def _count_levels(  # noqa: PLR0913 - the options of adherence
     The columns of levels are numbered, since a factor may have any name.
     """
     require(songs, dict.fromkeys(names, "key"), SONGS)
-    matched = _match_songs(songs, tags, requested, match)
+    matched = _match_songs(songs, tags, requests)
     tasks = cluster_codes(songs.iloc[matched.rows], cluster, SONGS)
     by = songs[names].set_axis(range(len(names)), axis=1).reset_index(drop=True)
     codes, levels = row_codes(by)
     measures = matched.measures()
+    measures["wanted"] = measures[["kept", "split", "dropped"]].sum(axis=1)
     denominators = {
-        "recall": measures["requested"],
+        "recall": measures["wanted"],
         "precision": measures["returned"],
-        "jaccard": measures["requested"] + measures["added"],
+        "jaccard": measures["wanted"] + measures["added"],
+        "avoidance": measures["avoided"] + measures["violated"],
     }
     parts = []
     for measure, denominator in denominators.items():
@@ -169,30 +213,43 @@ def _count_levels(  # noqa: PLR0913 - the options of adherence
     return counts[[*by, "measure", *SUMS, "tags"]]
 
 
+class _Requests(NamedTuple):
+    """What to read of the requests, and how to match it; `returned` are the tags of all songs."""
+
+    requested: RequestedTags
+    negative: RequestedTags | None
+    match: Match
+    aliases: Mapping[str, str] | None
+    returned: Sequence[str] | None = None
+
+
 class _Song(NamedTuple):
-    """Tags of a song without repeats; for each requested one the index of the returned one."""
+    """The tags of a song without repeats, and the fates of the requested and added ones."""
 
-    requested: tuple[str, ...]
     returned: tuple[str, ...]
-    matches: tuple[int | None, ...]
+    fates: list[TagFate]
 
-    def fates(self) -> Sequence[tuple[str | None, ...]]:
-        """Return the tag, the returned tag and the fate of each requested and each added tag."""
-        returned = enumerate(self.returned)
+    def rows(self) -> list[tuple[str | None, ...]]:
+        """Return the tag, the returned tags and the fate of each requested and each added tag."""
         return [
-            (tag, None, "dropped") if index is None else (tag, self.returned[index], "kept")
-            for tag, index in zip(self.requested, self.matches, strict=True)
-        ] + [(tag, tag, "added") for index, tag in returned if index not in self.matches]
+            (
+                fate.tag,
+                ", ".join(self.returned[index] for index in fate.returned) or None,
+                fate.fate,
+            )
+            for fate in self.fates
+        ]
 
     def counts(self) -> tuple[int, ...]:
-        kept = sum(index is not None for index in self.matches)
-        added = len(self.returned) - len(set(self.matches) - {None})
-        return len(self.requested), len(self.returned), kept, len(self.requested) - kept, added
+        fates = [fate.fate for fate in self.fates]
+        numbers = [fates.count(fate) for fate in FATES]
+        return len(fates) - fates.count("added"), len(self.returned), *numbers
 
 
 class _MatchedSongs(NamedTuple):
     """Songs that succeeded: row numbers in the table, key columns, tags."""
 
+    requests: _Requests
     rows: Ints
     keys: pd.DataFrame
     songs: list[_Song]
@@ -200,18 +257,35 @@ class _MatchedSongs(NamedTuple):
     def measures(self) -> pd.DataFrame:
         rows = [song.counts() for song in self.songs]
         counts = pd.DataFrame(rows, columns=list(_COUNTS), dtype="int64")
-        recall = counts["kept"] / counts["requested"]
+        hits = counts["kept"] + counts["split"]
+        wanted = hits + counts["dropped"]
+        recall = hits / wanted
         precision = (counts["returned"] - counts["added"]) / counts["returned"]
-        jaccard = counts["kept"] / (counts["requested"] + counts["added"])
-        return counts.assign(recall=recall, precision=precision, jaccard=jaccard)
+        jaccard = hits / (wanted + counts["added"])
+        avoidance = counts["avoided"] / (counts["avoided"] + counts["violated"])
+        return counts.assign(
+            recall=recall, precision=precision, jaccard=jaccard, avoidance=avoidance
+        )
+
+    def require_requests(self) -> None:
+        """Raise BadFrame if songs have tags, but none of them requested any."""
+        fates = [fate.fate for song in self.songs for fate in song.fates]
+        if fates and fates.count("added") == len(fates):
+            raise no_requests(self.requests.requested)
+
+
+def no_requests(requested: RequestedTags) -> BadFrame:
+    """Return the error about songs that have tags, none of which was requested."""
+    source = f"column {requested!r}" if isinstance(requested, str) else "requested_tags"
+    return BadFrame(
+        f"{source} has no tags for any song, so nothing can be compared: replies alone do not "
+        "always state the request. Pass requested_tags=..., the column with the requested tags or "
+        "a mapping to them from song_id or cell"
+    )
 
 
 def _match_songs(
-    songs: pd.DataFrame,
-    tags: pd.DataFrame,
-    requested: RequestedTags,
-    match: Match,
-    result_columns: Iterable[str] = (),
+    songs: pd.DataFrame, tags: pd.DataFrame, requests: _Requests, result_columns: Iterable[str] = ()
 ) -> _MatchedSongs:
     require(songs, dict.fromkeys(_KEYS, "key"), SONGS)
     require(tags, {**dict.fromkeys(_KEYS, "key"), "tag": "text"}, TAGS)
@@ -225,22 +299,37 @@ def _match_songs(
     present = tags["tag"].notna().to_numpy(dtype=bool)
     texts = tags["tag"][present].astype(str)
     returned = texts.groupby(codes.tag_song[present]).agg(list).to_dict()
-    matched, song_tags = [], requested_tags(judged, requested)
-    for song, code in zip(song_tags, codes.song[rows].tolist(), strict=True):
-        pair = unique_tags(song), unique_tags(returned.get(code, []))
-        matched.append(_Song(*pair, match_tags(*pair, match)))
-    return _MatchedSongs(rows, keys, matched)
+    known = texts.unique().tolist() if requests.returned is None else requests.returned
+    reader = TagReader(known, requests.match, requests.aliases)
+    wanted = read_requests(judged, requests.requested, reader)
+    negative = requests.negative
+    if negative is None and "negative_tags" in judged.columns:
+        negative = "negative_tags"
+    unwanted: list[list[Tag]] = [[] for _ in wanted]
+    if negative is not None:
+        unwanted = read_requests(judged, negative, reader, negative=True)
+    matched = []
+    for tags_of_song, code in zip(
+        map(operator.add, wanted, unwanted), codes.song[rows].tolist(), strict=True
+    ):
+        unique = reader.unique_tags(returned.get(code, []))
+        matched.append(_Song(unique, reader.fates(tags_of_song, unique)))
+    return _MatchedSongs(requests, rows, keys, matched)
 
 
-def requested_tags(songs: pd.DataFrame, requested: RequestedTags) -> list[tuple[str, ...]]:
-    """Return the requested tags of each row of songs, with repeats."""
+def read_requests(
+    songs: pd.DataFrame, requested: RequestedTags, reader: TagReader, *, negative: bool = False
+) -> list[list[Tag]]:
+    """Return the requested tags, or those that should not come, of each row of songs."""
+    argument = "negative_tags" if negative else "requested_tags"
     if isinstance(requested, str):
         require(songs, {requested: "any"}, SONGS)
-        return [split_tags(text, f"column {requested!r}: ") for text in songs[requested]]
+        location = f"column {requested!r}: "
+        return [reader.read(text, location, negative=negative) for text in songs[requested]]
     if not isinstance(requested, Mapping | pd.Series):
         raise InvalidArgument(
-            "requested must be the name of a column of songs, or a mapping or Series from song_id "
-            f"or cell to the requested tags, not an object of type {type(requested).__name__}"
+            f"{argument} must be the name of a column of songs, or a mapping or Series from "
+            f"song_id or cell to the tags, not an object of type {type(requested).__name__}"
         )
     texts = dict(requested.items())
     names = [name for name in ("cell", "song_id") if name in songs.columns]
@@ -248,7 +337,7 @@ def requested_tags(songs: pd.DataFrame, requested: RequestedTags) -> list[tuple[
     name = min(names, key=lambda name: len(missing[name]))
     if missing[name]:
         raise BadFrame(
-            f"requested has no entry for {len(missing[name])} of {len(songs)} songs, such as "
+            f"{argument} has no entry for {len(missing[name])} of {len(songs)} songs, such as "
             f"{name} {missing[name][0]!r}; use None for songs that requested nothing"
         )
-    return [split_tags(texts[key], f"{name} {key!r}: ") for key in songs[name]]
+    return [reader.read(texts[key], f"{name} {key!r}: ", negative=negative) for key in songs[name]]

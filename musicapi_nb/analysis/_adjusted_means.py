@@ -49,7 +49,7 @@ def adjusted_means(  # noqa: PLR0913 - all but two are keywords
     """
     names = factor_names(factor)
     check_level(level)
-    units = read_units(frame, names, factors, cluster)
+    units = read_units(frame, names, factors, cluster, outcomes)
     results = read_outcomes(frame, outcomes, tags, presence, units)
     cells = read_cells(units, names)
     matrix = ModelMatrix(units, names, cells)

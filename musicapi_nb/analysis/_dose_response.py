@@ -77,7 +77,7 @@ def dose_response(  # noqa: PLR0913 - all but two are keywords
     dose = finite_values(frame[factor])
     has_dose = np.isfinite(dose)
     part, dose = frame[has_dose], dose[has_dose]
-    units = read_units(part, (factor,), factors, cluster)
+    units = read_units(part, (factor,), factors, cluster, outcomes)
     results = read_outcomes(part, outcomes, tags, presence, units)
     if any(outcome.divisors is not None for outcome in results):
         raise InvalidArgument("a pair of columns has no slope; pass single columns as outcomes")

@@ -125,7 +125,7 @@ def effects(  # noqa: PLR0913 - all but two are keywords
         raise InvalidArgument('an interaction of two factors has no measure="ratio"')
     check_correction(correction)
     check_level(level)
-    units = read_units(frame, names, factors, cluster)
+    units = read_units(frame, names, factors, cluster, outcomes)
     results = read_outcomes(frame, outcomes, tags, presence, units)
     cells = read_cells(units, names)
     comparisons = _comparisons(units, names, cells, baseline)

@@ -1,6 +1,5 @@
 """Stability: how similar the songs of a repeated prompt are."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,10 +9,10 @@ import pandas as pd
 from musicapi_nb.analysis.array_types import Floats, Ints
 from musicapi_nb.analysis.checks import as_frame, check_level, finite_values, level_names, require
 from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
-from musicapi_nb.analysis.ratio_estimator import score_bounds, t_quantile
+from musicapi_nb.analysis.pair_means import mean_of_pairs
 from musicapi_nb.analysis.song_keys import SONGS, tagged_songs
 from musicapi_nb.analysis.variance_components import nested_sums
-from musicapi_nb.tasks.tags import match_key
+from musicapi_nb.tasks.tags import tag_key
 
 _COLUMNS = {
     **dict.fromkeys(("tasks", "songs"), "int64"),
@@ -22,7 +21,6 @@ _COLUMNS = {
     "common_tags": "int64",
     **dict.fromkeys(("duration_sd_within", "duration_sd_between"), "float64"),
 }
-_MIN_TASKS = 3  # two tasks leave no pair when one is left out
 
 
 def stability(
@@ -36,7 +34,7 @@ def stability(
     """Compare the songs of each prompt with each other, within a task and between tasks.
 
     The similarity of two songs is the Jaccard index of their tags (Jaccard, New Phytol. 11,
-    1912): shared tags / tags of either, ignoring spelling (see `tasks.tags.match_key`). Means are
+    1912): shared tags / tags of either, ignoring spelling (see `tasks.tags.tag_key`). Means are
     over pairs of songs of one task (`jaccard_within`) or of two tasks (`jaccard_between`). A
     higher first mean shows that two songs of a task are not two independent repeats. Only songs
     that succeeded and have tags are compared.
@@ -98,7 +96,7 @@ def _read_songs(songs: pd.DataFrame, tags: pd.DataFrame, task: Ints, prompt: Int
     position[codes.song[order]] = np.arange(len(order))
     present = tags["tag"].notna().to_numpy() & (position[codes.tag_song] >= 0)
     spelling, spellings = pd.factorize(tags["tag"][present])
-    tag, _ = pd.factorize(np.array([match_key(text) for text in spellings], dtype=object))
+    tag, _ = pd.factorize(np.array([tag_key(text) for text in spellings], dtype=object))
     song = position[codes.tag_song[present]]
     pairs = np.unique(np.column_stack([song, tag[spelling]]).astype("int64"), axis=0)
     ends = np.searchsorted(pairs[:, 0], np.arange(1, len(order)))
@@ -137,8 +135,8 @@ def _mean_similarities(sets: Sequence[Ints], task: Ints, level: float) -> tuple[
     tasks, codes = np.unique(task, return_inverse=True)
     songs = sum_by_code(codes, np.ones(len(codes)), len(tasks))
     within, between = _sum_similarities(sets, codes)
-    result = _jackknife(within, songs * (songs - 1), 1, level)
-    return (*result, *_jackknife(between, songs * (songs.sum() - songs), 2, level))
+    result = mean_of_pairs(within, songs * (songs - 1), 1, level)
+    return (*result, *mean_of_pairs(between, songs * (songs.sum() - songs), 2, level))
 
 
 def _sum_similarities(sets: Sequence[Ints], task: Ints) -> tuple[Floats, Floats]:
@@ -160,23 +158,3 @@ def _sum_similarities(sets: Sequence[Ints], task: Ints) -> tuple[Floats, Floats]
         within[code] += same_task - 1  # without the song itself
         between[code] += index.sum() - same_task
     return within, between
-
-
-def _jackknife(
-    total: Floats, pairs: Floats, tasks_per_pair: int, level: float
-) -> tuple[float, float, float]:
-    """Return a mean over pairs with its bounds; each pair is counted in each of its tasks."""
-    if not pairs.sum() > 0:
-        return math.nan, math.nan, math.nan
-    mean = min(max(float(total.sum() / pairs.sum()), 0.0), 1.0)
-    remaining = (pairs.sum() - tasks_per_pair * pairs)[pairs > 0]
-    number = len(remaining)
-    if number < _MIN_TASKS or not (remaining > 0).all():
-        return mean, math.nan, math.nan
-    replicates = (total.sum() - tasks_per_pair * total[pairs > 0]) / remaining
-    variance = (number - 1) * float(np.var(replicates))
-    inner = mean * (1 - mean)
-    # equal replicates: count each task as one case
-    size = inner / variance if variance > 0 and inner > 0 else float(number)
-    low, high = score_bounds(mean, size, t_quantile(level, number - 1))
-    return mean, float(low), float(high)

@@ -1,6 +1,7 @@
 """Substitutions: how the words of a text were rewritten at each step of `replaced_tags`."""
 
 import functools
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
@@ -9,7 +10,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis._adherence import RequestedTags, requested_tags
+from musicapi_nb.analysis._adherence import RequestedTags, read_requests
 from musicapi_nb.analysis.array_types import Floats, Ints
 from musicapi_nb.analysis.checks import ColumnKind, as_frame, check_level, require
 from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
@@ -17,8 +18,10 @@ from musicapi_nb.analysis.noisy_or import Attributions, Event, attribute, hidden
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import ratios
 from musicapi_nb.analysis.song_keys import SONGS, require_distinct, song_codes
+from musicapi_nb.analysis.tag_matching import TagReader
 from musicapi_nb.errors import BadFrame, InvalidArgument
-from musicapi_nb.tasks.tags import normalize_tag, split_tag_text
+from musicapi_nb.tasks.tag_reader import read_tags
+from musicapi_nb.tasks.tags import tag_key, unique_tags
 
 Words: TypeAlias = tuple[str, ...]
 
@@ -40,6 +43,7 @@ _INPUT: Mapping[str, ColumnKind] = {
 _KINDS = ("kept", "rewritten", "dropped", "added")
 _STEPS = "steps (of replaced_tags_frame or run.replaced_tags())"
 _REQUESTED_STEP = -1
+_DEFAULT = "requested_tags"
 _EPSILON = 1e-6
 
 
@@ -47,15 +51,15 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
     steps: pd.DataFrame,
     *,
     songs: pd.DataFrame | None = None,
-    requested: RequestedTags | None = None,
+    requested_tags: RequestedTags = _DEFAULT,
     min_count: float = 1,
     cluster: str | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Estimate how each word of each source text was rewritten, step by step.
 
-    A step's source text is split at commas, semicolons and line ends; words are compared, and
-    returned, in lower case and with white space collapsed. The service does not report which word
+    A step's source text is read as by `tag_fates`, and words are compared so; each is named by its
+    most frequent spelling, in lower case. The service does not report which word
     became which tag, so all kinds but "kept" are attributed by a model of the songs. A tag that two
     words may have added counts for each with its chance, so the counts of one target may sum to
     more than its occurrences. A word rewritten as a tag that the source already had is
@@ -68,9 +72,9 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
 
     Parameters
     ----------
-    songs, requested
-        If both are given, the rewriting of the requested text into the first step's source is
-        step -1. `requested` is as for `tag_fates`.
+    songs, requested_tags
+        If songs are given, the rewriting of the requested text into the first step's source is
+        step -1. `requested_tags` is as for `tag_fates`.
     min_count
         Leave out rows of a smaller count.
     cluster
@@ -90,9 +94,9 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
         single task), `tasks` (int64: those among `cases`).
     """
     level = check_level(level)
-    if (songs is None) != (requested is None):
-        raise InvalidArgument("songs and requested must be given together")
-    count = functools.partial(_count_rewritings, requested=requested, cluster=cluster)
+    if songs is None and requested_tags is not _DEFAULT:
+        raise InvalidArgument("requested_tags is read from songs: pass songs=..., too")
+    count = functools.partial(_count_rewritings, requested=requested_tags, cluster=cluster)
     tables = (steps,) if songs is None else (steps, songs)
     rewritings = map_reduce(count, *tables, keys=["step", "songs"])
     result = _summarise(rewritings, level)
@@ -139,7 +143,7 @@ def _count_rewritings(
     steps: pd.DataFrame,
     songs: pd.DataFrame | None = None,
     *,
-    requested: RequestedTags | None,
+    requested: RequestedTags,
     cluster: str | None,
 ) -> pd.DataFrame:
     """Count the tasks with each rewriting.
@@ -156,14 +160,16 @@ def _count_rewritings(
         rewritings[step, task].append((before, after))
         if step == 0:
             first[song] = before
-    if songs is not None and requested is not None:
+    if songs is not None:
         has_steps = np.isin(codes[1], list(first))
         require_distinct(tables[1], codes[1], has_steps, tables[0])
         songs = songs[has_steps]
-        tags = requested_tags(songs, requested)
+        reader = TagReader([word for words in first.values() for word in words], "tag", None)
+        tags = read_requests(songs, requested, reader)
         tasks = cluster_codes(songs, cluster, SONGS).tolist()
         for song, task, request in zip(codes[1][has_steps].tolist(), tasks, tags, strict=True):
-            rewritings[_REQUESTED_STEP, task].append((_words(request), first[song]))
+            words = _words(tag.text for tag in request if not tag.negated)
+            rewritings[_REQUESTED_STEP, task].append((words, first[song]))
     counts = Counter((step, tuple(sorted(pairs))) for (step, _), pairs in rewritings.items())
     rows = pd.DataFrame([(*key, tasks) for key, tasks in counts.items()], columns=list(_REWRITINGS))
     return as_frame(rows, _REWRITINGS)
@@ -189,17 +195,45 @@ def _read_steps(
         if tag is not None:
             after.append(tag)
     for (song, step), (task, source, after) in chains.items():
-        yield song, task, step, _words(split_tag_text(source)), _words(after)
+        words = _words(after)
+        yield song, task, step, _read_source(source, words), words
+
+
+@functools.lru_cache(maxsize=65536)
+def _read_source(source: str, after: Words) -> Words:
+    """Return the words of a source text; a sentence is read by the tags after the step."""
+    tags = read_tags(source, {tag_key(tag): tag for tag in after})
+    return _words(tag.text for tag in tags if not tag.negated)
 
 
 def _words(tags: Iterable[str]) -> Words:
-    return tuple(dict.fromkeys(word for tag in tags if (word := normalize_tag(tag))))
+    """Return tags in lower case, with single spaces; the first spelling of each tag."""
+    texts = (" ".join(unicodedata.normalize("NFKC", tag).casefold().split()) for tag in tags)
+    return unique_tags(text for text in texts if text)
+
+
+def _name_words(rewritings: pd.DataFrame) -> list[tuple[tuple[Words, Words], ...]]:
+    """Replace the spellings of each word by the most frequent one."""
+    counts: Counter[str] = Counter()
+    for songs, tasks in zip(rewritings["songs"], rewritings["tasks"].tolist(), strict=True):
+        for word in (word for pair in songs for words in pair for word in words):
+            counts[word] += tasks
+    names: dict[str, str] = {}
+    for word in sorted(counts, key=lambda word: (-counts[word], word)):
+        names.setdefault(tag_key(word), word)
+
+    def name(words: Words) -> Words:
+        return tuple(names[tag_key(word)] for word in words)
+
+    return [
+        tuple((name(first), name(last)) for first, last in songs) for songs in rewritings["songs"]
+    ]
 
 
 def _summarise(rewritings: pd.DataFrame, level: float) -> pd.DataFrame:
     """Return one row for each step, source, target and kind, in their final order."""
     codes: dict[Event, int] = {}
-    tasks = zip(rewritings["step"].tolist(), rewritings["songs"], strict=True)
+    tasks = zip(rewritings["step"].tolist(), _name_words(rewritings), strict=True)
     rows = [
         (task, codes.setdefault(Event(step, before, after), len(codes)))
         for task, (step, pairs) in enumerate(tasks)

@@ -9,6 +9,8 @@ from musicapi_nb.analysis.linear_model import Comparer, Signs
 from musicapi_nb.analysis.model_frame import BLOCK, Cells, ModelMatrix, Units, pair_name
 from musicapi_nb.errors import BadFrame
 
+_MAX_NAMES = 8
+
 
 def require_estimable(
     units: Units, factor: Sequence[str], cells: Cells, comparisons: Sequence[Signs]
@@ -39,7 +41,9 @@ def require_separable(
         return
     others = [name for name in units.terms if name not in factor]
     causes = [name for name in others if is_estimable(units.without(name))]
-    names = " and ".join(causes) if causes else f"several factors together ({', '.join(others)})"
+    more = f" and {len(others) - _MAX_NAMES} more" if len(others) > _MAX_NAMES else ""
+    together = f"several factors together ({', '.join(others[:_MAX_NAMES])}{more})"
+    names = " and ".join(causes) if causes else together
     advice = "leave a factor without an effect out with factors=[...]"
     if causes == [BLOCK]:
         advice = (

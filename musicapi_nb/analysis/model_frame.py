@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -73,15 +73,23 @@ class Outcome(NamedTuple):
 
 
 def read_units(
-    frame: pd.DataFrame, factor: Sequence[str], factors: Sequence[str] | None, cluster: str | None
+    frame: pd.DataFrame,
+    factor: Sequence[str],
+    factors: Sequence[str] | None,
+    cluster: str | None,
+    outcomes: Any,
 ) -> Units:
     """Read the terms of the model: `factor`, the other factors that vary, and the block.
 
     `factors` default to those of the plan: the columns of an experiment's tables between `take`
-    and the first result.
+    and the first result or outcome.
     """
     require(frame, dict.fromkeys(factor, "key"), LABEL)
-    others = plan_factors(frame) if factors is None else names_of(factors, "factors")
+    others = (
+        plan_factors(frame, _outcome_columns(_outcome_names(outcomes)))
+        if factors is None
+        else names_of(factors, "factors")
+    )
     names = dict.fromkeys((*factor, *others))
     if BLOCK in frame.columns:
         names[BLOCK] = None
@@ -99,16 +107,17 @@ def read_units(
     return Units(row.reshape(-1).astype("int64"), task[first], terms)
 
 
-def plan_factors(frame: pd.DataFrame) -> list[str]:
+def plan_factors(frame: pd.DataFrame, outcomes: Iterable[str] = ()) -> list[str]:
     """Return the plan's factors: the columns between those of the cell and the first result.
 
-    The tables of an experiment have them there, and none of them is named like a result.
+    The tables of an experiment have them there, and none of them is named like a result. Outcomes
+    are results, too.
     """
     names = [str(name) for name in frame.columns]
     if not {"cell", BLOCK} <= set(names):
         return []
     start = max(names.index(name) for name in _CELL_COLUMNS if name in names) + 1
-    results = _result_columns()
+    results = {*_result_columns(), *outcomes}
     return list(itertools.takewhile(lambda name: name not in results, names[start:]))
 
 
@@ -126,8 +135,7 @@ def read_outcomes(
     presence = names_of(presence, "presence")
     if bool(presence) != (tags is not None):
         raise InvalidArgument("presence=[...] and tags=run.tags() must be given together")
-    columns = [name for pair in names for name in ([pair] if isinstance(pair, str) else pair)]
-    require(frame, dict.fromkeys(columns, "number or boolean"), LABEL)
+    require(frame, dict.fromkeys(_outcome_columns(names), "number or boolean"), LABEL)
     result = []
     for name in names:
         if isinstance(name, str):
@@ -160,6 +168,10 @@ def _outcome_names(outcomes: Any) -> list[OutcomeName]:
         "outcomes must be a column or a list of columns and pairs of columns, such as "
         f"['duration', ('credits', 'songs')], not {outcomes!r:.80}"
     )
+
+
+def _outcome_columns(names: Iterable[OutcomeName]) -> list[str]:
+    return [name for pair in names for name in ((pair,) if isinstance(pair, str) else pair)]
 
 
 def _is_share(column: pd.Series, values: Floats) -> bool:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.analysis.clusters import sum_by_code
-from musicapi_nb.tasks.tags import match_key
+from musicapi_nb.tasks.tag_words import join_words, tag_words
 
 NOTHING = -1
 """The code of no word: the source of tags without a cause, the target of dropped tags."""
@@ -91,9 +91,9 @@ def attribute(events: Sequence[Event], weight: Floats) -> Attributions:
             if stage.fit_all and _distance(previous, params) < _TOLERANCE:
                 break
     sources = tables.sources[["event", "step", "source"]]
-    kept = tables.sources[tables.sources["is_kept"] == 1]
+    kept_tags = tables.sources[tables.sources["is_kept"] == 1]
     rows = [
-        kept.assign(kind="kept", target=kept["source"], chance=1.0),
+        kept_tags.assign(kind="kept", target=kept_tags["source"], chance=1.0),
         tables.parts.assign(kind="rewritten", chance=1.0),
         tables.rewriting.assign(kind="rewritten", chance=posterior.rewritten),
         tables.lost.assign(kind="dropped", chance=posterior.dropped),
@@ -165,10 +165,10 @@ def _read_events(events: Sequence[Event], weight: Floats) -> _Tables:
     lost = with_params(before[is_lost].assign(target=NOTHING))
     lost["is_open"] = ~lost["lost_row"].isin(parts["lost_row"])
     rewriting = with_params(of_lost[lost["is_open"].to_numpy()[of_lost["lost_row"]]])
-    kept = sources[sources["is_kept"] == 1]
+    kept_tags = sources[sources["is_kept"] == 1]
     new["times"] = _opportunities(new, sources, sources)
     adding["times"] = _opportunities(adding, sources, sources)
-    adding["kept_times"] = _opportunities(adding, kept, sources)
+    adding["kept_times"] = _opportunities(adding, kept_tags, sources)
     return _Tables(tags, sources, lost, new, parts, rewriting, adding)
 
 
@@ -190,16 +190,18 @@ def _opportunities(links: pd.DataFrame, sources: pd.DataFrame, all_sources: pd.D
 
 def _is_part(tag: str, word: str) -> bool:
     """Return whether a tag has only words of the other one, or is another spelling of it."""
-    tag, word = match_key(tag), match_key(word)
-    return set(tag.split()) < set(word.split()) or tag.replace(" ", "") == word.replace(" ", "")
+    words, other_words = tag_words(tag), tag_words(word)
+    return set(words) < set(other_words) or join_words(words) == join_words(other_words)
 
 
 def _start(tables: _Tables) -> Params:
-    words = [set(match_key(tag).split()) for tag in tables.tags]
+    word_sets = [set(tag_words(tag)) for tag in tables.tags]
 
     def chances(links: pd.DataFrame, chance: float, shared: float) -> Floats:
         pairs = zip(links["source"].tolist(), links["target"].tolist(), strict=True)
-        values = [shared if words[source] & words[target] else chance for source, target in pairs]
+        values = [
+            shared if word_sets[source] & word_sets[target] else chance for source, target in pairs
+        ]
         return np.array(values, dtype="float64")
 
     return Params(

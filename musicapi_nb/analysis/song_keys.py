@@ -11,7 +11,7 @@ from musicapi_nb.analysis.array_types import Flags, Floats, Ints
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.analysis.clusters import row_codes
 from musicapi_nb.errors import BadFrame
-from musicapi_nb.tasks.tags import match_key
+from musicapi_nb.tasks.tags import tag_key
 
 NamedTable: TypeAlias = tuple[pd.DataFrame, str]
 
@@ -120,10 +120,10 @@ def presence_values(
 ) -> dict[str, Floats]:
     """Return 1 or 0 for each tag of `presence`, (songs,); NaN for songs that failed."""
     matched = tagged_songs(songs, tags, label)
-    spellings = np.array([match_key(tag) if isinstance(tag, str) else "" for tag in tags["tag"]])
+    keys = np.array([tag_key(tag) if isinstance(tag, str) else "" for tag in tags["tag"]])
     values = {}
     for tag in presence:
-        holders = matched.tag_song[spellings == match_key(tag)]
+        holders = matched.tag_song[keys == tag_key(tag)]
         has_tag = np.bincount(holders, minlength=matched.number) > 0
         values[tag] = np.where(matched.has_tags, has_tag[matched.song].astype("float64"), np.nan)
     return values

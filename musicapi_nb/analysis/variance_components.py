@@ -10,6 +10,7 @@ import pandas as pd
 from musicapi_nb.analysis.array_types import Floats, Ints
 from musicapi_nb.analysis.checks import as_frame, check_level, finite_values, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
+from musicapi_nb.analysis.pair_means import binary_icc_interval
 from musicapi_nb.analysis.ratio_estimator import t_quantile
 from musicapi_nb.analysis.song_keys import require_unique
 from musicapi_nb.errors import BadFrame
@@ -17,12 +18,14 @@ from musicapi_nb.errors import BadFrame
 _COLUMNS = {
     "outcome": "str",
     **dict.fromkeys(("variance_between", "variance_within", "icc", "low", "high"), "float64"),
+    "songs_per_task": "int64",
     **dict.fromkeys(("design_effect", "effective_songs"), "float64"),
+    **dict.fromkeys(("effective_songs_low", "effective_songs_high"), "float64"),
     **dict.fromkeys(("tasks", "songs", "missing_songs"), "int64"),
 }
 _LABEL = "the frame of variance"
 _RELATIVE_PRECISION = 1e-12
-_SONGS_PER_TASK = 2  # what the service makes
+_SONGS_PER_TASK = 2  # what the service makes, also where one of them failed
 
 
 def variance(
@@ -36,15 +39,20 @@ def variance(
     """Split the variance of songs into that between tasks of a cell and that within tasks.
 
     It answers whether to buy repeats or to rely on both songs of a task. `effective_songs` is the
-    number of independent songs that the two songs of a task are worth for a mean: near 2 (`icc`
-    near 0) the second song is as informative as one of another task; near 1 (`icc` near 1) it
-    repeats the first, and only more tasks help. A negative `icc` means that songs of a task
-    differ more than songs of different tasks.
+    number of independent songs that the songs of a task are worth for a mean. Of two songs: near 2
+    (`icc` near 0) the second song is as informative as one of another task; near 1 (`icc` near 1)
+    it repeats the first, and only more tasks help. Read its bounds before deciding: those of 5
+    tasks rarely exclude either. A negative `icc` means that songs of a task differ more than songs
+    of different tasks.
 
     The estimates are those of a one-way analysis of variance for tasks of unequal numbers of songs,
     nested in the cells of `within` (Searle, Casella and McCulloch, Variance Components, 1992, 3.6);
-    negative ones are kept. The interval of `icc` uses the jackknife over tasks; the page Statistics
-    of the docs has the formulas and simulated coverage. BadFrame is raised if columns are missing
+    negative ones are kept. The interval of `icc` uses the jackknife over tasks; of an outcome of 0
+    and 1 (or of any two values), it is that of the ratio of two shares of pairs that differ. In
+    simulations, 95 % intervals covered the true `icc` in 91 to 98 % of tables of normal values, in
+    95 to 100 % of tables of 0 and 1, but in 84 to 89 % of tables of log-normal values with a
+    standard deviation of the logarithm of 1: take logarithms of such outcomes. The page Statistics
+    of the docs has the formulas. BadFrame is raised if columns are missing
     or not numeric, a song is duplicated, or a task is in two cells of `within`.
 
     Parameters
@@ -52,8 +60,8 @@ def variance(
     frame
         One row for each song, such as `run.songs()` or `run.durations()`.
     outcomes
-        Numeric columns. Songs without a finite value (below 1e100) are left out and counted as
-        `missing_songs`.
+        Columns of numbers or of True and False. Songs without a finite value (below 1e100) are left
+        out and counted as `missing_songs`.
     within
         Factors: differences between their cells do not count as variance of tasks. Cells of one
         task do not contribute to `variance_between`.
@@ -65,12 +73,18 @@ def variance(
     pandas.DataFrame
         One row for each outcome: `outcome` (str), `variance_between, variance_within` (float64;
         the outcome's unit, squared), `icc, low, high` (float64; missing unless some cell has two
-        tasks and some task two songs), `design_effect` (float64: 1 + icc, of tasks of two songs),
-        `effective_songs` (float64: 2 / design_effect), `tasks, songs, missing_songs` (int64).
+        tasks and some task two songs), `songs_per_task` (int64: n, the most songs of a task, at
+        least 2), `design_effect` (float64: 1 + (n - 1) icc), `effective_songs,
+        effective_songs_low, effective_songs_high` (float64: n / design_effect, of `icc` and of its
+        bounds; infinite where the design effect may be 0), `tasks, songs, missing_songs` (int64).
     """
     outcomes, within = names_of(outcomes, "outcomes"), names_of(within, "within")
     check_level(level)
-    require(frame, {**dict.fromkeys(within, "key"), **dict.fromkeys(outcomes, "number")}, _LABEL)
+    require(
+        frame,
+        {**dict.fromkeys(within, "key"), **dict.fromkeys(outcomes, "number or boolean")},
+        _LABEL,
+    )
     require_unique(frame, _LABEL)
     task = cluster_codes(frame, cluster, _LABEL)
     cell = _cell_codes(frame, within, task)
@@ -80,11 +94,20 @@ def variance(
         finite = np.isfinite(values)
         sums = nested_sums(values[finite], task[finite], cell[finite])
         low, high = sums.icc_interval(level)
-        effect = 1 + (_SONGS_PER_TASK - 1) * sums.icc
-        effective = _SONGS_PER_TASK / effect if effect > 0 else math.nan
-        estimates = sums.between, sums.within, sums.icc, low, high, effect, effective
-        rows.append((name, *estimates, len(sums.songs), finite.sum(), (~finite).sum()))
+        per_task = int(max(_SONGS_PER_TASK, sums.songs.max(initial=0)))
+        estimates = sums.between, sums.within, sums.icc, low, high
+        effective = [_effective_songs(per_task, icc) for icc in (sums.icc, high, low)]
+        sizes = len(sums.songs), finite.sum(), (~finite).sum()
+        effect = 1 + (per_task - 1) * sums.icc
+        rows.append((name, *estimates, per_task, effect, *effective, *sizes))
     return as_frame(pd.DataFrame(rows, columns=list(_COLUMNS)), _COLUMNS)
+
+
+def _effective_songs(songs: int, icc: float) -> float:
+    effect = 1 + (songs - 1) * icc
+    if math.isnan(effect):
+        return math.nan
+    return songs / effect if effect > 0 else math.inf
 
 
 def _cell_codes(frame: pd.DataFrame, within: list[str], task: Ints) -> Ints:
@@ -99,12 +122,16 @@ def _cell_codes(frame: pd.DataFrame, within: list[str], task: Ints) -> Ints:
 
 
 class NestedSums(NamedTuple):
-    """Songs, sum, sum of squares within, and cell of each task: (tasks,) each."""
+    """Songs, sum, sum of squares within, and cell of each task: (tasks,) each.
+
+    `ones` counts the songs with the larger one of two values; None if there are other values.
+    """
 
     songs: Floats
     total: Floats
     squares_within: Floats
     cell: Ints
+    ones: Floats | None
 
     @property
     def within(self) -> float:
@@ -120,6 +147,11 @@ class NestedSums(NamedTuple):
 
     def icc_interval(self, level: float) -> tuple[float, float]:
         """Return the interval of `icc`, or NaN."""
+        if math.isnan(self.icc):
+            return math.nan, math.nan
+        if self.ones is not None:
+            low, high = binary_icc_interval(self.ones, self.songs, self.cell, level)
+            return min(low, self.icc), max(high, self.icc)
         ratio = _divide(self._mean_square_between(), self.within)
         replicates = self._jackknife_replicates()
         number = len(replicates)
@@ -187,7 +219,9 @@ def nested_sums(values: Floats, task: Ints, cell: Ints) -> NestedSums:
     songs = sum_by_code(row, np.ones(len(row)), len(first))
     total = sum_by_code(row, values, len(first))
     squares = sum_by_code(row, (values - (total / songs)[row]) ** 2, len(first))
-    return NestedSums(songs, total, squares, task_cell.astype("int64"))
+    ones = sum_by_code(row, (values > 0).astype(float), len(first))
+    is_binary = len(np.unique(values)) == 2  # noqa: PLR2004 - two values
+    return NestedSums(songs, total, squares, task_cell.astype("int64"), ones if is_binary else None)
 
 
 def _divide(part: float, total: float) -> float:

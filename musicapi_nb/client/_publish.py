@@ -187,7 +187,7 @@ async def _check_content(
                 total = _total_bytes(reply)
     except PrivateAddressError:
         raise _private_url_error(url) from None
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+    except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:  # a host ".a"
         way = network.describe_proxy(yarl.URL(url))
         untrusted = isinstance(error, aiohttp.ClientConnectorCertificateError)
         advice = ": its certificate is not trusted here; set SSL_CERT_FILE" if untrusted else ""

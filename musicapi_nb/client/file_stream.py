@@ -90,7 +90,7 @@ class _Download:
             ) from None
         except aiohttp.TooManyRedirects:
             raise DownloadFailed(f"{name} redirects too often") from None
-        except aiohttp.InvalidURL:
+        except (aiohttp.InvalidURL, UnicodeError):  # a host such as ".a" has no IDNA form
             raise DownloadFailed(f"{name} cannot be downloaded") from None
         except aiohttp.ClientConnectorCertificateError:
             raise CertificateRefused(f"the certificate of {name} is not trusted") from None

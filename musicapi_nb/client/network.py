@@ -90,6 +90,7 @@ def _parse_proxy(proxy: str, setting: str) -> str:
     if isinstance(proxy, str) and proxy.isprintable():
         with contextlib.suppress(ValueError):
             url = yarl.URL(proxy if "://" in proxy else f"http://{proxy.strip()}")
+            check_host(url)
             if url.scheme in {"http", "https"} and url.host and url.port:
                 return str(url)
     message = "must be http://host:port (an HTTP proxy, not SOCKS)"
@@ -100,6 +101,11 @@ def _parse_proxy(proxy: str, setting: str) -> str:
 def _context(file: str | None, folder: str | None) -> ssl.SSLContext:  # noqa: ARG001 - the cache's key
     """Return a context that OpenSSL fills from SSL_CERT_FILE and SSL_CERT_DIR, or the system."""
     return ssl.create_default_context()
+
+
+def check_host(url: yarl.URL) -> None:
+    """Raise UnicodeError (a ValueError) for a host such as ".a", which no resolver accepts."""
+    (url.raw_host or "").encode("idna")
 
 
 def is_loopback(host: str | None) -> bool:

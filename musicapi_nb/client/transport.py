@@ -16,7 +16,7 @@ import yarl
 
 from musicapi_nb import wire
 from musicapi_nb.client.host_queue import HostQueue
-from musicapi_nb.client.network import LinkOpener, Network, is_loopback
+from musicapi_nb.client.network import LinkOpener, Network, check_host, is_loopback
 from musicapi_nb.client.retry import RetryPolicy
 from musicapi_nb.errors import (
     CertificateRefused,
@@ -64,6 +64,7 @@ def parse_base_url(url: str) -> str:
     text = url.strip() if isinstance(url, str) else ""
     with contextlib.suppress(ValueError):
         parts = yarl.URL(text)
+        check_host(parts)
         secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.host))
         plain = text.isprintable() and not (parts.user or parts.password or parts.query_string)
         if parts.host and secure and plain and " " not in text:

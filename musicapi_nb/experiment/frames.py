@@ -16,9 +16,12 @@ from musicapi_nb.tasks import Task
 from musicapi_nb.tasks.json_reader import clean
 
 CELL_COLUMNS = ("cell", "block", "take")
+_FAILED: Mapping[str, bool] = {"done": False, "failed": True}
 _STATES: Mapping[str, tuple[Any, Callable[[CellState], Any]]] = {
     "state": (TEXT, lambda cell: cell.state),
+    "failed": ("boolean", lambda cell: _FAILED.get(cell.state)),
     "price": ("Int64", lambda cell: cell.price),
+    "credits": ("Int64", lambda cell: cell.spent if cell.state in _FAILED else None),
     "refunded": ("boolean", lambda cell: cell.refunded),
     "bought_before": ("bool", lambda cell: cell.bought_before),
     "reason": (TEXT, lambda cell: clean(cell.reason) if cell.reason else None),
@@ -40,11 +43,24 @@ def cells_frame(plan: Plan) -> pd.DataFrame:
     A factor named like a column of any result frame is called `<name>_requested`.
     """
     rows = plan.frame()[["order", "block", "take", *plan.factors]]
-    reserved = {*CELL_COLUMNS, *_STATES, "songs", "may_have_cost", "what_to_do"}
-    reserved |= {name for frame in _RESULT_FRAMES for name in frame([]).columns}
-    names = [f"{name}_requested" if name in reserved else name for name in plan.factors]
-    rows.columns = pd.Index([*CELL_COLUMNS, *names])
+    rows.columns = pd.Index([*CELL_COLUMNS, *factor_columns(plan).values()])
     return rows.astype(dict.fromkeys(CELL_COLUMNS, "int64"))
+
+
+def factor_columns(plan: Plan) -> dict[str, str]:
+    """Return the column of each factor."""
+    reserved = {*CELL_COLUMNS, *_STATES, "songs", "may_have_cost", "what_to_do"}
+    reserved |= {str(name) for make in _RESULT_FRAMES for name in make([]).columns}
+    return {name: f"{name}_requested" if name in reserved else name for name in plan.factors}
+
+
+def table_columns() -> dict[str, set[str]]:
+    """Return the columns of results in the tables of an experiment: songs, durations, frame."""
+    return {
+        "songs": {str(name) for name in frames.songs_frame([]).columns},
+        "durations": {str(name) for name in frames.durations_frame([]).columns},
+        "frame": {*_STATES, "songs"},
+    }
 
 
 def result_frame(

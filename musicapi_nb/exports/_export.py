@@ -135,7 +135,7 @@ def _write_shared(
         if result.files
     ]
     text = playlist.playlist((song, name) for song, _, name in exported)
-    (folder.stage / PLAYLIST).write_text(text, encoding="utf-8", newline="\n")
+    (folder.stage / PLAYLIST).write_text(text, encoding="utf-8", errors="replace", newline="\n")
     names = {(task.id, song.position): name for song, task, name in exported}
     playlist.write_tables(folder.stage / TABLES, playlist.make_tables(selection, names))
     staged = [folder.stage / PLAYLIST, *sorted((folder.stage / TABLES).iterdir())]
@@ -198,7 +198,7 @@ class _SongWriter:
         if reason := audio_tags.copy_with_tags(source, audio, tags, picture, media_type):
             self.notes.append((title, f"written without tags: {reason}"))
         for path in texts:
-            path.write_text(timed, encoding="utf-8", newline="\n")
+            path.write_text(timed, encoding="utf-8", errors="replace", newline="\n")
         record |= {
             "files": {path.name: sha256(path) for path in (audio, *texts)},
             "source": {"audio_sha256": source.stem} | ({"note": note} if note else {}),
@@ -206,7 +206,9 @@ class _SongWriter:
             "package": {"name": "musicapi_nb", "version": version("musicapi_nb")},
             "exported_at": dt.datetime.now(dt.UTC),
         }
-        record_file.write_text(provenance.to_json(record), encoding="utf-8", newline="\n")
+        record_file.write_text(
+            provenance.to_json(record), encoding="utf-8", errors="replace", newline="\n"
+        )
         outcome: Outcome = "replaced" if key in self._folder.records else "written"
         # The record first: it shows which song the other files belong to.
         self._folder.commit([record_file, audio, *texts])

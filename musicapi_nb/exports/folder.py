@@ -101,7 +101,7 @@ class Folder:
             changed += [path] if old != new else []
         manifest = {"format": provenance.FORMAT, "songs": self.stems, "files": self.files}
         path = self.stage / MANIFEST
-        path.write_text(provenance.to_json(manifest), encoding="utf-8")
+        path.write_text(provenance.to_json(manifest), encoding="utf-8", errors="replace")
         if sha256(path) != sha256(self.path / MANIFEST):
             path.replace(self.path / MANIFEST)
         self.commit(changed)

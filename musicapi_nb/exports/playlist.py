@@ -81,7 +81,11 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
     write_frames(folder, tables)
     for name, table in tables.items():
         escape_formulas(table).to_csv(
-            folder / f"{name}.csv", index=False, encoding="utf-8-sig", lineterminator="\n"
+            folder / f"{name}.csv",
+            index=False,
+            encoding="utf-8-sig",
+            errors="replace",
+            lineterminator="\n",
         )
 
 

@@ -12,6 +12,7 @@ from musicapi_nb.engines import Request
 from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidArgument, LibraryError, OverBudget, UnknownPrice
 from musicapi_nb.ledger_types import Entry
+from musicapi_nb.tasks.json_reader import clean
 
 _MOST_CREDITS = 10**15  # SQLite adds up 64 bits
 
@@ -37,7 +38,7 @@ def budget_event(name: str, credits_: Any, assume: Any) -> dict[str, Any]:
     """Return the data of an event that sets a budget; InvalidArgument for other values."""
     numbers = [whole_number(value) for value in (credits_, assume) if value is not None]
     valid = all(number is not None and number <= _MOST_CREDITS for number in numbers)
-    if not name or credits_ is None or not valid:
+    if not name or name != clean(name) or credits_ is None or not valid:
         raise InvalidArgument("a budget needs a name and a number of credits, 0 or more")
     return {"name": name, "credits": numbers[0], "assume": None if assume is None else numbers[1]}
 

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from musicapi_nb.errors import (
 from musicapi_nb.library.file_system import has_shared_memory
 from musicapi_nb.library.migrations import APPLICATION_ID, STEPS
 from musicapi_nb.library.progress_mark import ProgressMark
+from musicapi_nb.tasks.json_reader import clean
 
 _SUFFIXES = ("", "-wal", "-shm")  # of the files of a database in WAL mode
 _CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
@@ -51,6 +52,25 @@ def _sqlite_errors(path: Path) -> Iterator[None]:
         raise error_type(f"the library {path} {message} ({error})") from error
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that replaces halves of surrogate pairs, which SQLite refuses, by U+FFFD."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        try:
+            return super().execute(sql, parameters)
+        except UnicodeEncodeError:  # before anything was executed
+            return super().execute(sql, _clean(parameters))
+
+    def executemany(self, sql: str, rows: Iterable[Any], /) -> sqlite3.Cursor:
+        return super().executemany(sql, map(_clean, rows))
+
+
+def _clean(parameters: Any) -> Any:
+    if isinstance(parameters, Mapping):
+        return dict(zip(parameters, _clean(tuple(parameters.values())), strict=True))
+    return tuple(clean(value) if isinstance(value, str) else value for value in parameters)
+
+
 class Database:
     """One connection to the database file `path`, shared by the threads of one process.
 
@@ -73,11 +93,16 @@ class Database:
         self._durable: bool | None = None
         self._process = os.getpid()
         self._mark = ProgressMark(path.with_suffix(".mark"))
+        self.has_mark = self._mark.exists
         if not read_only:
             with contextlib.suppress(FileExistsError):  # SQLite would ignore a group's umask
                 path.touch(exist_ok=False)
         connect = functools.partial(
-            sqlite3.connect, timeout=lock_timeout, isolation_level=None, check_same_thread=False
+            sqlite3.connect,
+            timeout=lock_timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=_Connection,
         )
         with _sqlite_errors(path):
             self._connection: sqlite3.Connection | None = (
@@ -267,7 +292,9 @@ def _migrated_copy(connection: sqlite3.Connection, steps: Sequence[str]) -> sqli
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if not 0 < version < len(steps):
         return connection
-    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    copy = sqlite3.connect(
+        ":memory:", isolation_level=None, check_same_thread=False, factory=_Connection
+    )
     with contextlib.closing(connection):
         connection.backup(copy)
     migrate(copy, steps)

@@ -110,7 +110,7 @@ class Library(Ledger):
             super().__init__(database, process_lock)
             self._files = MediaFiles(self.path / "files", process_lock)
             if not read_only:
-                self._files.prepare()
+                self._files.prepare(database)
             self.recover()
             undo.pop_all()
 
@@ -289,7 +289,7 @@ class Library(Ledger):
         """Move a file into the library under the hash of its bytes. It may be there already."""
         if self._closed:
             raise ClientClosed("the library is closed")
-        return self._files.add(Path(source), suffix)
+        return self._files.add(local_path(source), suffix)
 
     def attach(self, song: Song | str, media: Media, file: FileRef, note: str = "") -> None:
         """Record that a file is a song's audio, image or video, with a note; the latest counts."""

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import errno
 import hashlib
+import logging
 import os
 import re
 import secrets
@@ -21,6 +22,14 @@ from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.tasks import Song
 
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+_NAME = re.compile(r"[0-9a-f]{64}")
+_OLDER_COPY = (
+    "%s: the database does not know %s of the files beside it, and there is no library.mark. "
+    "An older copy of the database may have been restored. Purchases made after that copy cannot "
+    "be known, and running them again would buy them again. If you have a later copy, close this "
+    "library and restore the whole folder; else compare your balance before you buy."
+)
+_log = logging.getLogger(__name__)
 _READ_ONLY = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -68,10 +77,7 @@ class FileNote:
 
 
 def file_notes(database: Database) -> list[FileNote]:
-    """Return the notes on files, by song; none in a library of an earlier version."""
-    columns = database.rows("SELECT name FROM pragma_table_info('attachments')")
-    if ("note",) not in columns:  # it can only be read
-        return []
+    """Return the notes on files, by song."""
     query = "SELECT song, media, note FROM attachments WHERE note != '' ORDER BY song, media"
     return [FileNote(*row) for row in database.rows(query)]
 
@@ -94,13 +100,26 @@ class MediaFiles:
         self._incoming = folder / "incoming"
         self._process_lock = process_lock
 
-    def prepare(self) -> None:
-        """Create the folder if it does not exist; delete unfinished files of ended processes."""
+    def prepare(self, database: Database) -> None:
+        """Create the folder if it does not exist; delete unfinished files of ended processes.
+
+        Warn if the database may be an older copy.
+        """
         self._incoming.mkdir(parents=True, exist_ok=True)
         for path in self._incoming.iterdir():
             if not self._process_lock.is_alive(path.name.partition("-")[0]):
                 with contextlib.suppress(OSError):  # of another user
                     path.unlink()
+        if not database.has_mark:
+            self._warn_if_older(database)
+
+    def _warn_if_older(self, database: Database) -> None:
+        """Warn of files that a database without its mark does not know, and write the mark."""
+        names = {path.stem for path in self._folder.glob("??/*") if _NAME.fullmatch(path.stem)}
+        if unknown := names - {name for (name,) in database.rows("SELECT sha256 FROM files")}:
+            _log.warning(_OLDER_COPY, database.path.parent, len(unknown))
+        with database.write(durable=True):
+            pass
 
     def temporary_path(self, suffix: str = "") -> Path:
         """Return an unused path to write a file to before it is added."""

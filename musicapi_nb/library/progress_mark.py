@@ -27,6 +27,10 @@ class ProgressMark:
         row = connection.execute(_LAST_EVENT).fetchone()
         return row and _text(*row)
 
+    @property
+    def exists(self) -> bool:
+        return self._path.exists()
+
     def write(self, mark: bytes) -> None:
         """Write a mark. All have one length, so that none is ever half new."""
         with contextlib.suppress(OSError):  # it is then behind

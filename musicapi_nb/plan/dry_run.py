@@ -15,10 +15,12 @@ from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.plan.aliasing import Aliasing, aliasing
 from musicapi_nb.plan.cells import Cell, GroupedProblems
 from musicapi_nb.plan.html import problem_notices, problem_texts
+from musicapi_nb.plan.size import SmallestEffect, size_assumption, size_texts, smallest_effects
 from musicapi_nb.plan.validation import to_python
 
 PACE = 3.0  # seconds between creates; docs faq: standard accounts
 _MAX_PROBLEMS = 20
+_MAX_EFFECTS = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -42,6 +44,10 @@ class DryRun:
         Each problem once, with the `order` of the cells that have it; empty for the whole plan.
     aliasing
         Which effects the design can estimate.
+    smallest_effects
+        The smallest effect of each factor that 80 % of such experiments find.
+    deviations
+        Standard deviation of a task's mean by outcome, if it was given.
     """
 
     plan: str
@@ -59,6 +65,8 @@ class DryRun:
     refused: GroupedProblems
     advice: GroupedProblems
     aliasing: Aliasing
+    smallest_effects: tuple[SmallestEffect, ...]
+    deviations: Mapping[str, float] | None
 
     @property
     def share(self) -> float | None:
@@ -103,6 +111,7 @@ def dry_run(  # noqa: PLR0913, PLR0917 - the values of a plan
     problems: GroupedProblems,
     balance: float | None,
     pace: float,
+    deviations: Mapping[str, float] | None,
 ) -> DryRun:
     pace = plain_value(pace)
     if isinstance(pace, bool) or not isinstance(pace, int | float) or not 0 <= pace < math.inf:
@@ -126,6 +135,8 @@ def dry_run(  # noqa: PLR0913, PLR0917 - the values of a plan
         refused={problem: orders for problem, orders in problems.items() if problem.hard},
         advice={problem: orders for problem, orders in problems.items() if not problem.hard},
         aliasing=aliasing(cells, factors),
+        smallest_effects=smallest_effects(cells, factors),
+        deviations=deviations,
     )
 
 
@@ -169,6 +180,11 @@ def _facts(run: DryRun) -> Iterator[tuple[str, str]]:
         yield "balance", _balance_text(run)
     duration = markup.format_duration(run.seconds)
     yield "time", f"{duration} to submit all, one per {run.pace:g} s; rendering is not included"
+    if run.smallest_effects:
+        texts = size_texts(run.smallest_effects[:_MAX_EFFECTS], run.deviations)
+        hidden = len(run.smallest_effects) - len(texts)
+        texts += [f"{hidden} more factors"] if hidden else []
+        yield "smallest effect", f"{'; '.join(texts)} ({size_assumption(run.deviations)})"
     yield "refused", f"{run.refused_cells:,} of {run.cells:,} cells" if run.refused else "none"
 
 

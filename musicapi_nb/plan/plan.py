@@ -26,6 +26,7 @@ from musicapi_nb.plan.dry_run import PACE, DryRun, dry_run, read_balance
 from musicapi_nb.plan.frames import cells_frame, problems_frame, read_rows
 from musicapi_nb.plan.html import plan_html, plan_title
 from musicapi_nb.plan.renderers import same_renderer_advice
+from musicapi_nb.plan.size import read_deviations
 
 Kind: TypeAlias = type[Request]
 Base: TypeAlias = Mapping[str, Any] | None
@@ -239,8 +240,10 @@ class Plan:
             raise InvalidPlan(hard)
         return self.problems()
 
-    def dry_run(self, balance: Any = None, *, pace: float = PACE) -> DryRun:
-        """Compute cost, songs, time and alias structure of the plan; nothing is sent.
+    def dry_run(
+        self, balance: Any = None, *, pace: float = PACE, variance: pd.DataFrame | None = None
+    ) -> DryRun:
+        """Compute cost, songs, time, alias structure and smallest effects; nothing is sent.
 
         Parameters
         ----------
@@ -249,9 +252,14 @@ class Plan:
             a `Balance`; None: unknown.
         pace
             Seconds between two submits.
+        variance
+            The table of `mnb.variance` of earlier songs, such as those of the library: the smallest
+            effects are then in units of its outcomes. Without it they are in standard deviations.
         """
         title, problems = self._title(), self.grouped_problems()
-        return dry_run(title, self.cells, self.factors, problems, read_balance(balance), pace)
+        deviations = read_deviations(variance)
+        available = read_balance(balance)
+        return dry_run(title, self.cells, self.factors, problems, available, pace, deviations)
 
     def _title(self) -> str:
         return plan_title(self.design, self.cells, self.factors)

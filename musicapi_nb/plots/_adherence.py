@@ -13,7 +13,7 @@ from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import format_counts, to_drawable
 
-_LABEL = "the table of adherence (adherence(songs, tags, requested=..., by=...))"
+_LABEL = "the table of adherence (adherence(songs, tags, requested_tags=..., by=...))"
 _NUMBERS = ("estimate", "low", "high", "tasks", "songs")
 _MAX_LEVELS = 24
 _ROW_INCHES = 0.52

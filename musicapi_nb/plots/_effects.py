@@ -130,7 +130,7 @@ def _draw_panel(ax: Axes, unit: str, lines: Sequence[Line]) -> None:
 def _draw_open_interval(ax: Axes, y: float, low: float, high: float) -> None:
     """Draw the interval of a ratio that reaches 0 or infinity, which are not on a log scale."""
     opens = [low <= 0, math.isinf(high)]
-    if not any(opens) or math.isnan(low):
+    if opens[0] == opens[1] or math.isnan(low):  # drawn already, or everything is possible
         return
     left, right = ax.get_xlim()
     ends = [left if opens[0] else low, right if opens[1] else high]

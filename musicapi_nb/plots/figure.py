@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
+from matplotlib.transforms import ScaledTranslation
 
 from musicapi_nb import markup
 from musicapi_nb.analysis.checks import check_top
@@ -119,6 +120,11 @@ def background_color(ax: Axes) -> str:
     return _WHITE if text_color(ax) == _DARK else _DARK
 
 
+def is_dark(ax: Axes) -> bool:
+    """Return whether the background is dark, so that the text is light."""
+    return text_color(ax) == _LIGHT
+
+
 def size_inches(ax: Axes) -> tuple[float, float]:
     """Return the width and height of the area within the axes in the current layout."""
     root = ax.figure.figure
@@ -176,9 +182,11 @@ def inset(ax: Axes, box: tuple[float, float, float, float]) -> Axes:
     return panel
 
 
-def legend(ax: Axes, handles: Any, columns: int = 3) -> None:
-    """Add a legend above the axes, below the title."""
+def legend(ax: Axes, handles: Any, columns: int = 3, *, above: float = 0) -> None:
+    """Add a legend above the axes, below the title; `above` leaves room below it, in points."""
+    raised = ax.transAxes + ScaledTranslation(0, above / 72, ax.figure.dpi_scale_trans)
     position: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1.0)}
+    position["bbox_transform"] = raised
     spaces: dict[str, Any] = {"borderaxespad": 0.2, "handletextpad": 0.5, "columnspacing": 1.6}
     text: dict[str, Any] = {"fontsize": TEXT, "labelcolor": text_color(ax)}
     ax.legend(handles=handles, ncols=columns, frameon=False, **position, **spaces, **text)

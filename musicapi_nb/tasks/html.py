@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from musicapi_nb import markup
 from musicapi_nb.engines import model_of
 from musicapi_nb.tasks.answer_html import answer_blocks
-from musicapi_nb.tasks.requested_tags import request_of, requested_tags
+from musicapi_nb.tasks.requested_tags import negative_tags, request_of, requested_tags
 from musicapi_nb.tasks.song import Song, State
-from musicapi_nb.tasks.tags import match_key, split_tag_text, unique_tags
+from musicapi_nb.tasks.tag_fates import tag_fates
+from musicapi_nb.tasks.tag_reader import read_negative_tags, read_tags
+from musicapi_nb.tasks.tags import tag_key, unique_tags
 from musicapi_nb.tasks.task import Task
 
 _TONES: dict[State, markup.Tone] = {
@@ -137,20 +139,30 @@ def _requested_model(task: Task | None) -> str | None:
 def tag_marks(song: Song, task: Task | None) -> Iterator[str | tuple[str, markup.TagMark]]:
     """Yield a song's tags as kept or added, then the requested tags that were dropped.
 
-    If the requested tags are unknown, or the song has no tags, yield the bare tags.
+    Tags are compared as `tag_fates` does; a tag that should not come and did is "dropped", as
+    "no drums". If the requested tags are unknown, or the song has no tags, yield the bare tags.
     """
     request = request_of(song, task) if task else None
-    requested = unique_tags(split_tag_text(requested_tags(song, request) or ""))
-    if not requested or not song.tags:
+    text = requested_tags(song, request)
+    negative = negative_tags(song.extra, request)
+    if not (text or negative) or not song.tags:
         yield from song.tags
         return
-    requested_keys = {match_key(tag) for tag in requested}
-    returned_keys = {match_key(tag) for tag in song.tags}
+    returned = unique_tags(song.tags)
+    known = {tag_key(tag): tag for tag in returned}
+    requested = (*read_tags(text or "", known), *read_negative_tags(negative or "", known))
+    fates = tag_fates(requested, returned)
+    requested_keys = {
+        tag_key(returned[index])
+        for fate in fates
+        if fate.fate in {"kept", "split", "avoided"}
+        for index in fate.returned
+    }
     for tag in song.tags:
-        yield tag, "kept" if match_key(tag) in requested_keys else "added"
-    for tag in requested:
-        if match_key(tag) not in returned_keys:
-            yield tag, "dropped"
+        yield tag, "kept" if tag_key(tag) in requested_keys else "added"
+    for fate in fates:
+        if fate.fate in {"dropped", "violated"}:
+            yield fate.tag, "dropped"
 
 
 def _audio(song: Song) -> markup.Html:

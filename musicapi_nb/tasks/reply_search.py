@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from musicapi_nb import wire
 from musicapi_nb.errors import UnexpectedReply
+from musicapi_nb.tasks.json_reader import clean
 
 _MAX_DEPTH = 8
 _MAX_PARTS = 100_000
@@ -124,7 +125,7 @@ def songs_in(reply: Any) -> list[Part]:
 
 def find_task_id(reply: Any) -> str | None:
     """Return the first value anywhere in a reply that is named as a task id; None without one."""
-    return next((str(part.value) for part in task_ids_in(reply)), None)
+    return next((clean(str(part.value)) for part in task_ids_in(reply)), None)
 
 
 def task_id_of_body(body: Any) -> str | None:

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 from musicapi_nb.engines import Request
 from musicapi_nb.tasks.song import Song
 from musicapi_nb.tasks.task import Task
-
-
-class _Step(Protocol):
-    source: Any
-
-
-class _HasReplacements(Protocol):
-    """A `Song`, or a song of a reply that is decoded without one."""
-
-    prompt: Any
-
-    @property
-    def replacements(self) -> Collection[_Step]: ...
 
 
 def request_of(song: Song, task: Task) -> Request | None:
@@ -30,11 +17,12 @@ def request_of(song: Song, task: Task) -> Request | None:
     return next((part.request for part in task.parts if song in part.songs), None)
 
 
-def requested_tags(song: _HasReplacements, request: Request | None) -> str | None:
+def requested_tags(song: Any, request: Request | None) -> str | None:
     """Return the requested tags as the service read them, else as they were requested.
 
-    A reply shows what the service read as the source of its first rewriting, or as the
-    description that the song was made from; of these, the request's own fields come second.
+    `song` is a `Song`, or what a decoded reply has in its place. A reply shows what the service
+    read as the source of its first rewriting, or as the description that the song was made from;
+    of these, the request's own fields come second.
     """
     source = next(iter(song.replacements)).source if song.replacements else None
     text = source or (request.text_of(request.tag_fields) if request else None) or song.prompt

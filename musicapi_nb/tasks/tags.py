@@ -1,11 +1,18 @@
-"""Tags as text: splitting a text into tags, and deciding when two tags are the same. No I/O."""
+"""Tags as text: splitting what the service wrote, and deciding when two tags are the same.
+
+This is the one normalizer: tables, cards and the gallery compare tags by `tag_key`. No I/O.
+"""
 
 from __future__ import annotations
 
 import functools
-import re
-import unicodedata
 from collections.abc import Iterable
+
+from musicapi_nb.tasks.tag_vocabulary import key_of_words
+from musicapi_nb.tasks.tag_words import tag_words
+
+_CACHED_LENGTH = 500  # longer texts are whole descriptions, too large to keep many of
+_MOST_JOINS = 4  # joined words may be another word: "c/m" is the key C minor
 
 
 def split_at_commas(text: str) -> tuple[str, ...]:
@@ -14,35 +21,31 @@ def split_at_commas(text: str) -> tuple[str, ...]:
     return tuple(part for part in parts if part)
 
 
-@functools.lru_cache(maxsize=65536)
-def split_tag_text(text: str) -> tuple[str, ...]:
-    """Split a text that a person wrote at commas, semicolons and line ends.
+def tag_key(tag: str) -> str:
+    """Return the key by which tags are compared: equal for all spellings of one tag.
 
-    Runs of white space inside a tag become one space.
+    The words of `tag_words`, joined, and looked up among the spellings of the vocabulary. A tag
+    without letters and digits is its own key. `tag_key` of a key is the key.
     """
-    parts = (" ".join(part.split()) for part in re.split(r"[,;\n\r]", text))
-    return tuple(part for part in parts if part)
+    return _cached_key(tag) if len(tag) < _CACHED_LENGTH else _key(tag)
 
 
-@functools.lru_cache(maxsize=65536)
-def normalize_tag(tag: str) -> str:
-    """Return a tag in NFKC form, case-folded, with single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", tag).casefold().split())
+def _key(tag: str) -> str:
+    key = key_of_words(tag_words(tag)) or " ".join(tag.split())
+    for _ in range(_MOST_JOINS):
+        joined = key_of_words(tag_words(key)) or key
+        if joined == key:
+            break
+        key = joined
+    return key
 
 
-@functools.lru_cache(maxsize=65536)
-def match_key(tag: str) -> str:
-    """Return the key by which tags are compared: `normalize_tag`, with hyphens as spaces.
-
-    "Lo-Fi" and "lo fi" have the same key.
-    """
-    normalized = normalize_tag(tag)
-    return " ".join(re.sub(r"[-\u2010\u2011]", " ", normalized).split()) or normalized
+_cached_key = functools.lru_cache(maxsize=65536)(_key)
 
 
 def unique_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """Drop repeated tags (same `match_key`); the first spelling is kept."""
+    """Drop repeated tags (same `tag_key`); the first spelling is kept."""
     first: dict[str, str] = {}
     for tag in tags:
-        first.setdefault(match_key(tag), tag)
+        first.setdefault(tag_key(tag), tag)
     return tuple(first.values())

@@ -182,6 +182,83 @@ def test_other_database_is_noticed_before_anything_is_changed(tmp_path: Path, ca
         assert library.claim(song("2")).kind == "buy"
 
 
+def _add_song(library: Library, prompt: str) -> None:
+    buy(library, song(prompt), prompt)
+    path = library.temporary_path()
+    path.write_bytes(prompt.encode())
+    library.attach(prompt, "audio", library.add_file(path, ".mp3"))
+
+
+def _no_mark(folder: Path) -> None:
+    (folder / "library.mark").unlink()
+
+
+def _older_database(folder: Path) -> None:
+    _no_mark(folder)
+    shutil.copy(folder.with_name("old") / "library.sqlite", folder / "library.sqlite")
+
+
+def _no_database(folder: Path) -> None:
+    _no_mark(folder)
+    _delete_database(folder)
+
+
+def _other_files(folder: Path) -> None:
+    _older_database(folder)
+    shutil.copytree(folder.with_name("other") / "files", folder / "files", dirs_exist_ok=True)
+
+
+def _copied_without_its_mark(folder: Path) -> None:
+    copy = folder.with_name("copy")
+    shutil.copytree(folder, copy, copy_function=shutil.copyfile)  # the files are new
+    shutil.rmtree(folder)
+    copy.rename(folder)
+    _no_mark(folder)
+
+
+def _left_by_a_crash(folder: Path) -> None:
+    (folder / "files" / "ab").mkdir()
+    (folder / "files" / "ab" / f"{'ab' * 32}.mp3").write_bytes(b"ID3")
+
+
+@pytest.mark.parametrize(
+    ("harm", "unknown"),
+    [
+        (_older_database, 1),
+        (_other_files, 2),
+        (_no_database, 2),
+        (_no_mark, 0),
+        (_copied_without_its_mark, 0),
+        (_left_by_a_crash, 0),
+    ],
+)
+def test_database_that_may_be_an_older_copy_draws_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, harm: Callable[[Path], None], unknown: int
+) -> None:
+    folder = tmp_path / "l"
+    with Library(folder) as library:
+        _add_song(library, "1")
+    shutil.copytree(folder, tmp_path / "old")
+    with Library(folder) as library:
+        _add_song(library, "2")
+    with Library(tmp_path / "other") as library:
+        _add_song(library, "3")
+    harm(folder)
+    assert caplog.records == []
+    with Library(folder) as library:
+        warnings = [record.getMessage() for record in caplog.records]
+        _add_song(library, "4")
+    assert len(warnings) == bool(unknown)
+    if unknown:
+        assert f"does not know {unknown} of the files beside it" in warnings[0]
+        assert "may have been restored" in warnings[0]
+        assert "would buy them again" in warnings[0]
+    caplog.clear()
+    with Library(folder) as library:
+        assert "4" in {entry.task_id for entry in library.entries()}
+    assert caplog.records == []
+
+
 def test_unreadable_mark_is_replaced(tmp_path: Path) -> None:
     with Library(tmp_path / "l") as library:
         (tmp_path / "l" / "library.mark").write_bytes(b"?")
