@@ -82,7 +82,7 @@ def tables() -> dict[str, pd.DataFrame]:
         mnb.write_parquet(flat, folder)
         read = mnb.read_parquet(folder)._asdict()
     csv = escape_formulas(flat.songs).to_csv()
-    requested: dict[str, Any] = {"requested": "prompt"}
+    requested: dict[str, Any] = {"requested_tags": "prompt"}
     return {
         **flat._asdict(),
         **{f"{name} of parquet": table for name, table in read.items()},

@@ -171,8 +171,8 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
 
 def _count_spellings(tags: pd.DataFrame) -> pd.DataFrame:
     require(tags, {"tag": "text"}, TAGS)
-    spellings = tags["tag"].dropna().astype("str")
-    return pd.DataFrame({"tag": spellings.unique(), "songs": 1}).astype({"tag": "str"})
+    spellings = tags["tag"].dropna().astype(TEXT)
+    return pd.DataFrame({"tag": spellings.unique(), "songs": 1}).astype({"tag": TEXT})
 
 
 def _count_levels(
