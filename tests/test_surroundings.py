@@ -316,7 +316,9 @@ async def test_own_certificate_authority(
     async with relay_to(simulator.port, tls) as (port, connections):
         address = f"https://localhost:{port}"
         facts = await asyncio.to_thread(
-            functools.partial(told, code, address, "library", folder=tmp_path, **variables)
+            functools.partial(
+                told, code, address, "library", folder=tmp_path, flags=(), **variables
+            )
         )
     check_facts(facts, simulator)
     assert connections

@@ -209,6 +209,6 @@ def _pairs(answers: Answers, model: LevelModel | None, order: Sequence[str]) -> 
         names = answers.levels[better], answers.levels[worse]
         effect = minimum_detectable_effect(number)
         rows.append((*names, number, *wins, share, effect, *contrast, math.nan))
-    frame = pd.DataFrame(rows, columns=list(_PAIR_DTYPES)).astype(_PAIR_DTYPES)
+    frame = as_frame(pd.DataFrame(rows, columns=list(_PAIR_DTYPES)), _PAIR_DTYPES)
     frame["p_adjusted"] = adjust_p_values(frame["p"].to_numpy("float64"), "holm")
     return frame
