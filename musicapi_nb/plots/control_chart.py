@@ -150,5 +150,5 @@ def _explain(panels: Sequence[Axes], *, has_dots: bool, hidden: int) -> None:
         dot: dict[str, Any] = {"marker": "o", "ls": "", "ms": 4, "color": figure.GREY}
         handles.append(Line2D([], [], label="task", **dot))
     figure.legend(panels[0], handles, columns=5, above=12)
-    more = f"the first outcomes, and {format_count(hidden, 'more outcome')} not drawn"
+    more = f"and {format_count(hidden, 'more outcome')} not drawn"
     figure.explain_below(panels[-1], "time of the task (UTC)", more if hidden else "")
