@@ -14,6 +14,7 @@ from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import SUMS, cluster_sums, ratios
 from musicapi_nb.analysis.song_keys import TAGS, song_codes
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.builders import TEXT
 
 _TAG_COUNTS = {
     "tag": "str",
@@ -169,11 +170,11 @@ def _read_rows(tags: pd.DataFrame, cluster: str | None) -> tuple[pd.DataFrame, p
         raise BadFrame(f"{number} of {len(tags)} rows of {TAGS} have neither task nor song")
     (songs,) = song_codes((tags, TAGS))
     tasks = 0 if cluster == _NO_CLUSTER else cluster_codes(tags, cluster, TAGS)
-    codes, names = pd.factorize(tags["tag"].astype("str"))
+    codes, names = pd.factorize(tags["tag"].astype(TEXT))
     rows = np.unique(np.column_stack([songs, codes]), axis=0)
     task = np.zeros(int(songs.max(initial=-1)) + 1, dtype="int64")
     task[songs] = tasks
-    return pd.DataFrame(rows, columns=["song", "tag"]), pd.Index(names, dtype="str"), task
+    return pd.DataFrame(rows, columns=["song", "tag"]), pd.Index(names, dtype=TEXT), task
 
 
 def _count_songs(tags: pd.DataFrame, *, cluster: str | None, pairs: bool) -> pd.DataFrame:
@@ -197,7 +198,7 @@ def _count_songs(tags: pd.DataFrame, *, cluster: str | None, pairs: bool) -> pd.
     if pairs:
         parts.append(_count_pairs(rows, single, names))
     counts = pd.concat(parts, ignore_index=True)[[*_SUM_KEYS, *SUMS]]
-    return counts.astype({"tag": "str", "other_tag": "str"})
+    return counts.astype({"tag": TEXT, "other_tag": TEXT})
 
 
 def _count_pairs(frame: pd.DataFrame, single: pd.DataFrame, names: pd.Index) -> pd.DataFrame:
