@@ -328,16 +328,20 @@ def test_tags_that_avoid_or_seek_each_other_are_marked() -> None:
     for index in range(200):
         has = ["a"] if index % 2 else ["b"]
         rows.append((f"t{index // 2 // 2}", [*has, *(["c"] if index % 10 == 1 else []), "any"]))
-    pairs = cooccurrence(table(rows)).set_index(["tag", "other_tag"])
-    apart = pairs.loc[("a", "b")]
+    table_of_pairs = cooccurrence(table(rows))
+    names = zip(table_of_pairs["tag"], table_of_pairs["other_tag"], strict=True)
+    pairs: dict[Any, dict[Any, Any]] = dict(
+        zip(names, table_of_pairs.to_dict("records"), strict=True)
+    )
+    apart = pairs["a", "b"]
     assert (apart["joint_songs"], apart["lift"]) == (0, 0)
     assert apart["lift_high"] < 0.2
     assert apart["p_adjusted"] < 1e-6
-    together = pairs.loc[("c", "a")]
+    together = pairs["c", "a"]
     assert together["lift"] == 2
     assert together["lift_low"] > 1
     assert together["p_adjusted"] < 0.01
-    assert pairs.loc[("a", "any"), "p"] == 1
+    assert pairs["a", "any"]["p"] == 1
     one_task = table([("t", ["a", "b"]), ("t", ["a"])])
     assert cooccurrence(one_task)[["p", "p_adjusted"]].isna().all(axis=None)
 
