@@ -16,6 +16,7 @@ With --check, the exit code is 1 if a limit is missed; the misses are named.
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import sys
 import time
@@ -24,10 +25,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from coverage_preference import preference_case
 from numpy.typing import NDArray
 
 import musicapi_nb as mnb
 from musicapi_nb import sonic
+from musicapi_nb.analysis.sequential import planned_looks, spending_limits
 from musicapi_nb.plan import Plan
 
 Floats = NDArray[np.float64]
@@ -39,6 +42,7 @@ AT_MOST_TYPE_1 = (0.0, 0.07)
 BIAS = (-0.1, 0.1)
 FAMILY = (0.0, 0.06)
 POWER = (0.8, 1.0)
+STATED = (0.75, 0.85)
 SKEWED = (0.91, 0.975)  # means of single levels: Student's t is short on the long side
 _LEVEL = 0.05
 _ENOUGH = 10  # tasks a level
@@ -344,6 +348,52 @@ def adherence_case(tables: int) -> Iterator[Figure]:
             yield Figure(case, "coverage", float(covers(rows, share).mean()), limits)
 
 
+def sequential_case(tables: int) -> Iterator[Figure]:
+    """Error and power of looks after every second of twelve blocks."""
+    design = two_levels(12, blocks=True)
+    design["block"] += 1
+    looks = planned_looks(12, 2)
+    limits = spending_limits([look / 12 for look in looks], _LEVEL)
+    for effect, what, allowed in ((0.0, "type I", FAMILY), (1.5, "power", None)):
+        decided, blocks = [], []
+        for rng, number in batches(tables):
+            values = noise("normal", rng, len(design), 1.0, number)
+            values += effect * (design["style"] == "b").to_numpy()[:, None, None]
+            frame = songs_frame(design, values)
+            names = outcomes_of(frame)
+            below = np.column_stack(
+                [
+                    mnb.effects(
+                        frame[frame["block"] <= look], "style", outcomes=names, correction=None
+                    )["p"]
+                    <= limit
+                    for look, limit in zip(looks, limits, strict=True)
+                ]
+            )
+            decided.append(below.any(axis=1))
+            blocks.append(np.where(below.any(axis=1), np.array(looks)[below.argmax(axis=1)], 12))
+        case = f"looks after every 2 of 12 blocks, effect {effect:g} sd"
+        yield Figure(case, what, float(np.concatenate(decided).mean()), allowed)
+        yield Figure(case, "blocks bought", float(np.concatenate(blocks).mean()))
+
+
+def detectable_case(tables: int) -> Iterator[Figure]:
+    """Power for the smallest effect that the dry run of a plan states."""
+    base = {"custom_mode": True, "prompt": "{voice}"}
+    small = {"mv": _FACTORS["mv"], "tags": _FACTORS["tags"], "voice": _FACTORS["voice"]}
+    for repeats in (2, 5):
+        plan = Plan.grid(sonic.Create, base=base, factors=small, repeats=repeats)
+        size = next(part for part in plan.dry_run().smallest_effects if part.factor == "mv")
+        tasks, parts = plan_tasks(plan), []
+        for rng, number in batches(tables):
+            values = noise("normal", rng, len(tasks), 1.0, number)
+            values += size.task_sds * (tasks["mv"] == "sonic-v6-mini").to_numpy()[:, None, None]
+            frame = songs_frame(tasks, values)
+            parts.append(mnb.effects(frame, "mv", outcomes=outcomes_of(frame), correction=None))
+        found = float((pd.concat(parts)["p"] <= _LEVEL).mean())
+        yield Figure(f"smallest effect of the dry run, {repeats} blocks", "power", found, STATED)
+
+
 def binary_variance_case(tables: int) -> Iterator[Figure]:
     """`variance` of an outcome of 0 and 1: coverage, and tables without an interval."""
     for icc in (0.0, 0.3, 0.6, 0.9):
@@ -352,7 +402,7 @@ def binary_variance_case(tables: int) -> Iterator[Figure]:
                 rng = np.random.default_rng(6)
                 values = hits(rng, np.full(tasks, share), icc, tables).reshape(-1, tables)
                 frame = pd.DataFrame(values).add_prefix("y")
-                names = list(frame)
+                names = outcomes_of(frame)
                 rows = mnb.variance(frame.assign(task_id=np.repeat(range(tasks), _SONGS)), names)
                 varied = rows[frame.std().to_numpy() > 0]
                 case = f"variance, share {share}, icc {icc}, {tasks} tasks"
@@ -391,7 +441,7 @@ def drift_case(tables: int) -> Iterator[Figure]:
 def _periods(series: Sequence[Floats]) -> NDArray[np.int64]:
     """Return the number of periods that `drift` splits each series into."""
     frame = pd.DataFrame(np.column_stack(series)).add_prefix("y")
-    names = list(frame)
+    names = outcomes_of(frame)
     times = pd.date_range("2026-11-01", periods=len(frame), freq="h", tz="UTC")
     rows = mnb.drift(frame.assign(task_id=range(len(frame)), created_at=times), names)
     return rows.groupby("outcome")["period"].max()[names].to_numpy("int64")
@@ -434,6 +484,9 @@ CASES: dict[str, Callable[[int], Iterator[Figure]]] = {
     "family": family_case,
     "adherence": adherence_case,
     "cooccurrence": cooccurrence_case,
+    "sequential": sequential_case,
+    "detectable": detectable_case,
+    "preference": lambda tables: itertools.starmap(Figure, preference_case(tables)),
     "binary variance": binary_variance_case,
     "drift": drift_case,
 }

@@ -23,7 +23,7 @@ PUBLIC_NAMES = {
         Field Price Request account lyrics nuro operations producer riffusion sonic studio
     """,
     "musicapi_nb.errors": "MusicAPIError",
-    "musicapi_nb.experiment": "Experiment",
+    "musicapi_nb.experiment": "Experiment StopRule",
     "musicapi_nb.exports": "export lrc",
     "musicapi_nb.frames": """
         Flattener dask_frames durations_frame flatten issues_frame ratings_frame read_parquet

@@ -37,6 +37,7 @@ from musicapi_nb.engines import sonic as sonic
 from musicapi_nb.engines import studio as studio
 from musicapi_nb.errors import MusicAPIError as MusicAPIError
 from musicapi_nb.experiment import Experiment as Experiment
+from musicapi_nb.experiment import StopRule as StopRule
 from musicapi_nb.exports import export as export
 from musicapi_nb.exports import lrc as lrc
 from musicapi_nb.frames import Flattener as Flattener

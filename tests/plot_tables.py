@@ -194,3 +194,78 @@ def songs_frame(levels: Sequence[str], tasks: int, *, seed: int = 0) -> pd.DataF
         "finished_at",
     ]
     return pd.DataFrame(rows, columns=names).astype({"mv": "str", "task_id": "str"})
+
+
+def variance_frame(outcomes: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    icc = rng.uniform(-0.3, 0.9, len(outcomes))
+    low, high = np.maximum(icc - 0.4, -1), np.minimum(icc + 0.3, 1)
+    columns = {"outcome": list(outcomes), "icc": icc, "low": low, "high": high}
+    with np.errstate(divide="ignore"):
+        for end, bound in (("", icc), ("_low", high), ("_high", low)):
+            columns[f"effective_songs{end}"] = 2 / (1 + bound)
+    return pd.DataFrame({**columns, "tasks": 30, "songs": 58}).astype({"outcome": "str"})
+
+
+def stability_frame(prompts: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    columns: dict[str, object] = {"prompt": list(prompts), "tasks": 8, "songs": 15}
+    for name, most in (("jaccard_within", 0.9), ("jaccard_between", 0.5)):
+        mean = rng.uniform(0.2, most, len(prompts))
+        columns |= {name: mean, f"{name}_low": mean - 0.1, f"{name}_high": mean + 0.1}
+    return pd.DataFrame({**columns, "common_tags": 2}).astype({"prompt": "str"})
+
+
+def drift_frame(outcomes: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
+    """Return two periods of each outcome, of twenty days."""
+    rng = np.random.default_rng(seed)
+    start = pd.Timestamp("2026-11-01T10:00:00Z")
+    rows = []
+    for outcome in outcomes:
+        mean, change = rng.uniform(40, 80), rng.normal(0, 20)
+        day = int(rng.integers(4, 16))
+        for number, (first, last) in enumerate(((0, day), (day, 20))):
+            centre = mean + number * change
+            p = 0.003 if number else np.nan
+            times = (start + pd.Timedelta(days=first), start + pd.Timedelta(days=last))
+            figures = (centre, centre - 3, centre + 3, p, centre - 25, centre + 25)
+            rows.append((outcome, number + 1, *times, *figures, number, 40, 1))
+    names = ["outcome", "period", "start", "end", "mean", "low", "high", "p"]
+    names += ["lower_limit", "upper_limit", "outside", "tasks", "missing_tasks"]
+    return pd.DataFrame(rows, columns=names).astype({"outcome": "str"})
+
+
+def dose_response_frame(outcomes: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    slope = rng.normal(0, 20, len(outcomes))
+    columns = {"slope": slope, "low": slope - 15, "high": slope + 15}
+    columns |= {"p_adjusted": rng.random(len(outcomes)) / 5, "p_linear": rng.random(len(outcomes))}
+    doses = {"mean": 150.0, "mean_dose": 0.5, "lowest": 0.1, "highest": 0.9, "doses": 5}
+    frame = pd.DataFrame({"outcome": list(outcomes), **columns})
+    frame = frame.assign(factor="style_weight", **doses, songs=120, tasks=60)
+    return frame.astype({"factor": "str", "outcome": "str"})
+
+
+def preference_tables(levels: Sequence[str], *, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return scores and pairs as `preference` does, best first."""
+    rng = np.random.default_rng(seed)
+    scores = np.sort(rng.normal(0, 0.8, len(levels)))[::-1]
+    scores = scores - scores.mean()
+    rows = [
+        (level, score, score - 0.7, score + 0.7, 24, 10, 4, 10, int(rng.integers(5, 20)))
+        for level, score in zip(levels, scores, strict=True)
+    ]
+    names = ["level", "score", "low", "high", "answers", "wins", "ties", "losses", "tasks"]
+    pair_rows = []
+    for better, first in enumerate(levels):
+        for worse in range(better + 1, len(levels)):
+            size = scores[better] - scores[worse]
+            p = float(np.exp(-4 * size))
+            share = 1 / (1 + np.exp(-size))
+            columns = (12, 7, 2, 3, share, 0.35, size, size - 0.9, size + 0.9, p, min(1.0, 6 * p))
+            pair_rows.append((first, levels[worse], *columns))
+    pair_names = ["level", "versus", "answers", "wins", "ties", "losses", "share", "detectable"]
+    pair_names += ["difference", "low", "high", "p", "p_adjusted"]
+    pairs = pd.DataFrame(pair_rows, columns=pair_names)
+    texts = {"level": "str", "versus": "str"}
+    return pd.DataFrame(rows, columns=names).astype({"level": "str"}), pairs.astype(texts)

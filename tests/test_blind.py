@@ -91,46 +91,69 @@ def visible_text(page: Page) -> str:
 def test_excerpts_share_duration_loudness_and_format() -> None:
     files = [
         Audio(tone(44_100, 2, 6.0, 0.9), "audio/wav"),
-        Audio(tone(22_050, 1, 3.0, 0.02, pitch=5), "audio/wav"),
+        Audio(tone(22_050, 1, 4.0, 0.02, pitch=5), "audio/wav"),
         Audio(tone(48_000, 2, 9.0, 0.3, pitch=9), "audio/wav"),
     ]
-    common = loudness_match.common_format(map(loudness_match.read_info, files), 30.0)
-    assert (common.seconds, common.rate, common.channels) == (3.0, 48_000, 1)
-    excerpts = [loudness_match.cut_excerpt(file, common) for file in files]
-    target, gains = loudness_match.match_gains(
-        {
-            str(index): loudness_match.measure_loudness(excerpt, common.rate)
-            for index, excerpt in enumerate(excerpts)
-        }
+    songs = [loudness_match.read_info(file) for file in files]
+    common = loudness_match.common_format(
+        loudness_match.usual_format({"x": songs[:2], "y": songs[2:]}, 30.0), songs
     )
-    assert max(gains.values()) == pytest.approx(0)
-    wavs = [
-        loudness_match.wav_bytes(excerpt, common, gains[str(index)])
-        for index, excerpt in enumerate(excerpts)
-    ]
-    assert len({len(wav) for wav in wavs}) == 1
-    assert len({wav[:44] for wav in wavs}) == 1
-    for wav in wavs:
-        samples, rate = soundfile.read(io.BytesIO(wav), dtype="float32", always_2d=True)
-        assert (samples.shape, rate) == ((144_000, 1), 48_000)
-        assert loudness(samples, rate) == pytest.approx(target, abs=0.3)
-        assert np.abs(samples).max() <= 10 ** (-loudness_match.HEADROOM_DB / 20)
+    assert (common.seconds, common.rate, common.channels) == (4.0, 48_000, 1)
+    stereo = common._replace(channels=2)
+    for excerpt_format in (common, stereo):
+        excerpts = [loudness_match.cut_excerpt(file, excerpt_format) for file in files]
+        target, gains = loudness_match.match_gains(
+            {
+                str(index): loudness_match.measure_loudness(excerpt, common.rate)
+                for index, excerpt in enumerate(excerpts)
+            }
+        )
+        assert target == -23.0
+        assert min(gains.values()) < 0 < max(gains.values())
+        wavs = [
+            loudness_match.wav_bytes(excerpt, excerpt_format, gains[str(index)])
+            for index, excerpt in enumerate(excerpts)
+        ]
+        assert len({len(wav) for wav in wavs}) == 1
+        assert len({wav[:44] for wav in wavs}) == 1
+        for wav in wavs:
+            samples, rate = soundfile.read(io.BytesIO(wav), dtype="float32", always_2d=True)
+            assert (samples.shape, rate) == ((192_000, excerpt_format.channels), 48_000)
+            assert loudness(samples, rate) == pytest.approx(target, abs=0.3)
+            assert np.abs(samples).max() <= 10 ** (-loudness_match.HEADROOM_DB / 20)
 
 
-def test_high_peak_lowers_all_gains() -> None:
+def test_one_unusual_song_changes_no_other_song() -> None:
+    song = loudness_match.AudioFormat(150.0, 44_100, 2)
+    short, mono = song._replace(seconds=3.0), song._replace(channels=1)
+    usual = loudness_match.usual_format({"x": [song] * 5 + [short], "y": [song] * 3 + [mono]}, 30.0)
+    assert usual == (30.0, 44_100, 2)
+    assert loudness_match.is_too_short(short, usual)
+    assert not loudness_match.is_too_short(song._replace(seconds=15.0), usual)
+    # a level whose songs are all short, or all mono, is not unusual
+    usual = loudness_match.usual_format({"x": [song] * 9, "y": [short, mono]}, 1000.0)
+    assert usual.seconds == 76.5
+    assert loudness_match.usual_format({"x": [song] * 9, "y": [short]}, 30.0).seconds == 3.0
+    assert loudness_match.usual_format({"x": [song], "y": [mono] * 2}, 30.0).channels == 1
+
+
+def test_target_is_minus_23_lufs_and_lower_only_for_peaks() -> None:
     mono = loudness_match.AudioFormat(1.0, 48_000, 1)
     samples = np.full((48_000, 1), 0.05, dtype=np.float32)
     levels = {
         "dense": loudness_match.Loudness(-20.0, -9.0),
-        "spiky": loudness_match.Loudness(-14.0, 0.5),
+        "quiet": loudness_match.Loudness(-34.0, -20.0),
     }
     target, gains = loudness_match.match_gains(levels)
-    assert target == -20.0
-    assert gains == {"dense": 0.0, "spiky": -6.0}
-    levels["spiky"] = loudness_match.Loudness(-20.0, 0.5)
+    assert target == -23.0
+    assert gains == {"dense": -3.0, "quiet": 11.0}
+    levels["spiky"] = loudness_match.Loudness(-25.0, -0.5)
+    assert not loudness_match.is_too_dynamic(levels["spiky"])
     target, gains = loudness_match.match_gains(levels)
-    assert target == -21.5
-    assert loudness_match.wav_bytes(samples, mono, gains["spiky"])[44:46] == (
+    assert target == -25.5
+    assert gains["spiky"] == -0.5
+    assert loudness_match.is_too_dynamic(loudness_match.Loudness(-34.0, -5.0))
+    assert loudness_match.wav_bytes(samples, mono, -1.5)[44:46] == (
         np.rint(0.05 * 10 ** (-1.5 / 20) * 32_767).astype("<i2").tobytes()
     )
 
@@ -159,7 +182,10 @@ def test_unusable_audio_is_refused(content: bytes, message: str) -> None:
     audio = Audio(content, "audio/wav")
 
     def measure() -> None:
-        common = loudness_match.common_format([loudness_match.read_info(audio)], 30.0)
+        song = loudness_match.read_info(audio)
+        common = loudness_match.common_format(
+            loudness_match.usual_format({"x": [song]}, 30.0), [song]
+        )
         loudness_match.measure_loudness(loudness_match.cut_excerpt(audio, common), common.rate)
 
     with pytest.raises(NoAudio, match=message):
@@ -433,8 +459,26 @@ def test_failed_missing_and_silent_songs_are_excluded(library: Library) -> None:
     unplayable = [
         task for task in library.tasks() if task.id in {"task-0090-4711", "task-0001-4711"}
     ]
-    with pytest.raises(NothingToCompare, match=r"2 songs cannot be played: .*silent"):
+    with pytest.raises(NothingToCompare, match=r"2 songs cannot be used: .*silent"):
         mnb.blind_test(unplayable, "mv", trials=2, library=library)
+
+
+def test_short_and_spiky_songs_are_excluded_and_stated(library: Library) -> None:
+    click = io.BytesIO()
+    samples = np.zeros(3 * 44_100)
+    samples[::11_025] = 0.9  # peaks 30 dB and more above the loudness
+    soundfile.write(click, samples, 44_100, format="WAV")
+    sounds = (tone(seconds=1.2), click.getvalue())
+    add_songs(library, request(LEVELS[0], TOPICS[0]), 90, sounds, take=9)
+    test = mnb.blind_test(library, "mv", trials=24, seed=0)
+    reasons = {song.song: song.reason for song in test.excluded}
+    assert reasons["clip-0090-0"] == "it lasts 1.2 s, less than half of the usual 3.2 s"
+    assert "peaks" in reasons["clip-0090-1"]
+    assert test.design.settings["format"]["seconds"] == 3.0
+    assert test.design.settings["lufs"] == -23.0
+    description = Page(test).state["description"]
+    assert "at \N{MINUS SIGN}23 LUFS" in description
+    assert "2 songs are excluded: they have no usable audio, last less than half" in description
 
 
 def test_trial_with_a_missing_file_can_be_skipped(library: Library) -> None:

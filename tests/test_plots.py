@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+import musicapi_nb as mnb
 from musicapi_nb import plots
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.plots import text
@@ -23,10 +24,15 @@ from tests.plot_tables import (
     TAGS,
     adherence_frame,
     cooccurrence_frame,
+    dose_response_frame,
+    drift_frame,
     effects_frame,
+    preference_tables,
     sets_series,
     songs_frame,
+    stability_frame,
     substitutions_frame,
+    variance_frame,
 )
 
 Draw = Callable[..., Axes]
@@ -45,8 +51,14 @@ def every_plot(tags: tuple[str, ...]) -> Iterator[tuple[str, Draw, Any, dict[str
     yield "substitutions", plots.substitutions, substitutions_frame(tags), {}
     yield "cooccurrence", plots.cooccurrence, cooccurrence_frame(tags, songs=1000), {}
     yield "upset", plots.upset, sets_series(tags), {}
+    yield "drift", plots.drift, drift_frame(tags), {}
+    yield "dose_response", plots.dose_response, dose_response_frame(tags), {}
+    yield "variance", plots.variance, variance_frame(tags), {}
+    yield "stability", plots.stability, stability_frame(tags), {}
     yield "durations", plots.durations, songs_frame(tags, 6), {"by": "mv"}
     yield "latencies", plots.latencies, songs_frame(tags, 3), {"by": "mv"}
+    scores, pairs = preference_tables(tags if len(tags) < len(MANY) else tags[:60])
+    yield "preference", plots.preference, scores, {"pairs": pairs}
     yield "timeline", plots.timeline, songs_frame(few, max(1, len(tags) // 8)), {}
 
 
@@ -129,14 +141,35 @@ def test_empty_table_is_explained(draw: Draw, table: Any, named: dict[str, Any])
     assert not ax.lines
 
 
+def test_empty_tables_of_analyses_are_explained() -> None:
+    tags = pd.DataFrame({name: pd.Series(dtype="str") for name in ("task_id", "song_id", "tag")})
+    times = songs_frame(TAGS, 2)[:0]
+    for ax in (
+        plots.upset(mnb.exclusive_sets(tags)),
+        plots.upset(mnb.exclusive_sets(tags, top=3)),
+        plots.cooccurrence(mnb.cooccurrence(tags)),
+        plots.drift(mnb.drift(times, "render_seconds"), times),
+        plots.variance(mnb.variance(times, ())),
+        plots.stability(mnb.stability(times, tags, by="mv")),
+        plots.dose_response(mnb.dose_response(times.assign(mv=1.0), "mv")),
+    ):
+        assert "Nothing to show" in all_text(ax)
+
+
 @pytest.mark.parametrize(
     ("draw", "table", "column"),
     [
         (plots.adherence, adherence_frame(TAGS), "measure"),
         (plots.effects, effects_frame(TAGS, ["duration"]), "p_adjusted"),
         (plots.substitutions, substitutions_frame(TAGS), "share"),
+        (plots.preference, preference_tables(TAGS)[0], "score"),
         (plots.cooccurrence, cooccurrence_frame(TAGS), "conditional"),
         (plots.durations, songs_frame(TAGS, 2), "duration"),
+        (plots.drift, drift_frame(TAGS), "start"),
+        (plots.drift, drift_frame(TAGS), "mean"),
+        (plots.dose_response, dose_response_frame(TAGS), "slope"),
+        (plots.variance, variance_frame(TAGS), "icc"),
+        (plots.stability, stability_frame(TAGS), "jaccard_within"),
         (plots.timeline, songs_frame(TAGS, 2), "finished_at"),
     ],
 )
@@ -193,3 +226,19 @@ def test_shortened_labels_stay_distinct() -> None:
     assert second == f"{first} #2"
     assert text.width(first, 9) <= 1.0
     assert text.shorten_labels(["a", "b", "a"], 1.0, 9) == ["a", "b", "a"]
+
+
+def test_missing_font_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    text._warn_of_missing_font.cache_clear()
+    for _ in range(2):
+        text.to_drawable("tag \N{THAI CHARACTER KO KAI}\N{THAI CHARACTER KHO KHAI}")
+        text.to_drawable("\N{HIRAGANA LETTER A} \N{SAXOPHONE} e\u0301")
+    messages = [record.getMessage() for record in caplog.records]
+    missing = [text.to_drawable(letter) != letter for letter in "\u0e01\u3042"]
+    assert len(messages) == sum(missing)
+    if missing[0]:
+        assert "THAI" in messages[0]
+        assert "fonts-noto-core" in messages[0]
+    if missing[1]:
+        assert "matplotlib-fontja" in messages[-1]
+        assert "fonts-noto-cjk" in messages[-1]

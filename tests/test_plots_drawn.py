@@ -9,6 +9,7 @@ from matplotlib.patches import PathPatch, Rectangle, StepPatch
 
 from musicapi_nb import plots
 from musicapi_nb.analysis import cooccurrence
+from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots.sankey_layout import ADDED, DROPPED, MORE, flow
 from tests.plot_inspection import all_text, intervals, marker_positions, row_labels
 from tests.plot_tables import (
@@ -17,6 +18,7 @@ from tests.plot_tables import (
     adherence_frame,
     cooccurrence_frame,
     effects_frame,
+    preference_tables,
     sets_series,
     songs_frame,
     substitutions_frame,
@@ -91,6 +93,40 @@ def test_hidden_rows_are_counted() -> None:
     assert "488 more tags" in all_text(plots.substitutions(substitutions_frame(MANY)))
     assert "476 more levels" in all_text(plots.durations(songs_frame(MANY, 1), by="mv"))
     assert "488 more levels" in all_text(plots.latencies(songs_frame(MANY, 1), by="mv"))
+
+
+def test_preference_draws_scores_and_pairs_with_decisions() -> None:
+    scores, pairs = preference_tables(["v5", "v4", "v3"])
+    pairs["p_adjusted"] = [0.2, 0.01, np.nan]
+    pairs.loc[2, ["low", "high", "share"]] = np.nan
+
+    ax = plots.preference(scores, pairs)
+
+    upper, lower = ax.child_axes
+    assert row_labels(upper) == ["v5", "v4", "v3"]
+    assert marker_positions(upper, "o") == scores["score"].tolist()
+    assert intervals(upper, BLUE) == scores[["low", "high"]].to_numpy().tolist()
+    assert row_labels(lower) == ["v5 against v4", "v5 against v3", "v4 against v3"]
+    assert marker_positions(lower, "o") == pairs["difference"].tolist()
+    assert intervals(lower, BLUE) == pairs[["low", "high"]][:2].to_numpy().tolist()
+    points = [line for line in lower.lines if line.get_marker() == "o"]
+    fills = [matplotlib.colors.to_hex(point.get_markerfacecolor()) for point in points]
+    assert fills == ["#ffffff", BLUE, "#ffffff"]
+    text = all_text(ax)
+    assert "p 0.01" in text
+    assert "never compared" in text
+    assert "no interval" in text
+
+
+def test_preference_without_pairs_or_answers() -> None:
+    scores, pairs = preference_tables([f"level {number}" for number in range(30)])
+    ax = plots.preference(scores, top=4)
+    assert row_labels(ax) == ["level 0", "level 1", "level 2", "level 3"]
+    assert "the best 4 of 30" in all_text(ax)
+    assert "431 more pairs" in all_text(plots.preference(scores, pairs, top=4))
+    assert "Nothing to show" in all_text(plots.preference(scores.assign(score=np.nan)))
+    with pytest.raises(BadFrame, match="versus"):
+        plots.preference(scores, scores)
 
 
 def test_effects_fills_points_of_small_adjusted_p() -> None:

@@ -11,7 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from musicapi_nb import sonic, tasks
-from musicapi_nb._blind_test.loudness_match import common_format, cut_excerpt, read_info
+from musicapi_nb._blind_test.loudness_match import cut_excerpt, read_info, usual_format
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.client.sound import check_audio, decode
 from musicapi_nb.errors import DownloadFailed, NoAudio
@@ -87,7 +87,7 @@ def test_excerpt_of_a_file_that_claims_too_much_is_refused(
 ) -> None:
     audio = Audio(claiming(**claims), "audio/flac")
     with pytest.raises(NoAudio, match=reason):
-        cut_excerpt(audio, common_format([read_info(audio)], 20.0))
+        cut_excerpt(audio, usual_format({"x": [read_info(audio)]}, 20.0))
     with contextlib.suppress(NoAudio):  # libsndfile cannot skip to where the claimed sound is
         assert len(peaks(audio)) == 240
 

@@ -106,6 +106,7 @@ def check_facts(
 
 # --- processes and threads -----------------------------------------------------------------
 
+TELL = "tell_and_print(address, library)"
 FORKED = """
 mnb.connect(simulator=address, library="library of the parent")  # it has a loop and sockets
 child = os.fork()
@@ -132,10 +133,8 @@ thread.join()
 @pytest.mark.parametrize(
     ("code", "flags"),
     [
-        pytest.param("tell_and_print(address, library)", (), id="script"),
-        pytest.param(
-            "tell_and_print(address, library)", ("-W", "error", "-X", "dev"), id="warnings, dev"
-        ),
+        pytest.param(TELL, (), id="script"),
+        pytest.param(TELL, ("-W", "error", "-X", "dev"), id="warnings, dev"),
         pytest.param(
             FORKED,
             (),
@@ -229,7 +228,7 @@ mmap.mmap = refuse
 
 
 def test_network_folder(simulator: Simulator, tmp_path: Path) -> None:
-    code = NETWORK_FOLDER + "tell_and_print(address, library)"
+    code = NETWORK_FOLDER + TELL
     facts = told(code, simulator.url, "library", folder=tmp_path)
     check_facts(facts, simulator, journal="rollback")
 
@@ -289,18 +288,37 @@ async def test_proxy(simulator: Simulator, tmp_path: Path) -> None:
     assert connections
 
 
-async def test_own_certificate_authority(simulator: Simulator, tmp_path: Path) -> None:
+AUTHORITY = str(CERTIFICATES / "authority.pem")
+WITH_ARGUMENT = f"""
+def connect():
+    return mnb.connect(simulator=address, library=library, ssl={AUTHORITY!r})
+print_facts(asyncio.run(tell(connect)))
+"""
+IN_A_LATER_CELL = f"""
+os.environ["SSL_CERT_FILE"] = {AUTHORITY!r}
+tell_and_print(address, library)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "variables"),
+    [
+        pytest.param(TELL, {"SSL_CERT_FILE": AUTHORITY}, id="environment"),
+        pytest.param(IN_A_LATER_CELL, {}, id="later cell"),
+        pytest.param(WITH_ARGUMENT, {}, id="argument"),
+    ],
+)
+async def test_own_certificate_authority(
+    code: str, variables: dict[str, str], simulator: Simulator, tmp_path: Path
+) -> None:
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(CERTIFICATES / "server.pem")
     async with relay_to(simulator.port, tls) as (port, connections):
-        tell = functools.partial(
-            told,
-            "tell_and_print(address, library)",
-            f"https://localhost:{port}",
-            "library",
-            folder=tmp_path,
-            SSL_CERT_FILE=str(CERTIFICATES / "authority.pem"),
+        address = f"https://localhost:{port}"
+        facts = await asyncio.to_thread(
+            functools.partial(
+                told, code, address, "library", folder=tmp_path, flags=(), **variables
+            )
         )
-        facts = await asyncio.to_thread(tell)
     check_facts(facts, simulator)
     assert connections

@@ -179,7 +179,7 @@ def binary_pairs(
 @pytest.mark.parametrize(("share", "icc"), [(0.5, 0.3), (0.7, 0.0), (0.7, 0.9), (0.95, 0.6)])
 def test_coverage_of_intervals_of_binary_outcomes(tasks: int, share: float, icc: float) -> None:
     frame = binary_pairs(np.random.default_rng(4), tasks, share, icc, 200)
-    names = [name for name in frame if name != "task_id"]
+    names = [str(name) for name in frame if name != "task_id"]
     varied = [name for name in names if frame[name].std() > 0]
     result = variance(frame, varied)
     assert result["low"].notna().all()
@@ -207,11 +207,11 @@ def test_binary_outcome_computed_by_hand() -> None:
 
 
 def test_binary_pairs_that_always_agree_or_differ_have_bounds() -> None:
-    alike = only(variance(songs_of([[1, 1]] * 5 + [[0, 0]] * 4)))
+    alike = only(variance(songs_of([[1.0, 1.0]] * 5 + [[0.0, 0.0]] * 4)))
     assert (alike["icc"], alike["high"]) == (1, 1)
     assert 0.1 < alike["low"] < 0.6
     assert alike["effective_songs_low"] == 1
-    unlike = only(variance(songs_of([[1, 0]] * 8)))
+    unlike = only(variance(songs_of([[1.0, 0.0]] * 8)))
     assert unlike["icc"] < 0
     assert unlike["low"] == -1
     assert unlike["effective_songs_high"] == math.inf
@@ -225,7 +225,7 @@ def test_effective_songs_of_larger_tasks() -> None:
     for suffix, icc in (("", "icc"), ("_low", "high"), ("_high", "low")):
         expected = 4 / (1 + 3 * result[icc])
         assert result[f"effective_songs{suffix}"] == pytest.approx(expected)
-    assert only(variance(songs_of([[1], [2], [4]])))["songs_per_task"] == 2
+    assert only(variance(songs_of([[1.0], [2.0], [4.0]])))["songs_per_task"] == 2
 
 
 # --- what changes nothing ------------------------------------------------------------------

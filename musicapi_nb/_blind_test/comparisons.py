@@ -87,11 +87,11 @@ def compare_pairs(choices: Choices) -> pd.DataFrame:
     """
     parts = []
     is_tie = choices.chosen == TIE
-    for one, other in itertools.combinations(range(choices.level.shape[1]), 2):
-        level, versus = choices.level[:, one], choices.level[:, other]
-        is_decided = is_tie | (choices.chosen == one) | (choices.chosen == other)
+    for left, right in itertools.combinations(range(choices.level.shape[1]), 2):
+        level, versus = choices.level[:, left], choices.level[:, right]
+        is_decided = is_tie | (choices.chosen == left) | (choices.chosen == right)
         trial = np.flatnonzero((level >= 0) & (versus >= 0) & (level != versus) & is_decided)
-        win = np.where(is_tie, 0.5, choices.chosen == one)[trial]
+        win = np.where(is_tie, 0.5, choices.chosen == left)[trial]
         level, versus = level[trial], versus[trial]
         columns = {
             "trial": trial,

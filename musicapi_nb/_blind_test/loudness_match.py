@@ -1,8 +1,13 @@
-"""Cut excerpts of songs that share duration, relative start, sample rate, channels and loudness."""
+"""Cut excerpts of songs that share duration, relative start, sample rate, channels and loudness.
+
+A single unusual song shall not make all excerpts short, quiet or mono, so it is left out or
+adapted: see `usual_format`, `is_too_short` and `match_gains`.
+"""
 
 import io
 import math
-from collections.abc import Iterable, Mapping
+import statistics
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +19,12 @@ from musicapi_nb.widgets.song_audio import MAX_SECONDS, Audio, open_audio
 
 START = 0.35  # share of the remaining song that lies before the excerpt
 HEADROOM_DB = 1.0
+TARGET_LUFS = -23.0
+"""Loudness of all excerpts (EBU R 128)."""
+MAX_REDUCTION_DB = 6.0
+"""By how much all excerpts may be quieter than the target, to hold the peaks of some."""
+MIN_LENGTH_SHARE = 0.5
+"""Songs shorter than this share of the usual duration are left out."""
 _MAX_RATE, _MAX_CHANNELS = 48_000, 2
 _FADE_SECONDS = 0.02  # a cut in the middle of a wave clicks
 _MIN_LUFS = -50.0
@@ -57,17 +68,34 @@ def read_info(audio: Audio) -> AudioFormat:
     return info
 
 
-def common_format(infos: Iterable[AudioFormat], max_seconds: float) -> AudioFormat:
-    """Choose the format: the shortest duration, fewest channels and highest rate of all songs.
+def usual_format(formats: Mapping[str, Sequence[AudioFormat]], max_seconds: float) -> AudioFormat:
+    """Return the usual format of songs, given those of each level.
 
-    Limits: `max_seconds`, two channels, 48 kHz.
+    Duration and channels are the least of the levels' medians, so that no level is unusual as a
+    whole; the rate is the highest. Limits: `max_seconds`, two channels, 48 kHz.
     """
-    songs = list(infos)
+
+    def usual(name: str) -> float:
+        medians = (
+            statistics.median(getattr(song, name) for song in songs) for songs in formats.values()
+        )
+        return float(min(medians))
+
     return AudioFormat(
-        seconds=min([max_seconds, *(song.seconds for song in songs)]),
-        rate=min(max(song.rate for song in songs), _MAX_RATE),
-        channels=min([_MAX_CHANNELS, *(song.channels for song in songs)]),
+        seconds=min(max_seconds, usual("seconds")),
+        rate=min(max(song.rate for songs in formats.values() for song in songs), _MAX_RATE),
+        channels=min(_MAX_CHANNELS, int(usual("channels"))),
     )
+
+
+def is_too_short(song: AudioFormat, usual: AudioFormat) -> bool:
+    """Check whether a song would make all excerpts less than half as long as usual."""
+    return song.seconds < MIN_LENGTH_SHARE * usual.seconds
+
+
+def common_format(usual: AudioFormat, songs: Collection[AudioFormat]) -> AudioFormat:
+    """Return the format of all excerpts: the usual one, not longer than the shortest song."""
+    return usual._replace(seconds=min(usual.seconds, *(song.seconds for song in songs)))
 
 
 def cut_excerpt(audio: Audio, excerpt_format: AudioFormat) -> NDArray[np.float32]:
@@ -85,6 +113,8 @@ def cut_excerpt(audio: Audio, excerpt_format: AudioFormat) -> NDArray[np.float32
     samples = np.nan_to_num(samples)
     if excerpt_format.channels == 1:
         samples = samples.mean(axis=1, keepdims=True)
+    elif samples.shape[1] == 1:
+        samples = np.repeat(samples, excerpt_format.channels, axis=1)
     frames = round(excerpt_format.seconds * excerpt_format.rate)
     samples = samples[:, : excerpt_format.channels]
     if len(samples) != frames:
@@ -140,13 +170,23 @@ def measure_loudness(samples: NDArray[np.float32], rate: int) -> Loudness:
     return Loudness(lufs, 20 * float(np.log10(np.abs(samples).max())))
 
 
-def match_gains(loudnesses: Mapping[str, Loudness]) -> tuple[float, dict[str, float]]:
+def is_too_dynamic(excerpt: Loudness) -> bool:
+    """Check whether the peaks of an excerpt forbid even the lowest common loudness."""
+    return _highest_lufs(excerpt) < TARGET_LUFS - MAX_REDUCTION_DB
+
+
+def match_gains(excerpts: Mapping[str, Loudness]) -> tuple[float, dict[str, float]]:
     """Return the common loudness in LUFS, and the gain in dB of each excerpt.
 
-    The target is the quietest excerpt, or lower where a peak would exceed the headroom.
+    The loudness is the target of -23 LUFS, or lower where a peak would exceed the headroom.
     """
-    target = min(item.lufs - max(0, item.peak + HEADROOM_DB) for item in loudnesses.values())
-    return target, {name: target - excerpt.lufs for name, excerpt in loudnesses.items()}
+    target = min(TARGET_LUFS, *map(_highest_lufs, excerpts.values()))
+    return target, {name: target - excerpt.lufs for name, excerpt in excerpts.items()}
+
+
+def _highest_lufs(excerpt: Loudness) -> float:
+    """Return the loudness at which the peaks of an excerpt just leave the headroom."""
+    return excerpt.lufs - excerpt.peak - HEADROOM_DB
 
 
 def wav_bytes(samples: NDArray[np.float32], excerpt_format: AudioFormat, gain_db: float) -> bytes:

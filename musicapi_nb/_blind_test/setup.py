@@ -5,7 +5,8 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -185,7 +186,7 @@ def _draw_playable(
         except NothingToCompare as error:
             unplayable = [*candidates.excluded, *excluded.values()]
             reasons = "; ".join(dict.fromkeys(song.reason for song in unplayable))
-            detail = f". {len(unplayable)} songs cannot be played: {reasons:.500}"
+            detail = f". {len(unplayable)} songs cannot be used: {reasons:.500}"
             raise NothingToCompare(error.message + (detail if unplayable else "")) from None
         keys = list(dict.fromkeys(song.key for trial in trials for song in trial.songs))
         for key in keys:
@@ -194,16 +195,40 @@ def _draw_playable(
                     infos[key] = loudness_match.read_info(cache.audio(key))
         if not excluded.keys().isdisjoint(keys):
             continue
-        excerpt_format = loudness_match.common_format((infos[key] for key in keys), spec.seconds)
+        excerpt_format = _choose_format(trials, infos, spec.seconds, excluded)
+        if not excluded.keys().isdisjoint(keys):
+            continue
         levels: dict[str, Loudness] = {}
         for key in keys:
             with _exclude_on_error(key, excluded):
                 samples = loudness_match.cut_excerpt(cache.audio(key), excerpt_format)
                 levels[key] = loudness_match.measure_loudness(samples, excerpt_format.rate)
-        if len(levels) == len(keys):
+                if loudness_match.is_too_dynamic(levels[key]):
+                    raise NoAudio("its peaks would be distorted at the loudness of the others")
+        if excluded.keys().isdisjoint(keys):
             target, gains = loudness_match.match_gains(levels)
             settings = {"format": excerpt_format._asdict(), "lufs": target}
             return trials, {**settings, "gains": gains}, list(excluded.values())
+
+
+def _choose_format(
+    trials: Sequence[DrawnTrial],
+    infos: Mapping[str, AudioFormat],
+    max_seconds: float,
+    excluded: dict[str, ExcludedSong],
+) -> AudioFormat:
+    """Return the format of all excerpts, and exclude songs that are much shorter than usual."""
+    songs = {song.key: song for trial in trials for song in trial.songs}
+    by_level: dict[str, list[AudioFormat]] = defaultdict(list)
+    for key, song in songs.items():
+        by_level[song.level].append(infos[key])
+    usual = loudness_match.usual_format(by_level, max_seconds)
+    for key in songs:
+        if loudness_match.is_too_short(infos[key], usual):
+            seconds = infos[key].seconds
+            reason = f"it lasts {seconds:.1f} s, less than half of the usual {usual.seconds:.1f} s"
+            excluded[key] = ExcludedSong(key, reason)
+    return loudness_match.common_format(usual, [infos[key] for key in songs])
 
 
 @contextlib.contextmanager
@@ -219,10 +244,10 @@ def describe(design: BlindDesign, trials: Iterable[Trial]) -> str:
     settings = design.settings
     excerpt_format, count = settings["format"], settings["trials"]
     channels = "mono" if excerpt_format["channels"] == 1 else "stereo"
-    reduction = max((-gain for gain in settings["gains"].values()), default=0)
+    loudness = f"{settings['lufs']:.0f}".replace("-", "\N{MINUS SIGN}")
     text = (
         f"Each excerpt is {excerpt_format['seconds']:.0f} s of {channels} audio from the same "
-        f"relative point of its song, reduced by 0 to {reduction:.0f} dB to be equally loud."
+        f"relative point of its song, at {loudness} LUFS, so that all are equally loud."
     )
     if settings["matched"] < count:
         text += (
@@ -230,7 +255,10 @@ def describe(design: BlindDesign, trials: Iterable[Trial]) -> str:
             "factor; in the others they also differ in something else."
         )
     if excluded := len(settings["excluded"]):
-        text += f" {excluded} songs are excluded because they cannot be played."
+        text += (
+            f" {excluded} songs are excluded: they have no usable audio, last less than half as "
+            "long as usual, or have peaks that cannot be made equally loud."
+        )
     if skipped := sum(trial.answer == "skipped" for trial in trials):
         text += f" {skipped} trials were skipped because their audio was missing."
     return text

@@ -50,7 +50,7 @@ class BlindTest(LiveWidget):
 
     @property
     def excluded(self) -> list[ExcludedSong]:
-        """Songs that had no usable audio when the test was drawn, and why."""
+        """Songs that could not be used when the test was drawn, and why."""
         return [ExcludedSong(*song) for song in self.design.settings["excluded"]]
 
     def trials(self) -> list[Trial]:
@@ -186,10 +186,14 @@ def blind_test(  # noqa: PLR0913 - each argument is an independent setting
     """Compare the levels of a factor by ear, without knowing which level is playing.
 
     The songs of a trial differ in the factor and share the levels of the other factors, and the
-    block, where the design has such songs. Excerpts have the same length, loudness (ITU-R
-    BS.1770-4) and format; nothing that identifies a song leaves the kernel before the end. The
-    library stores the design, and each answer before the next trial appears: the same call, also
-    in another kernel, resumes the test.
+    block, where the design has such songs. Nothing that identifies a song leaves the kernel before
+    the end. The library stores the design, and each answer before the next trial appears: the same
+    call, also in another kernel, resumes the test.
+
+    Excerpts have the same length, format and loudness: -23 LUFS (ITU-R BS.1770-4), or up to 6 dB
+    less if the peaks of a song need it. One unusual song does not change all: a song is left out
+    if it lasts less than half as long as usual (the least of the levels' medians, at most
+    `seconds`), or if its peaks would need more than these 6 dB. `excluded` names such songs.
 
     Parameters
     ----------

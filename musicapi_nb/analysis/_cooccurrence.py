@@ -17,6 +17,7 @@ from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import SUMS, cluster_sums, ratios
 from musicapi_nb.analysis.song_keys import SONGS, TAGS, require_distinct, song_codes
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.builders import TEXT
 from musicapi_nb.tasks.tag_vocabulary import tag_category, tag_group
 from musicapi_nb.tasks.tags import tag_key, unique_tags
 
@@ -291,8 +292,8 @@ def _read_rows(
     tasks = 0 if cluster == _NO_CLUSTER else cluster_codes(owners, cluster, label)
     task = np.zeros(int(owner_song.max(initial=-1)) + 1, dtype="int64")
     task[owner_song] = tasks
-    codes, spellings = pd.factorize(tags["tag"].astype("str"))
-    names = pd.Index([_KEYS[by](text) for text in spellings], dtype="str")
+    codes, spellings = pd.factorize(tags["tag"].astype(TEXT))
+    names = pd.Index([_KEYS[by](text) for text in spellings], dtype=TEXT)
     key_codes, _ = pd.factorize(names)
     rows = np.unique(np.column_stack([song, key_codes[codes]]).astype("int64"), axis=0)
     counts = np.bincount(codes, minlength=len(spellings))
@@ -331,7 +332,7 @@ def _count_songs(
     keys; rows of the scope "spelling" count how often each is spelled in which way.
     """
     rows, spellings, task = _read_rows(tags, songs, cluster, by)
-    names = pd.Index(spellings["tag"].unique(), dtype="str")
+    names = pd.Index(spellings["tag"].unique(), dtype=TEXT)
     rows["task"] = task[rows["song"]]
     task_songs = sum_by_code(task, np.ones(len(task)))
     zeros = np.zeros(len(task_songs), dtype="int64")
@@ -347,7 +348,7 @@ def _count_songs(
     if pairs:
         parts.append(_count_pairs(rows, single, names))
     counts = pd.concat(parts, ignore_index=True)[[*_SUM_KEYS, *SUMS]]
-    return counts.astype({"tag": "str", "other_tag": "str", **dict.fromkeys(SUMS, "float64")})
+    return counts.astype({"tag": TEXT, "other_tag": TEXT, **dict.fromkeys(SUMS, "float64")})
 
 
 def _count_pairs(frame: pd.DataFrame, single: pd.DataFrame, names: pd.Index) -> pd.DataFrame:
@@ -369,7 +370,7 @@ def _by_frequency(sums: pd.DataFrame) -> pd.DataFrame:
     spellings = spellings.sort_values(["hits", "other_tag"], ascending=[False, True])
     names = spellings.drop_duplicates("tag").set_index("tag")["other_tag"]
     rows = sums[sums["scope"] == _ONE_TAG]
-    rows = rows.assign(name=rows["tag"].map(names).astype("str"))
+    rows = rows.assign(name=rows["tag"].map(names).astype(TEXT))
     return rows.sort_values(["hits", "name"], ascending=[False, True]).reset_index(drop=True)
 
 
@@ -378,7 +379,7 @@ def _count_sets(
 ) -> pd.DataFrame:
     """Count the songs with each set of tags; a bool column, by number, for each tag."""
     rows, spellings, task = _read_rows(tags, songs, _NO_CLUSTER, "tag")
-    names = pd.Index(spellings["tag"].unique(), dtype="str")
+    names = pd.Index(spellings["tag"].unique(), dtype=TEXT)
     keys = [tag_key(tag) for tag in among]
     number = np.array([keys.index(name) if name in keys else -1 for name in names], dtype="int64")
     column = number[rows["tag"]]

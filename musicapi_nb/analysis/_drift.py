@@ -10,7 +10,14 @@ from pandas.api import types
 
 from musicapi_nb.analysis.array_types import Floats, Ints
 from musicapi_nb.analysis.change_points import Period, find_periods
-from musicapi_nb.analysis.checks import as_frame, check_level, finite_values, names_of, require
+from musicapi_nb.analysis.checks import (
+    ColumnKind,
+    as_frame,
+    check_level,
+    finite_values,
+    names_of,
+    require,
+)
 from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.ratio_estimator import cluster_sums, ratios, t_quantile
 from musicapi_nb.analysis.song_keys import require_unique
@@ -115,8 +122,8 @@ def read_series(
 ) -> Iterator[Series]:
     """Yield the series of each outcome, or raise BadFrame."""
     time = time or next((name for name in _TIMES if name in frame.columns), _TIMES[0])
-    columns = dict.fromkeys(outcomes, "number or boolean")
-    require(frame, {time: "any", **dict.fromkeys(within, "key"), **columns}, _LABEL)
+    columns: dict[str, ColumnKind] = {time: "any", **dict.fromkeys(within, "key")}
+    require(frame, {**columns, **dict.fromkeys(outcomes, "number or boolean")}, _LABEL)
     require_unique(frame, _LABEL)
     if frame[time].notna().any() and not types.is_datetime64_any_dtype(frame[time]):
         raise BadFrame(f"column {time!r} of {_LABEL} is {frame[time].dtype}, not times")
@@ -173,7 +180,9 @@ def _mean_interval(
         return math.nan, math.nan
     if series.is_share:
         sums = cluster_sums(np.zeros(number, "int64"), values, np.ones(number), 1)
-        _, low, high = ratios(sums, level)
+        # as many cases as the variance shows, since a task's share of several cases varies less
+        is_binary = bool(np.isin(values, (0.0, 1.0)).all())
+        _, low, high = ratios(sums, level, None if is_binary else np.inf)
         return float(low[0]), float(high[0])
     reach = float(t_quantile(level, number - 1)) * float(values.std(ddof=1)) / math.sqrt(number)
     return mean - reach, mean + reach

@@ -37,7 +37,8 @@ class Family:
 
     def __init__(self, groups: Sequence[PValues]) -> None:
         self._scores = [_scores(group.p) for group in groups]
-        self._draws = [_draw(group.correlation) for group in groups]
+        self._correlations = [group.correlation for group in groups]
+        self._draws: dict[int, Floats] = {}
         self._maxima: dict[tuple[int, int], Floats] = {}
 
     def adjust(self) -> list[Floats]:
@@ -109,6 +110,8 @@ class Family:
     def _maxima_of(self, group: int, mask: int) -> Floats:
         key = group, mask
         if key not in self._maxima:
+            if group not in self._draws:
+                self._draws[group] = _draw(self._correlations[group])
             draws = self._draws[group]
             columns = [row for row in range(draws.shape[1]) if mask >> row & 1]
             self._maxima[key] = np.sort(draws[:, columns].max(axis=1))

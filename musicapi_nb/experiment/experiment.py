@@ -24,6 +24,7 @@ from musicapi_nb.experiment.eta import estimate_remaining
 from musicapi_nb.experiment.ledger_view import ExperimentLedger
 from musicapi_nb.experiment.progress import ENDED, CellState, Progress, RunState
 from musicapi_nb.experiment.runner import Runner
+from musicapi_nb.experiment.stop_rule import Looks, StopRule
 from musicapi_nb.experiment.tracker import CellTracker
 from musicapi_nb.library import STATES, Library
 from musicapi_nb.plan import Plan
@@ -61,6 +62,8 @@ class Experiment:
         Maximum number of cells bought or waited for at once.
     deadline
         Maximum wait for one cell's songs, in seconds of the service's clock.
+    stop
+        A `StopRule`: no further block is bought once an effect is decided.
 
     Raises
     ------
@@ -79,6 +82,7 @@ class Experiment:
         assume: int | None = None,
         concurrency: int = 8,
         deadline: float = 1800.0,
+        stop: StopRule | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip() or name != clean(name):
             raise InvalidArgument(f"name must be text such as 'harbour', not {name!r:.40}")
@@ -96,6 +100,7 @@ class Experiment:
         self._client = client
         self._tracker = CellTracker(plan.cells)
         self._cached_ledger: ExperimentLedger | None = None
+        self._looks = None if stop is None else Looks(stop, plan, self)
         self._outside_plan = 0
         self._held_outside = 0
         self._runner: Runner | None = None
@@ -198,7 +203,7 @@ class Experiment:
         """
         if self.running:
             raise MusicAPIError(f"the experiment {self.name!r} is already running")
-        runner = Runner(self._tracker, self._client, self._notify)
+        runner = Runner(self._tracker, self._client, self._notify, self._looks)
         self._runner, self._callback = runner, progress
         try:
             if check:
@@ -348,6 +353,19 @@ class Experiment:
 
         tasks = self.tasks_of_cells()
         return states_frame(self.plan, self._tracker.states, tasks)
+
+    def looks(self) -> pd.DataFrame:
+        """Return the looks of the stop rule at the complete blocks so far.
+
+        Columns: block (the last one looked at), share (of all blocks), p, p_limit (what this look
+        may spend), decided.
+        """
+        if self._looks is None:
+            raise InvalidArgument(f"{self.name!r} has no stop rule; give stop=StopRule(...)")
+        self.refresh()
+        cells = zip(self._tracker.cells, self._tracker.states, strict=True)
+        open_blocks = [cell.block for cell, state in cells if state.state not in ENDED]
+        return self._looks.table(min(open_blocks, default=self.plan.blocks + 1) - 1)
 
     def failures(self) -> pd.DataFrame:
         """Return one row for each cell without songs.

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from typing import Protocol
 
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.client.retry import LONGEST_PAUSE
@@ -38,6 +39,15 @@ _MAX_ACCOUNT_ERRORS = 3  # consecutive errors about the account or the network, 
 _log = logging.getLogger(__name__)
 
 
+class Gate(Protocol):
+    """Looks at an experiment after some of its blocks."""
+
+    def is_look(self, block: int) -> bool: ...
+
+    def reason_to_stop(self, block: int) -> str | None:
+        """Return why no further block is to be bought; called in a thread."""
+
+
 class Runner:
     """Buys and waits for the cells of an experiment, once.
 
@@ -45,10 +55,18 @@ class Runner:
     because of `stop_reason`.
     """
 
-    def __init__(self, tracker: CellTracker, client: MusicAPI, notify: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        tracker: CellTracker,
+        client: MusicAPI,
+        notify: Callable[[], None],
+        gate: Gate | None = None,
+    ) -> None:
         self._tracker = tracker
         self._client = client
         self._notify = notify
+        self._gate = gate
+        self._passed: set[int] = set()
         self._ledger: ExperimentLedger
         self._concurrency, self._deadline = 1, 0.0
         self._paid: collections.deque[int] = collections.deque()
@@ -150,10 +168,28 @@ class Runner:
         if self.stopped or self.paused:
             return None
         while not self._queue and self._blocks:
-            if not await self._is_covered(self._blocks[0]):
+            block = self._blocks[0]
+            if not await self._may_continue(block) or not await self._is_covered(block):
                 return None
             self._queue.extend(self._blocks.popleft())
         return self._queue.popleft() if self._queue else None
+
+    async def _may_continue(self, block: Sequence[int]) -> bool:
+        """Return whether a block may be bought after a look at the blocks before it.
+
+        A look waits until nothing is under way, and stops the run if it finds a reason.
+        """
+        before = self._tracker.cells[block[0]].block - 1
+        if self._gate is None or before in self._passed or not self._gate.is_look(before):
+            return True
+        if self._running:
+            return False
+        reason = await asyncio.to_thread(self._gate.reason_to_stop, before)
+        if reason is not None:
+            self._stop(reason)
+            return False
+        self._passed.add(before)
+        return True
 
     def _put_back(self, index: int) -> None:
         queue = self._queue if self._tracker.states[index].to_buy else self._paid

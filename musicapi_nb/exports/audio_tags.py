@@ -109,6 +109,8 @@ def _mp4_hash(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         atoms = Atoms(file)
+        if any(atom.name == b"moof" for atom in atoms.atoms):
+            raise Untaggable("its MP4 is in fragments, whose offsets mutagen does not all correct")
         sound = [atom for atom in atoms.atoms if atom.name == b"mdat"]
         for atom in sound:
             digest.update(atom.read(file)[1])

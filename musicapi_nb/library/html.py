@@ -115,7 +115,7 @@ def _uncertain(overview: Overview) -> Iterator[markup.Html]:
 def _file_notes(overview: Overview) -> Iterator[markup.Html]:
     if overview.file_notes:
         rows = [(note.song, note.media, note.note) for note in overview.file_notes]
-        yield markup.table(("song", "file", "kept, but"), rows, limit=_MAX_ROWS)
+        yield markup.table(("song", "file", "note"), rows, limit=_MAX_ROWS)
 
 
 def _label(state: EntryState) -> str:

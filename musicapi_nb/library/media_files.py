@@ -118,8 +118,8 @@ class MediaFiles:
         names = {path.stem for path in self._folder.glob("??/*") if _NAME.fullmatch(path.stem)}
         if unknown := names - {name for (name,) in database.rows("SELECT sha256 FROM files")}:
             _log.warning(_OLDER_COPY, database.path.parent, len(unknown))
-        with database.write(durable=True):
-            pass
+            with database.write(durable=True):  # that writes the mark
+                pass
 
     def temporary_path(self, suffix: str = "") -> Path:
         """Return an unused path to write a file to before it is added."""

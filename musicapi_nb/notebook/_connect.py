@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import aiohttp
+import yarl
 
 from musicapi_nb.client import BASE_URL, MusicAPI
 from musicapi_nb.client.network import Certificates, parse_network
@@ -240,7 +241,7 @@ def _start(
         background.submit(simulator.start()).result()
         base_url, speed = simulator.url, simulator.speed
     elif target.key is None:
-        base_url, speed = background.submit(_probe_simulator(base_url)).result()
+        base_url, speed = background.submit(_probe_simulator(base_url, options.ssl)).result()
     client = MusicAPI(
         _SIMULATOR_KEY if target.key is None else target.key,
         base_url=base_url,
@@ -256,16 +257,17 @@ def _start(
     return Session(client, background, simulator, library)
 
 
-async def _probe_simulator(address: str) -> tuple[str, float]:
+async def _probe_simulator(address: str, certificates: Certificates | None) -> tuple[str, float]:
     """Return the base URL and clock speed of the simulator at an address.
 
     Unreachable if nothing answers, UnexpectedReply if something other than a simulator does.
     """
     base, reply = parse_base_url(address), None
+    connection = parse_network(None, certificates).options(yarl.URL(base))
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10.0)) as session,
-            session.get(f"{base}/", allow_redirects=False) as response,
+            session.get(f"{base}/", allow_redirects=False, **connection) as response,
         ):
             with contextlib.suppress(ValueError, asyncio.IncompleteReadError):
                 reply = await response.json(content_type=None)

@@ -54,7 +54,7 @@ class ExperimentRun:
         # The tables of the experiment.
         self.frame, self.songs, self.tags = experiment.frame, experiment.songs, experiment.tags
         self.replaced_tags, self.durations = experiment.replaced_tags, experiment.durations
-        self.failures = experiment.failures
+        self.failures, self.looks = experiment.failures, experiment.looks
         self._background = background
         self._callbacks: list[Callable[[], None]] = []
         self._lock = threading.Lock()

@@ -22,6 +22,7 @@ from musicapi_nb.notebook.job import Job
 from musicapi_nb.tasks import Song, Task
 
 if TYPE_CHECKING:
+    from musicapi_nb.experiment import StopRule
     from musicapi_nb.exports import ExportResult
     from musicapi_nb.library import Library
     from musicapi_nb.notebook.experiment_run import ExperimentRun
@@ -170,6 +171,7 @@ class Session:
         assume: int | None = None,
         concurrency: int = 8,
         deadline: float = 1800.0,
+        stop: StopRule | None = None,
     ) -> ExperimentRun:
         """Prepare an experiment, which displays a dry run; `start()` buys. Requires a library.
 
@@ -188,6 +190,7 @@ class Session:
             assume=assume,
             concurrency=concurrency,
             deadline=deadline,
+            stop=stop,
         )
         try:
             dry_run = plan.dry_run(self)

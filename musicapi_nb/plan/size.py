@@ -228,8 +228,8 @@ def size_texts(
             texts.append(f"{effect.factor}: {', '.join(sizes)}")
         else:
             sds = effect.task_sds * task_deviation(1.0)
-            points = f"{50 * sds:.0f} points of a share" if sds < 2 else "no share"  # noqa: PLR2004
-            texts.append(f"{effect.factor}: {sds:.2g} sd, {points}")
+            points = f", {50 * sds:.0f} points of a share" if sds < 2 else ""  # noqa: PLR2004
+            texts.append(f"{effect.factor}: {sds:.2g} sd{points}")
     return texts
 
 

@@ -4,17 +4,26 @@ from musicapi_nb.plots._adherence import adherence
 from musicapi_nb.plots._effects import effects
 from musicapi_nb.plots._timeline import timeline
 from musicapi_nb.plots._upset import upset
+from musicapi_nb.plots.control_chart import drift
 from musicapi_nb.plots.distributions import durations, latencies
+from musicapi_nb.plots.dose_lines import dose_response
 from musicapi_nb.plots.heatmap import cooccurrence
+from musicapi_nb.plots.repeats import stability, variance
 from musicapi_nb.plots.sankey import substitutions
+from musicapi_nb.plots.score_chart import preference
 
 __all__ = [
     "adherence",
     "cooccurrence",
+    "dose_response",
+    "drift",
     "durations",
     "effects",
     "latencies",
+    "preference",
+    "stability",
     "substitutions",
     "timeline",
     "upset",
+    "variance",
 ]

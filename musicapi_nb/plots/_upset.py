@@ -79,6 +79,8 @@ def _read_sets(sets: Any) -> tuple[pd.DataFrame, Ints]:
     """Return the tags of each combination, one bool column each, and its songs."""
     if not isinstance(sets, pd.Series):
         raise InvalidArgument(f"{_LABEL} is a {type(sets).__name__}, not a Series")
+    if not len(sets):  # the index may lack the levels of tags, then
+        return pd.DataFrame(), np.zeros(0, dtype="int64")
     if sets.notna().any() and not pd.api.types.is_numeric_dtype(sets):
         raise BadFrame(f"{_LABEL} holds {sets.dtype}, not numbers of songs")
     names = [str(name) for name in sets.index.names]

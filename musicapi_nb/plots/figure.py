@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
+from matplotlib.transforms import ScaledTranslation
 
 from musicapi_nb import markup
 from musicapi_nb.analysis.checks import check_top
@@ -30,6 +31,7 @@ ORANGE, SKY, GREY = "#E69F00", "#56B4E9", "#7f7f7f"
 SMALL, TEXT, TITLE = 8.0, 9.0, 11.0
 WIDTH = 7.6
 LABEL_INCHES = 2.2
+_AROUND_INCHES = 1.5  # for the title, the legend and the notes of a picture on given axes
 _DARK, _LIGHT, _WHITE = "#1f2328", "#f0f2f4", "#ffffff"
 _DPI = 100
 _MIDDLE_LIGHTNESS = 0.5
@@ -119,6 +121,11 @@ def background_color(ax: Axes) -> str:
     return _WHITE if text_color(ax) == _DARK else _DARK
 
 
+def is_dark(ax: Axes) -> bool:
+    """Return whether the background is dark, so that the text is light."""
+    return text_color(ax) == _LIGHT
+
+
 def size_inches(ax: Axes) -> tuple[float, float]:
     """Return the width and height of the area within the axes in the current layout."""
     root = ax.figure.figure
@@ -151,6 +158,11 @@ def explain_below(ax: Axes, axis_label: str, *notes: str) -> None:
     ax.set_xlabel(label, loc="left", fontsize=TEXT, color=text_color(ax), linespacing=1.5)
 
 
+def panels_inches(ax: Axes) -> float:
+    """Return the height that panels within given axes have beside the title and the notes."""
+    return size_inches(ax)[1] - _AROUND_INCHES
+
+
 def stack_panels(ax: Axes, heights: list[float], gap: float) -> list[Axes]:
     """Stack axes within `ax`, of these heights in inches, scaled to fit."""
     if len(heights) == 1:
@@ -158,7 +170,7 @@ def stack_panels(ax: Axes, heights: list[float], gap: float) -> list[Axes]:
     hide_axes(ax)
     gaps = gap * (len(heights) - 1)
     if not isinstance(ax.figure, PlotFigure):
-        available = max(size_inches(ax)[1] - gaps, sum(heights) / 10)
+        available = max(panels_inches(ax) - gaps, sum(heights) / 10)
         heights = [available * height / sum(heights) for height in heights]
     total = sum(heights) + gaps
     panels, top = [], 1.0
@@ -176,9 +188,11 @@ def inset(ax: Axes, box: tuple[float, float, float, float]) -> Axes:
     return panel
 
 
-def legend(ax: Axes, handles: Any, columns: int = 3) -> None:
-    """Add a legend above the axes, below the title."""
+def legend(ax: Axes, handles: Any, columns: int = 3, *, above: float = 0) -> None:
+    """Add a legend above the axes, below the title; `above` leaves room below it, in points."""
+    raised = ax.transAxes + ScaledTranslation(0, above / 72, ax.figure.dpi_scale_trans)
     position: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1.0)}
+    position["bbox_transform"] = raised
     spaces: dict[str, Any] = {"borderaxespad": 0.2, "handletextpad": 0.5, "columnspacing": 1.6}
     text: dict[str, Any] = {"fontsize": TEXT, "labelcolor": text_color(ax)}
     ax.legend(handles=handles, ncols=columns, frameon=False, **position, **spaces, **text)

@@ -23,11 +23,11 @@ _TESTED = ("lift", "p_adjusted")
 _MARKED = 0.05  # the share of false marks that is accepted
 _MAX_TAGS = 24
 _MAX_TAGS_WITH_TEXT = 9
-# ColorBrewer's Blues (Harrower and Brewer 2003), safe for colour blindness, without the end that
-# looks like the background: blank cells are pairs without a row. More stands out more: it is darker
-# on a light background, and lighter on a dark one.
-_ON_LIGHT = ListedColormap(colormaps["Blues"](np.linspace(0.1, 1, 256)))
-_ON_DARK = ListedColormap(colormaps["Blues_r"](np.linspace(0.1, 0.95, 256)))
+# ColorBrewer's Blues (Harrower and Brewer 2003), safe for colour blindness, without the near-white
+# end: blank cells are pairs without a row.
+# On dark axes it is reversed: shares of 0 are dark there, too, but lighter than blank cells.
+_COLORMAP = ListedColormap(colormaps["Blues"](np.linspace(0.1, 1, 256)))
+_DARK_COLORMAP = ListedColormap(colormaps["Blues_r"](np.linspace(0.08, 1, 256)))
 _MIDDLE_LIGHTNESS = 0.5
 _CELL_INCHES, _TEXT_CELL_INCHES = 0.27, 0.62
 _ABOVE, _BELOW = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
@@ -116,7 +116,7 @@ def _draw_map(ax: Axes, cells: Cells) -> None:
     highest = float(np.nanmax(cells.conditional, initial=0.0))
     image = ax.imshow(
         np.ma.masked_invalid(cells.conditional),
-        cmap=_ON_LIGHT if _is_light(figure.background_color(ax)) else _ON_DARK,
+        cmap=_DARK_COLORMAP if figure.is_dark(ax) else _COLORMAP,
         vmin=0,
         vmax=max(min(1.0, math.ceil(highest * 10 - 1e-9) / 10), 0.05),  # a round number
         aspect="auto",
@@ -125,7 +125,9 @@ def _draw_map(ax: Axes, cells: Cells) -> None:
     number = len(cells.songs)
     for index in range(number):
         corner = index - 0.5, index - 0.5
-        ax.add_patch(Rectangle(corner, 1, 1, lw=0, fc=figure.GREY, alpha=0.15))
+        # hatched, so that the diagonal does not look like a cell without a row
+        style: dict[str, Any] = {"lw": 0, "fc": "none", "ec": figure.GREY, "hatch": "////"}
+        ax.add_patch(Rectangle(corner, 1, 1, alpha=0.55, **style))
     labels = shorten_labels(map(str, cells.songs.index), 1.9, figure.TEXT)
     counted = [f"{label} ({count:,})" for label, count in zip(labels, cells.songs, strict=True)]
     ax.set_yticks(range(number), counted, parse_math=False)
@@ -151,7 +153,8 @@ def _write_cells(ax: Axes, cells: Cells, *, has_text: bool) -> None:
             low, high = cells.low[row, column], cells.high[row, column]
             text = f"{percent(share)} {sign}".rstrip() + f"\n{100 * low:.0f} to {100 * high:.0f}"
         if text:
-            color = "#1f2328" if _is_light(ax.images[0].cmap(share / top)) else "#ffffff"
+            is_light = _is_light(ax.images[0].cmap(share / top))
+            color = "#1f2328" if is_light else "#ffffff"
             size = figure.SMALL if has_text else 6.5
             options = {"ha": "center", "color": color, "fontsize": size, "linespacing": 1.4}
             figure.write(ax, column, row, text, **options)

@@ -1,10 +1,12 @@
 """Text on plots: short labels, drawable with the installed fonts, from hostile or long text."""
 
 import functools
+import logging
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
+import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.textpath import TextToPath
 
@@ -20,18 +22,31 @@ _FONTS = (
     "Yu Gothic",
     "Malgun Gothic",
     "WenQuanYi Zen Hei",
+    "IPAexGothic",
     "Noto Sans Devanagari",
+    "Noto Sans Bengali",
+    "Noto Sans Tamil",
     "Noto Sans Thai",
     "Noto Emoji",
     "Segoe UI Emoji",
     "Segoe UI Symbol",
     "Symbola",
 )
+# Where fonts come from: the Debian package, and a package of PyPI if there is one. Scripts by the
+# first word of their letters' Unicode names.
+_CJK = ("fonts-noto-cjk", "mplfonts (then run mplfonts init)")
+_JAPANESE = ("fonts-noto-cjk", "matplotlib-fontja (then import matplotlib_fontja)")
+_PACKAGES = {
+    **dict.fromkeys(("CJK", "HANGUL", "BOPOMOFO", "FULLWIDTH", "IDEOGRAPHIC"), _CJK),
+    **dict.fromkeys(("HIRAGANA", "KATAKANA", "HALFWIDTH", "KATAKANA-HIRAGANA"), _JAPANESE),
+}
+_OTHER_SCRIPTS = ("fonts-noto-core", None)
 _MAX_MARKS = 2  # combining marks of one letter
 _MIN_PERCENT_SHARE = 0.005  # smaller shares would round to 0 %
 _UNDRAWABLE = "\N{WHITE SQUARE}"
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 _TEXT_TO_PATH = TextToPath()
+_log = logging.getLogger(__name__)
 
 
 @functools.cache
@@ -56,7 +71,8 @@ def to_drawable(text: object) -> str:
     """Return a text as one line of letters that the installed fonts have.
 
     Control and format characters are removed and white space is collapsed. A letter without a
-    font becomes its name if it is a symbol ("[saxophone]"), else an empty square.
+    font becomes its name if it is a symbol ("[saxophone]"), else an empty square, and a logged
+    warning says once which package has a font.
     """
     letters: list[str] = []
     marks = 0
@@ -73,7 +89,23 @@ def to_drawable(text: object) -> str:
 def _substitute(letter: str, category: str) -> str:
     if category == "So":
         return f"[{unicodedata.name(letter, 'symbol').lower()}]"
-    return "" if category in {"Mn", "Me", "Sk"} else _UNDRAWABLE
+    if category in {"Mn", "Me", "Sk"}:
+        return ""
+    script = unicodedata.name(letter, "UNKNOWN").split()[0]
+    _warn_of_missing_font("letters" if script == "UNKNOWN" else f"letters of {script}", script)
+    return _UNDRAWABLE
+
+
+@functools.cache
+def _warn_of_missing_font(letters: str, script: str) -> None:
+    """Log once what to install for the letters of a script."""
+    system, python = _PACKAGES.get(script, _OTHER_SCRIPTS)
+    alternative = f", or from PyPI {python}" if python else ""
+    _log.warning(
+        "Plots show %s as empty squares, because no font here has them. Install the package %s "
+        "(Debian, Ubuntu)%s, delete the fontlist files in %s, and restart the kernel.",
+        *(letters, system, alternative, mpl.get_cachedir()),
+    )
 
 
 def width(text: str, size: float) -> float:

@@ -316,3 +316,33 @@ def test_odd_mp4_keeps_its_sound(library: Library, tmp_path: Path, size: int) ->
     written = (tmp_path / "songs" / "Odd.m4a").read_bytes()
     assert written == content or written.endswith(content[start:])
     assert (written == content) == bool(result.notes)
+
+
+def _atom(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), name) + content
+
+
+def test_mp4_in_fragments_is_exported_as_it_is(tmp_path: Path) -> None:
+    header = _atom(b"tfhd", struct.pack(">IIQ", 1, 1, 400))
+    fragment = _atom(b"moof", _atom(b"traf", header)) + _atom(b"mdat", b"more")
+    assert "in fragments" in _check_copy(tmp_path, sound(".m4a") + fragment, ".m4a")
+
+
+@pytest.mark.parametrize(("name", "code"), [(b"stco", "I"), (b"co64", "Q")])
+def test_mp4_offsets_move_with_the_sound(tmp_path: Path, name: bytes, code: str) -> None:
+    content = sound(".m4a")
+    start = content.index(b"moov") - 4
+    moov = content[start + 8 : content.index(b"mdat") - 4]
+
+    def with_offset(offset: int) -> bytes:
+        table = _atom(name, struct.pack(f">II{code}", 0, 1, offset))
+        return content[:start] + _atom(b"moov", moov + _atom(b"trak", table)) + content[-13:]
+
+    source = with_offset(len(with_offset(0)) - 5)  # where the sound begins
+    assert source.endswith(b"mdatsound")
+    (tmp_path / "a.m4a").write_bytes(source)
+    assert copy_with_tags(tmp_path / "a.m4a", tmp_path / "b.m4a", TAGS, PNG, "image/png") == ""
+    written = (tmp_path / "b.m4a").read_bytes()
+    place = written.index(name) + 12
+    (offset,) = struct.unpack(f">{code}", written[place : place + struct.calcsize(code)])
+    assert written[offset : offset + 5] == b"sound"

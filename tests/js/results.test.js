@@ -58,7 +58,7 @@ test("checks are sentences", () => {
 test("a check without an interval has its share and p", () => {
   assert.equal(
     checkText({
-      check: "x chosen",
+      check: "choice of x",
       estimate: 0.8,
       low: null,
       high: null,
@@ -66,7 +66,7 @@ test("a check without an interval has its share and p", () => {
       n: 20,
       p: 0.0118,
     }),
-    "x chosen: 80 % of 20 (50 % by chance; p 0.012).",
+    "choice of x: 80 % of 20 (50 % by chance; p 0.012).",
   );
 });
 
