@@ -219,6 +219,8 @@ def test_model_of_all_factors_against_statsmodels() -> None:
     assert sign * by_hand["estimate"][0] == pytest.approx(
         sm.OLS(durations, smaller).fit().params[1]
     )
+    # without blocks, the other factors of the plan stay in the model
+    pd.testing.assert_frame_equal(effects(frame.drop(columns=["block"]), "mv"), by_hand)
     alone = effects(frame, "mv", factors=[])
     _, smallest, _ = task_rows(frame, ["mv", "block"])
     assert sign * alone["estimate"][0] == pytest.approx(sm.OLS(durations, smallest).fit().params[1])

@@ -198,6 +198,13 @@ def legend(ax: Axes, handles: Any, columns: int = 3, *, above: float = 0) -> Non
     ax.legend(handles=handles, ncols=columns, frameon=False, **position, **spaces, **text)
 
 
+def legend_columns(ax: Axes, entries: int, inches: float) -> int:
+    """Return how many entries of this width fit beside each other; all on a new figure."""
+    if isinstance(ax.figure, PlotFigure):
+        return entries
+    return max(1, min(entries, int(size_inches(ax)[0] / inches)))
+
+
 def grid(ax: Axes) -> None:
     """Add thin vertical grid lines."""
     ax.grid(axis="x", color=GREY, alpha=0.18, lw=0.7)
