@@ -448,6 +448,34 @@ def _periods(series: Sequence[Floats]) -> NDArray[np.int64]:
     return rows.groupby("outcome")["period"].max()[names].to_numpy("int64")
 
 
+def cooccurrence_case(tables: int) -> Iterator[Figure]:
+    """Marked pairs and intervals of lift of 24 independent tags, frequent to rare."""
+    shares = 1 / (np.arange(24) + 1.5)
+    for tasks in (10, 50, 200):
+        for icc in (0.0, 0.3, 0.9):
+            marked, tested, inside = [], [], []
+            for table in range(max(tables // 10, 20)):  # each has 276 pairs
+                rng = np.random.default_rng(table)
+                parts = [hits(rng, np.full(tasks, share), icc, 1)[:, :, 0] for share in shares]
+                task, song, tag = np.nonzero(np.stack(parts, axis=2))
+                number = _SONGS * tasks
+                tags = pd.DataFrame(
+                    {"task_id": task, "song_id": _SONGS * task + song, "tag": tag}
+                ).astype("str")
+                tags["tag"] = "t" + tags["tag"] + "x"
+                cells = np.arange(number)
+                songs = pd.DataFrame({"task_id": cells // _SONGS, "song_id": cells}).astype("str")
+                rows = mnb.cooccurrence(tags, songs=songs.assign(state="succeeded"), top=24)
+                marked.append((rows["p_adjusted"] <= _LEVEL).any())
+                tested.append((rows["p"] <= _LEVEL).mean())
+                frequent = rows[rows["tag_songs"] >= _ENOUGH]
+                inside.append(covers(frequent, 1, "lift_low", "lift_high").mean())
+            case = f"24 independent tags, icc {icc}, {tasks} tasks"
+            yield Figure(case, "false findings", float(np.mean(marked)), FAMILY)
+            yield Figure(case + ", each pair", "type I", float(np.mean(tested)), AT_MOST_TYPE_1)
+            yield Figure(case + ", lift", "coverage", float(np.nanmean(inside)), AT_LEAST)
+
+
 CASES: dict[str, Callable[[int], Iterator[Figure]]] = {
     "designs": designs_case,
     "power": power_case,
@@ -456,6 +484,7 @@ CASES: dict[str, Callable[[int], Iterator[Figure]]] = {
     "slopes": slopes_case,
     "family": family_case,
     "adherence": adherence_case,
+    "cooccurrence": cooccurrence_case,
     "sequential": sequential_case,
     "detectable": detectable_case,
     "preference": lambda tables: itertools.starmap(Figure, preference_case(tables)),
