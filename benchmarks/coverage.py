@@ -8,7 +8,7 @@ than the number of tasks allows, and only have a lower limit); family-wise and s
 error at most 6 %; power for one standard deviation in a 2 x 3 x 2 grid of three blocks at least
 80 %. Cases with fewer tasks are printed without limits.
 
-    python benchmarks/coverage.py [--check] [--tables N] [--only WORD]
+    python benchmarks/coverage.py [--check] [--tables N] [--only WORD] [--jobs N]
 
 With --check, the exit code is 1 if a limit is missed; the misses are named.
 """
@@ -21,6 +21,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -493,21 +494,26 @@ CASES: dict[str, Callable[[int], Iterator[Figure]]] = {
 """Cases by name. An analysis that prints an interval or a p has one."""
 
 
+def run_case(name: str, tables: int) -> tuple[str, list[Figure], float]:
+    """Return the figures of a case, and the seconds that it took."""
+    start = time.perf_counter()
+    return name, list(CASES[name](tables)), time.perf_counter() - start
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print all figures; return 1 with --check if one is outside its limits."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--check", action="store_true", help="exit with 1 if a limit is missed")
     parser.add_argument("--tables", type=int, default=1_000, help="simulated tables of each case")
     parser.add_argument("--only", default="", help="run the cases whose name contains this word")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args(arguments)
+    names = [name for name in CASES if options.only in name]
     figures = []
-    for name, case in CASES.items():
-        if options.only in name:
-            start = time.perf_counter()
-            for figure in case(options.tables):
-                figures.append(figure)
-                print(figure, flush=True)
-            print(f"# {name}: {time.perf_counter() - start:.0f} s\n", flush=True)
+    with ProcessPoolExecutor(options.jobs) as pool:
+        for name, part, seconds in pool.map(run_case, names, [options.tables] * len(names)):
+            figures += part
+            print(*part, f"# {name}: {seconds:.0f} s", "", sep="\n", flush=True)
     misses = [figure for figure in figures if figure.missed]
     print(f"{len(figures)} figures of {options.tables} tables each, {len(misses)} outside")
     for figure in misses:

@@ -270,6 +270,10 @@ def test_impossible_answers_are_refused_by_trial() -> None:
         broken.loc[3, column] = value
         with pytest.raises(MusicAPIError, match=r"trial 4 of 't'"):
             preference(broken)
+    repeated = varied(3, repeat=True)
+    for column in ("trial", "test"):
+        with pytest.raises(MusicAPIError, match="number of the trial"):
+            preference(repeated.assign(**{column: repeated[column].where(repeated.index != 3)}))
     with pytest.raises(MusicAPIError, match="level"):
         preference(frame, level=2)
 

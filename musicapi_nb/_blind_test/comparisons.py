@@ -61,6 +61,10 @@ def read_answers(rows: pd.DataFrame) -> Answers:
     song, _ = _codes(rows, "song")
     present = level >= 0
     chosen = _chosen_positions(rows, present)
+    if rows[["test", "trial"]].isna().any(axis=None):
+        raise BadFrame(
+            f"{_LABEL} has answers without the name of their test or number of the trial"
+        )
     if (present & (task < 0)).any():
         raise BadFrame(f"{_LABEL} has songs without a task")
     # a catch trial plays one song several times
