@@ -86,8 +86,8 @@ def effects(  # noqa: PLR0913 - all but two are keywords
         divided by the sum of the second. Songs without a finite value (below 1e100) are left out
         and counted as `missing_songs`.
     tags, presence
-        Rows of `tags_frame` of these songs, and the tags whose presence is an outcome, ignoring
-        case, hyphens and white space. Presence is defined for songs whose `state` is "succeeded";
+        Rows of `tags_frame` of these songs, and the tags whose presence is an outcome, in any
+        spelling. Presence is defined for songs whose `state` is "succeeded";
         if the frame has no `state`, for songs that have any tag.
     factors
         The other factors of the model. Default: those of the plan, which an experiment's tables
