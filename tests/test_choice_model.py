@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 from musicapi_nb._blind_test.answers import ANSWERS
 from musicapi_nb._blind_test.bradley_terry import fit_choices
 from musicapi_nb._blind_test.preference import Preference, preference
-from musicapi_nb._blind_test.task_variance import Clusters, estimate_contrast
+from musicapi_nb._blind_test.task_variance import Clusters, estimate_contrast, residuals_of
 from musicapi_nb.errors import MusicAPIError
 from tests.blind_answers import answer, answered_frame, simulated_choices
 
@@ -89,9 +89,9 @@ def test_strengths_and_errors_agree_with_statsmodels() -> None:
     assert estimate[0] - estimate[2] == pytest.approx(first, abs=0.01)
     assert estimate[1] - estimate[2] == pytest.approx(second, abs=0.01)
     assert estimate[3] == pytest.approx(order, abs=0.01)
-    clusters = [Clusters(choices.task, 180)]
+    residuals = residuals_of(fit, [Clusters(choices.task, 180)])
     for index, weights in enumerate(([1, 0, -1, 0, 0], [0, 1, -1, 0, 0])):
-        contrast = estimate_contrast(fit, np.array(weights, float), clusters, [60], 0.95)
+        contrast = estimate_contrast(residuals, np.array(weights, float), [60], 0.95)
         error = (contrast.high - contrast.low) / 2 / 1.98
         assert error == pytest.approx(result.bse[index], rel=0.15)
 
@@ -270,6 +270,10 @@ def test_impossible_answers_are_refused_by_trial() -> None:
         broken.loc[3, column] = value
         with pytest.raises(MusicAPIError, match=r"trial 4 of 't'"):
             preference(broken)
+    repeated = varied(3, repeat=True)
+    for column in ("trial", "test"):
+        with pytest.raises(MusicAPIError, match="number of the trial"):
+            preference(repeated.assign(**{column: repeated[column].where(repeated.index != 3)}))
     with pytest.raises(MusicAPIError, match="level"):
         preference(frame, level=2)
 
@@ -286,8 +290,8 @@ def test_intervals_cover_the_true_difference(tasks: int, trials: int) -> None:
     for _ in range(300):
         choices = simulated_choices([0.0, 0.0], tasks, trials, rng, task_sd=0.7, song_sd=0.7)
         fit = fit_choices(choices, 2)
-        clusters = [Clusters(choices.task, 2 * tasks)]
-        contrast = estimate_contrast(fit, weights, clusters, [tasks], 0.95)
+        residuals = residuals_of(fit, [Clusters(choices.task, 2 * tasks)])
+        contrast = estimate_contrast(residuals, weights, [tasks], 0.95)
         covered += contrast.low <= 0 <= contrast.high
         errors += contrast.p <= 0.05
     assert 0.91 <= covered / 300 <= 0.99

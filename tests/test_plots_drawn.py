@@ -8,6 +8,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import PathPatch, Rectangle, StepPatch
 
 from musicapi_nb import plots
+from musicapi_nb.analysis import cooccurrence
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots.sankey_layout import ADDED, DROPPED, MORE, flow
 from tests.plot_inspection import all_text, intervals, marker_positions, row_labels
@@ -206,14 +207,15 @@ def test_effects_top_selects_the_smallest_p() -> None:
     assert row_labels(ax) == smallest["outcome"].tolist()
 
 
-def test_heatmap_cells_are_shares_by_frequency() -> None:
+def test_heatmap_cells_are_shares() -> None:
     table = cooccurrence_frame(TAGS)
 
     ax = plots.cooccurrence(table)
 
-    order = table.drop_duplicates("tag").sort_values("tag_songs", ascending=False)
-    sizes = zip(order["tag"], order["tag_songs"], strict=True)
-    assert row_labels(ax) == [f"{tag} ({size})" for tag, size in sizes]
+    sizes = table.drop_duplicates("tag").set_index("tag")["tag_songs"]
+    labels = {f"{tag} ({size})": tag for tag, size in sizes.items()}
+    order = pd.DataFrame({"tag": [labels[label] for label in row_labels(ax)]})
+    assert sorted(order["tag"]) == sorted(TAGS)
     cells = np.asarray(ax.images[0].get_array().filled(np.nan))  # type: ignore[union-attr]  # masked
     wide = table.pivot_table(index="tag", columns="other_tag", values="conditional")
     expected = wide.reindex(index=order["tag"], columns=order["tag"]).to_numpy()
@@ -236,6 +238,7 @@ def test_heatmap_marks_unusual_pairs() -> None:
         "conditional": 0.6,
         "low": 0.45,
         "high": 0.73,
+        "p_adjusted": 0.01,
     }
     back = {
         **row,
@@ -244,19 +247,38 @@ def test_heatmap_marks_unusual_pairs() -> None:
         "tag_songs": 40,
         "other_songs": 50,
         "conditional": 0.2,
+        "lift": 0.4,
         "low": 0.1,
         "high": 0.4,
     }
-    unsure = {**row, "tag": "c", "tag_songs": 30, "low": 0.3, "high": 0.8}
+    unsure = {**row, "tag": "c", "tag_songs": 30, "low": 0.3, "high": 0.8, "p_adjusted": 0.06}
 
     ax = plots.cooccurrence(pd.DataFrame([row, back, unsure]))
 
-    cells = {tuple(map(round, text.get_position())): text.get_text() for text in ax.texts}
-    assert cells == {
-        (1, 0): "60 % \N{BLACK UP-POINTING TRIANGLE}\n45 to 73",
-        (0, 1): "20 % \N{BLACK DOWN-POINTING TRIANGLE}\n10 to 40",
-        (1, 2): "60 %\n30 to 80",
+    labels = [label.split()[0] for label in row_labels(ax)]
+    cells = {
+        tuple(labels[round(place)] for place in reversed(text.get_position())): text.get_text()
+        for text in ax.texts
     }
+    assert cells == {
+        ("a", "b"): "60 % \N{BLACK UP-POINTING TRIANGLE}\n45 to 73",
+        ("b", "a"): "20 % \N{BLACK DOWN-POINTING TRIANGLE}\n10 to 40",
+        ("c", "b"): "60 %\n30 to 80",
+    }
+
+
+def test_heatmap_puts_tags_together_that_occur_together() -> None:
+    rows = [
+        (f"t{index}", f"s{index}", tag)
+        for index in range(60)
+        for tag in (("a", "d", "e") if index % 2 else ("b", "c", "f"))
+        if (index // 2 + ord(tag)) % 5
+    ]
+    tags = pd.DataFrame(rows, columns=["task_id", "song_id", "tag"])
+
+    order = [label.split()[0] for label in row_labels(plots.cooccurrence(cooccurrence(tags)))]
+
+    assert {"".join(sorted(order[:3])), "".join(sorted(order[3:]))} == {"ade", "bcf"}
 
 
 def test_upset_counts_songs_and_tags() -> None:

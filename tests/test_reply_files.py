@@ -62,11 +62,12 @@ def song_ids(source: Any) -> list[str]:
         json.dumps(REPLIES),
         json.dumps(REPLIES, indent=4),
         "\n\n" + json.dumps(REPLIES, indent="\t", separators=(" ,", " :\r\n")),
+        "".join(map(json.dumps, REPLIES)),
         "\n".join(json.dumps(item, indent=2) for item in REPLIES),
         json.dumps(REPLIES[:2]) + "\n" + json.dumps(REPLIES[2:]),
         json.dumps(REPLIES).replace('"success"', "NaN"),
     ],
-    ids=["lines", "end", "CRLF", "list", "pretty list", "spaces", "in a row", "lists", "NaN"],
+    ids=["lines", "end", "CRLF", "list", "pretty list", "spaces", "row", "rows", "lists", "NaN"],
 )
 def test_whole_file_is_read_as_text_bytes_and_file(
     tmp_path: Path, text: str, encoding: str

@@ -12,6 +12,7 @@ from musicapi_nb.analysis import (
     tag_counts,
     tag_fates,
 )
+from musicapi_nb.analysis.model_frame import plan_factors
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
@@ -43,6 +44,8 @@ async def ran(folder: Path) -> Experiment:
 async def test_tag_analyses_of_an_experiment(tmp_path: Path) -> None:
     run = await ran(tmp_path / "library")
     songs, tags, steps = run.songs(), run.tags(), run.replaced_tags()
+    tables = (songs, tags, steps, run.durations(), run.frame(), run.failures())
+    assert [plan_factors(table) for table in tables] == [["prompt_requested"]] * 6
     good = songs[songs["state"] == "succeeded"]
     assert len(good) == 14
 

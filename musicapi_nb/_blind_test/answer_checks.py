@@ -62,12 +62,12 @@ def check_answers(
 def _first_answers(choices: Choices, level: int) -> tuple[int, int, float]:
     """Count the clear first answers to questions that chose a level, all, and their chance."""
     _, first = np.unique(choices.question, return_index=True)
-    own = (choices.level == level)[first]
+    has_level = (choices.level == level)[first]
     present = (choices.level >= 0)[first]
-    mixed = own.any(axis=1) & (present & ~own).any(axis=1)
+    mixed = has_level.any(axis=1) & (present & ~has_level).any(axis=1)
     used = mixed & (choices.chosen[first] != TIE)
-    chosen = own[used, choices.chosen[first][used]]
-    chances: Floats = own[used].sum(axis=1) / present[used].sum(axis=1)
+    chosen = has_level[used, choices.chosen[first][used]]
+    chances: Floats = has_level[used].sum(axis=1) / present[used].sum(axis=1)
     return int(chosen.sum()), len(chosen), float(chances.mean()) if len(chosen) else math.nan
 
 

@@ -61,6 +61,10 @@ def read_answers(rows: pd.DataFrame) -> Answers:
     song, _ = _codes(rows, "song")
     present = level >= 0
     chosen = _chosen_positions(rows, present)
+    if rows[["test", "trial"]].isna().any(axis=None):
+        raise BadFrame(
+            f"{_LABEL} has answers without the name of their test or number of the trial"
+        )
     if (present & (task < 0)).any():
         raise BadFrame(f"{_LABEL} has songs without a task")
     # a catch trial plays one song several times
@@ -87,11 +91,11 @@ def compare_pairs(choices: Choices) -> pd.DataFrame:
     """
     parts = []
     is_tie = choices.chosen == TIE
-    for one, other in itertools.combinations(range(choices.level.shape[1]), 2):
-        level, versus = choices.level[:, one], choices.level[:, other]
-        is_decided = is_tie | (choices.chosen == one) | (choices.chosen == other)
+    for left, right in itertools.combinations(range(choices.level.shape[1]), 2):
+        level, versus = choices.level[:, left], choices.level[:, right]
+        is_decided = is_tie | (choices.chosen == left) | (choices.chosen == right)
         trial = np.flatnonzero((level >= 0) & (versus >= 0) & (level != versus) & is_decided)
-        win = np.where(is_tie, 0.5, choices.chosen == one)[trial]
+        win = np.where(is_tie, 0.5, choices.chosen == left)[trial]
         level, versus = level[trial], versus[trial]
         columns = {
             "trial": trial,

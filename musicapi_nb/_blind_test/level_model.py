@@ -9,7 +9,13 @@ import numpy as np
 
 from musicapi_nb._blind_test.bradley_terry import Choices, Fit, fit_choices
 from musicapi_nb._blind_test.comparisons import Answers, compare_pairs
-from musicapi_nb._blind_test.task_variance import Clusters, Contrast, estimate_contrast
+from musicapi_nb._blind_test.task_variance import (
+    Clusters,
+    Contrast,
+    Residuals,
+    estimate_contrast,
+    residuals_of,
+)
 from musicapi_nb.analysis.array_types import Flags, Ints
 
 MIN_LISTENERS = 5
@@ -22,7 +28,7 @@ class LevelModel(NamedTuple):
     fit: Fit
     codes: dict[int, int]
     tasks: Ints
-    clusters: tuple[Clusters, ...]
+    residuals: Residuals
     listeners: int
     confidence: float
 
@@ -30,15 +36,15 @@ class LevelModel(NamedTuple):
         """Estimate a sum of parameters, of which the least certain depends on this many tasks."""
         vector = np.zeros(len(self.fit.estimate))
         vector[list(weights)] = list(weights.values())
-        numbers = [tasks] + [self.listeners] * (len(self.clusters) - 1)
-        return estimate_contrast(self.fit, vector, self.clusters, numbers, self.confidence)
+        numbers = [tasks] + [self.listeners] * (len(self.residuals.clusters) - 1)
+        return estimate_contrast(self.residuals, vector, numbers, self.confidence)
 
     def score(self, level: int) -> Contrast:
         """Estimate a strength relative to the mean of the levels; NaN if it has none."""
         if level not in self.codes:
             return Contrast(math.nan)
-        size, own = len(self.codes), self.codes[level]
-        weights = {new: (new == own) - 1 / size for new in range(size)}
+        size, code = len(self.codes), self.codes[level]
+        weights = {new: (new == code) - 1 / size for new in range(size)}
         return self.contrast(weights, int(self.tasks.min()))
 
     def difference(self, level: int, versus: int) -> Contrast:
@@ -107,7 +113,7 @@ def fit_levels(answers: Answers, confidence: float, notes: list[str]) -> LevelMo
             "Each level was always at the same position, so a preference for a position cannot be "
             "told from one for a level."
         )
-    return LevelModel(fit, index, tasks, tuple(clusters), answers.listeners, confidence)
+    return LevelModel(fit, index, tasks, residuals_of(fit, clusters), answers.listeners, confidence)
 
 
 def _listener_clusters(choices: Choices, levels: int, listeners: int) -> list[Clusters]:

@@ -173,15 +173,14 @@ def _scores(answers: Answers, model: LevelModel | None) -> pd.DataFrame:
         for side in ("level", "versus")
     )
     sides = pd.concat([lower, upper.assign(win=1 - upper["win"])])
-    by_level = sides.groupby("index")
     present = answers.choices.level >= 0
     rows = []
     for index, name in enumerate(answers.levels):
-        own = sides[sides["index"] == index] if index in by_level.groups else sides[:0]
-        wins = [int((own["win"] == result).sum()) for result in (1, 0.5, 0)]
+        compared = sides[sides["index"] == index]
+        wins = [int((compared["win"] == result).sum()) for result in (1, 0.5, 0)]
         has_level = present & (answers.choices.level == index)
         tasks = len(np.unique(answers.choices.task[has_level]))
-        rows.append((name, *_estimate(model, index), own["question"].nunique(), *wins, tasks))
+        rows.append((name, *_estimate(model, index), compared["question"].nunique(), *wins, tasks))
     frame = as_frame(pd.DataFrame(rows, columns=list(_SCORE_DTYPES)), _SCORE_DTYPES)
     return frame.sort_values("score", ascending=False, kind="stable", ignore_index=True)
 
@@ -200,16 +199,16 @@ def _pairs(answers: Answers, model: LevelModel | None, order: Sequence[str]) -> 
     indices = [answers.levels.index(name) for name in order]
     for better, worse in itertools.combinations([i for i in indices if i in model.codes], 2):
         low, high = sorted((better, worse))
-        own = table[(table["level"] == low) & (table["versus"] == high)]
-        win = own["win"] if better == low else 1 - own["win"]
-        weights = 1 / count[own["question"]]
-        share = float((win * weights).sum() / weights.sum()) if len(own) else math.nan
-        number = own["question"].nunique()
+        compared = table[(table["level"] == low) & (table["versus"] == high)]
+        win = compared["win"] if better == low else 1 - compared["win"]
+        weights = 1 / count[compared["question"]]
+        share = float((win * weights).sum() / weights.sum()) if len(compared) else math.nan
+        number = compared["question"].nunique()
         wins = [int((win == result).sum()) for result in (1, 0.5, 0)]
         contrast = model.difference(better, worse)
         names = answers.levels[better], answers.levels[worse]
         effect = minimum_detectable_effect(number)
         rows.append((*names, number, *wins, share, effect, *contrast, math.nan))
-    frame = pd.DataFrame(rows, columns=list(_PAIR_DTYPES)).astype(_PAIR_DTYPES)
+    frame = as_frame(pd.DataFrame(rows, columns=list(_PAIR_DTYPES)), _PAIR_DTYPES)
     frame["p_adjusted"] = adjust_p_values(frame["p"].to_numpy("float64"), "holm")
     return frame

@@ -90,15 +90,15 @@ export function results(state, { factor, scores, pairs, checks, notes }) {
 /** @param {Pair[]} pairs */
 function pairParts(pairs) {
   const rank = (/** @type {Pair} */ pair) => pair.p_adjusted ?? 1;
-  const shown = [...pairs].sort((a, b) => rank(a) - rank(b)).slice(0, MAX_PAIRS);
-  const hidden = pairs.length - shown.length;
+  const visible = [...pairs].sort((a, b) => rank(a) - rank(b)).slice(0, MAX_PAIRS);
+  const hidden = pairs.length - visible.length;
   const title = "Difference of scores; p is adjusted for the number of pairs.";
   return [
     element("div", { class: "mnb-secondary" }, title),
     element(
       "ul",
       { class: "mnb-pairs" },
-      ...shown.map((pair) =>
+      ...visible.map((pair) =>
         element(
           "li",
           {},

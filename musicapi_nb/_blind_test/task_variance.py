@@ -12,8 +12,8 @@ J. Bus. Econ. Stat. 29, 2011), with changes that make it right for few tasks:
 - The products are weighted by how much each task moves each answer, and corrected for the bias of
   fitted residuals, by their expectations if tasks have effects of one variance (a minimum norm
   quadratic estimate: Rao, J. Am. Stat. Assoc. 67, 1972).
-- A variance of tasks below 0 counts as 0, and a quarter of its standard error is added, without
-  which five tasks with many answers each covered 92 %.
+- A variance of tasks below 0 counts as 0. Its standard error, divided by the number of tasks less
+  one, is added; without it, five tasks with many answers each covered 92 %.
 - Student's t has Satterthwaite's degrees of freedom (Biometrics Bull. 2, 1946), between the number
   of tasks less one, if all variance is that of tasks, and the number of answers less one. The part
   of tasks counts there with its standard error added, since it is often estimated as 0.
@@ -24,7 +24,7 @@ others do.
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,7 +33,6 @@ from musicapi_nb.analysis.array_types import Floats, Ints
 from musicapi_nb.analysis.ratio_estimator import t_quantile
 
 _NEGLIGIBLE = 1e-12
-_ERROR_SHARE = 0.25
 
 
 class Contrast(NamedTuple):
@@ -52,25 +51,66 @@ class Clusters(NamedTuple):
     number: int
 
 
+class Residuals(NamedTuple):
+    """What all contrasts of a fit need; a question is a trial and its repeats.
+
+    `covariance` of the parameters if answers are independent; `scores` of each question,
+    (questions, parameters); `centred`: design rows less their expectation, (trials, alternatives,
+    parameters); `gradients`: by how much a song's utility moves the expected score of its trial,
+    (trials, positions, parameters); `totals`: these summed by cluster, (clusters, parameters),
+    for each kind of cluster.
+    """
+
+    fit: Fit
+    clusters: tuple[Clusters, ...]
+    covariance: Floats
+    scores: Floats
+    centred: Floats
+    gradients: Floats
+    totals: tuple[Floats, ...]
+
+
+def residuals_of(fit: Fit, clusters: Sequence[Clusters]) -> Residuals:
+    """Prepare the contrasts of a fit."""
+    rows, chances = fit.alternatives, fit.chances
+    centred = rows - np.einsum("ta,tap->tp", chances, rows)[:, None, :]
+    present = fit.choices.level >= 0
+    shares = chances[:, -1] / present.sum(axis=1)  # a tie has the mean utility of the songs
+    moves = chances[:, :-1, None] * centred[:, :-1] + shares[:, None, None] * centred[:, -1:]
+    gradients = moves * (present * fit.weights[:, None])[:, :, None]
+    totals = []
+    for kind in clusters:
+        trial, position = np.nonzero(kind.labels >= 0)
+        total = np.zeros((kind.number, gradients.shape[2]))
+        np.add.at(total, kind.labels[trial, position], gradients[trial, position])
+        totals.append(total)
+    scores = _sum_by_question(fit, residual_scores(fit))
+    covariance: Floats = np.linalg.inv(fit.precision).astype("float64")
+    return Residuals(fit, tuple(clusters), covariance, scores, centred, gradients, tuple(totals))
+
+
 def estimate_contrast(
-    fit: Fit, weights: Floats, clusters: Sequence[Clusters], smallest: Sequence[int], level: float
+    residuals: Residuals, weights: Floats, smallest: Sequence[int], level: float
 ) -> Contrast:
     """Estimate the combination of parameters with these weights, (parameters,).
 
     `smallest` is the number of clusters of each kind that the contrast depends on: of the level
     that has fewest. The interval is NaN if there is only one.
     """
+    fit = residuals.fit
     estimate = float(weights @ fit.estimate)
     if min(smallest) <= 1:
         return Contrast(estimate)
-    direction = np.linalg.solve(fit.precision, weights).astype("float64")
-    spread = _Spread.along(fit, direction)
+    direction = residuals.covariance @ weights
+    projected = _project(residuals, direction)
     # what independent answers have, with the prior
-    base = float(weights @ direction) - float(spread.model_variances.sum() - spread.variances.sum())
-    variance, cautious, squares = base, base, base**2 / max(len(spread.variances) - 1, 1)
-    for kind, number in zip(clusters, smallest, strict=True):
-        excess, error = spread.excess(kind)
-        variance += excess + _ERROR_SHARE * error
+    base = float(weights @ direction) - projected.reduction
+    variance, cautious = base, base
+    squares = base**2 / max(len(projected.variances) - 1, 1)
+    for kind, total, number in zip(residuals.clusters, residuals.totals, smallest, strict=True):
+        moves = _by_cluster(residuals, kind, residuals.gradients @ direction)
+        excess, error = _excess(projected, moves, total)
+        variance += excess + error / (number - 1)
         cautious += excess + error
         squares += (excess + error) ** 2 / (number - 1)
     return _interval(estimate, math.sqrt(variance), cautious**2 / squares, level)
@@ -84,89 +124,74 @@ def _interval(estimate: float, error: float, degrees: float, level: float) -> Co
     return Contrast(estimate, estimate - half, estimate + half, p)
 
 
-class _Spread(NamedTuple):
-    """What a contrast needs of each question, for a direction in the space of parameters.
+class _Projection(NamedTuple):
+    """Residuals of each question along a direction, (questions,), and their variances.
 
-    `residuals` and their variances, (questions,); `information` of each question times the
-    direction, and this times the covariance (`fitted`), (questions, parameters); `gradients`: by
-    how much a song's utility moves the expected score of its trial, (trials, positions,
-    parameters).
+    `information` of each question times the direction, and this times the covariance (`fitted`),
+    (questions, parameters); `reduction`: by how much repeats lessen the sum of variances.
     """
 
-    fit: Fit
-    direction: Floats
     residuals: Floats
-    model_variances: Floats
     variances: Floats
     information: Floats
     fitted: Floats
-    gradients: Floats
+    leverage: Floats
+    reduction: float
 
-    @classmethod
-    def along(cls, fit: Fit, direction: Floats) -> "_Spread":
-        rows, chances = fit.alternatives, fit.chances
-        centred = rows - np.einsum("ta,tap->tp", chances, rows)[:, None, :]
-        information = _sum_by_question(
-            fit, np.einsum("ta,tap->tp", chances * (centred @ direction), centred)
-        )
-        fitted = information @ np.linalg.inv(fit.precision)
-        present = fit.choices.level >= 0
-        shares = chances[:, -1] / present.sum(axis=1)  # a tie has the mean utility of the songs
-        moves = chances[:, :-1, None] * centred[:, :-1] + shares[:, None, None] * centred[:, -1:]
-        residuals = _sum_by_question(fit, residual_scores(fit)) @ direction
-        variances = information @ direction
-        leverage = np.einsum("qp,qp->q", fitted, information)
-        repeated = np.bincount(fit.choices.question) > 1
-        observed = np.square(residuals[repeated]).sum()
-        expected = (variances - leverage)[repeated].sum()
-        ratio = min(1.0, observed / expected) if expected > 0 else 1.0
-        return cls(
-            fit,
-            direction,
-            residuals,
-            variances,
-            np.where(repeated, ratio * variances, variances),
-            information,
-            fitted,
-            moves * (present * fit.weights[:, None])[:, :, None],
-        )
 
-    def excess(self, clusters: Clusters) -> tuple[float, float]:
-        """Return the variance that shared clusters add, and its standard error if there is none.
+def _project(residuals: Residuals, direction: Floats) -> _Projection:
+    fit, centred = residuals.fit, residuals.centred
+    weighted = fit.chances * (centred @ direction)
+    information = _sum_by_question(fit, np.einsum("ta,tap->tp", weighted, centred))
+    fitted = information @ residuals.covariance
+    variances = information @ direction
+    leverage = np.einsum("qp,qp->q", fitted, information)
+    along = residuals.scores @ direction
+    repeated = np.bincount(fit.choices.question) > 1
+    expected = float((variances - leverage)[repeated].sum())
+    ratio = min(1.0, _square(along[repeated]) / expected) if expected > 0 else 1.0
+    reduced = np.where(repeated, ratio * variances, variances)
+    reduction = float((variances - reduced).sum())
+    return _Projection(along, reduced, information, fitted, leverage, reduction)
 
-        Both are at least 0. With F the derivatives of the residuals by the effects of clusters,
-        the products of residuals are weighted by F F', without its diagonal.
-        """
-        moves = self._by_cluster(clusters, self.gradients @ self.direction)
-        totals = self._total_gradients(clusters)
-        expected = moves - self.fitted @ totals.T
-        size = np.square(moves).sum(axis=1)
-        products = _square(self.residuals @ moves) - np.square(self.residuals) @ size
-        leverage = np.einsum("qp,qp->q", self.fitted, self.information)
-        bias = ((moves.T @ self.fitted) * (moves.T @ self.information)).sum() - size @ leverage
-        slope = _square(moves.T @ expected) - size @ np.square(expected).sum(axis=1)
-        load = _square(moves.sum(axis=0)) - size.sum()
-        if slope <= _NEGLIGIBLE * size.sum() ** 2 or load <= 0:
-            return 0.0, 0.0
-        weighted = moves.T @ (moves * self.variances[:, None])
-        noise = 2 * (_square(weighted) - np.square(self.variances * size).sum())
-        scale = load / slope
-        return max((products + bias) * scale, 0.0), math.sqrt(max(noise, 0.0)) * scale
 
-    def _by_cluster(self, clusters: Clusters, values: Floats) -> Floats:
-        """Sum values of songs, (trials, positions), to (questions, clusters)."""
-        trial, position = np.nonzero(clusters.labels >= 0)
-        result = np.zeros((len(self.residuals), clusters.number))
-        cell = (self.fit.choices.question[trial], clusters.labels[trial, position])
-        np.add.at(result, cell, values[trial, position])
-        return result
+def _excess(projected: _Projection, moves: Any, totals: Floats) -> tuple[float, float]:
+    """Return the variance that shared clusters add, and its standard error if there is none.
 
-    def _total_gradients(self, clusters: Clusters) -> Floats:
-        """Sum the gradients of each cluster over all trials, (clusters, parameters)."""
-        trial, position = np.nonzero(clusters.labels >= 0)
-        result = np.zeros((clusters.number, self.gradients.shape[2]))
-        np.add.at(result, clusters.labels[trial, position], self.gradients[trial, position])
-        return result
+    Both are at least 0. With F (`moves`, sparse) the derivatives of the residuals by the effects
+    of clusters, the products of residuals are weighted by F F', without its diagonal.
+    """
+    residuals, variances = projected.residuals, projected.variances
+    size = np.asarray(moves.multiply(moves).sum(axis=1)).ravel()
+    load = _square(np.asarray(moves.sum(axis=0))) - float(size.sum())
+    products = _square(residuals @ moves) - np.square(residuals) @ size
+    fitted = moves.T @ projected.fitted
+    bias = (fitted * (moves.T @ projected.information)).sum() - size @ projected.leverage
+    # F less what the fit takes of each cluster's effect, without forming (questions, clusters)
+    explained = moves @ totals
+    norms = (
+        size
+        - 2 * np.einsum("qp,qp->q", explained, projected.fitted)
+        + np.einsum("qp,pr,qr->q", projected.fitted, totals.T @ totals, projected.fitted)
+    )
+    slope = _square((moves.T @ moves).toarray() - fitted @ totals.T) - size @ norms
+    if slope <= _NEGLIGIBLE * size.sum() ** 2 or load <= 0:
+        return 0.0, 0.0
+    weighted = moves.T @ moves.multiply(variances[:, None]).tocsr()
+    noise = 2 * (_square(weighted.data) - np.square(variances * size).sum())
+    scale = load / slope
+    return max((products + bias) * scale, 0.0), math.sqrt(max(noise, 0.0)) * scale
+
+
+def _by_cluster(residuals: Residuals, clusters: Clusters, values: Floats) -> Any:
+    """Sum values of songs, (trials, positions), to a sparse matrix (questions, clusters)."""
+    from scipy.sparse import csr_array  # noqa: PLC0415 - slow to load
+
+    trial, position = np.nonzero(clusters.labels >= 0)
+    question = residuals.fit.choices.question[trial]
+    cell = (question, clusters.labels[trial, position])
+    shape = (len(residuals.scores), clusters.number)
+    return csr_array((values[trial, position], cell), shape=shape)
 
 
 def _square(values: Floats) -> float:

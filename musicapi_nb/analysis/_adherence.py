@@ -17,6 +17,7 @@ from musicapi_nb.analysis.ratio_estimator import SUMS, ratio_sums, ratios
 from musicapi_nb.analysis.song_keys import SONGS, TAGS, tagged_songs
 from musicapi_nb.analysis.tag_matching import Match, TagReader
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.builders import TEXT
 from musicapi_nb.tasks.tag_fates import FATES, TagFate
 from musicapi_nb.tasks.tag_reader import Tag
 
@@ -164,14 +165,14 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
     levels = sums[list(range(len(names)))].set_axis(pd.Index(names), axis=1)
     # Dask tables have another string dtype
     is_text = {name: isinstance(songs.dtypes[name], pd.StringDtype) for name in names}
-    levels = levels.astype({name: "str" if is_text[name] else songs.dtypes[name] for name in names})
+    levels = levels.astype({name: TEXT if is_text[name] else songs.dtypes[name] for name in names})
     return pd.concat([levels, as_frame(sums, _BY_LEVEL)], axis=1)
 
 
 def _count_spellings(tags: pd.DataFrame) -> pd.DataFrame:
     require(tags, {"tag": "text"}, TAGS)
-    spellings = tags["tag"].dropna().astype("str")
-    return pd.DataFrame({"tag": spellings.unique(), "songs": 1}).astype({"tag": "str"})
+    spellings = tags["tag"].dropna().astype(TEXT)
+    return pd.DataFrame({"tag": spellings.unique(), "songs": 1}).astype({"tag": TEXT})
 
 
 def _count_levels(
@@ -294,7 +295,7 @@ def _match_songs(
     lead = list(judged.columns[: list(judged.columns).index("task_id")])
     no_conflict(lead, [*_KEYS, *result_columns], SONGS)
     names = [name for name in _KEYS if name not in lead]
-    keys = pd.concat([judged[lead], judged[names].astype(dict.fromkeys(names, "str"))], axis=1)
+    keys = pd.concat([judged[lead], judged[names].astype(dict.fromkeys(names, TEXT))], axis=1)
     present = tags["tag"].notna().to_numpy(dtype=bool)
     texts = tags["tag"][present].astype(str)
     returned = texts.groupby(codes.tag_song[present]).agg(list).to_dict()

@@ -1,19 +1,27 @@
 """Which tags songs have, which occur together, and which exact sets of tags."""
 
 import functools
-from collections.abc import Iterable
-from typing import Any
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis.array_types import Ints
+from musicapi_nb.analysis.array_types import Floats, Ints
 from musicapi_nb.analysis.checks import as_frame, check_level, check_top, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, sum_by_code
+from musicapi_nb.analysis.families import adjust_p_values
+from musicapi_nb.analysis.hypergeometric import fisher_p
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import SUMS, cluster_sums, ratios
-from musicapi_nb.analysis.song_keys import TAGS, song_codes
+from musicapi_nb.analysis.song_keys import SONGS, TAGS, require_distinct, song_codes
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.builders import TEXT
+from musicapi_nb.tasks.tag_vocabulary import tag_category, tag_group
+from musicapi_nb.tasks.tags import tag_key, unique_tags
+
+By: TypeAlias = Literal["tag", "category", "group"]
 
 _TAG_COUNTS = {
     "tag": "str",
@@ -23,106 +31,201 @@ _TAG_COUNTS = {
 _PAIRS = {
     **dict.fromkeys(("tag", "other_tag"), "str"),
     **dict.fromkeys(("songs", "tag_songs", "other_songs", "joint_songs"), "int64"),
-    **dict.fromkeys(("support", "lift", "conditional", "low", "high"), "float64"),
+    **dict.fromkeys(("support", "conditional", "low", "high"), "float64"),
+    **dict.fromkeys(("lift", "lift_low", "lift_high", "p", "p_adjusted"), "float64"),
 }
 _SUM_KEYS = ("scope", "tag", "other_tag")
 _ALL_SONGS, _ONE_TAG, _TWO_TAGS = "all songs", "one tag", "two tags"
+_SPELLING = "spelling"
 _NO_CLUSTER = ""
+_MEETING_TOP = 50  # of these tags, pairs that never meet are listed, too
+_KEYS: Mapping[By, Callable[[str], str]] = {
+    "tag": tag_key,
+    "category": tag_category,
+    "group": tag_group,
+}
 
 
 def tag_counts(
-    tags: pd.DataFrame, *, cluster: str | None = None, level: float = 0.95
+    tags: pd.DataFrame,
+    *,
+    songs: pd.DataFrame | None = None,
+    by: By = "tag",
+    cluster: str | None = None,
+    level: float = 0.95,
 ) -> pd.DataFrame:
     """Count the songs that have each tag, most frequent first.
 
-    The table has no songs without tags, so `share` is of the songs that have any. A tag counts once
-    a song, in its exact spelling. Intervals are as for `adherence`; Dask tables are counted by
-    partition. BadFrame is raised if a column is missing or of a wrong kind, or a task or song is
-    missing.
+    A tag counts once a song, whatever its spelling; the most frequent one names it. Intervals are
+    as for `adherence`; Dask tables are counted by partition. BadFrame is raised if a column is
+    missing or of a wrong kind, or a task or song is missing.
+
+    Parameters
+    ----------
+    songs
+        From `songs_frame`: `share` is of its songs that succeeded, also those without tags.
+        Without it, the share is of the songs that have any tag.
+    by
+        "tag"; or count the songs that have a tag of each "category" (see `tag_category`), or
+        "group" of near synonyms (see `tag_group`).
 
     Returns
     -------
     pd.DataFrame
-        `tag` (str), `songs, tasks` (int64: those that have it), `share, low, high` (float64: the
-        share of all songs, with its interval).
+        `tag` (str; the category or group), `songs, tasks` (int64: those that have it), `share,
+        low, high` (float64: the share of all songs, with its interval).
     """
     level = check_level(level)
-    count = functools.partial(_count_songs, cluster=cluster, pairs=False)
-    sums = map_reduce(count, tags, keys=_SUM_KEYS)
+    sums = _sum_songs(tags, songs, by=by, cluster=cluster)
     rows, total = _by_frequency(sums), sums[sums["scope"] == _ALL_SONGS].iloc[0]
     # tasks without the tag add cases, but no hits
     over_all = rows.assign(tasks=total["tasks"], cases=total["cases"], cases2=total["cases2"])
     share, low, high = ratios(over_all, level)
-    return as_frame(rows.assign(songs=rows["hits"], share=share, low=low, high=high), _TAG_COUNTS)
+    return as_frame(
+        rows.assign(tag=rows["name"], songs=rows["hits"], share=share, low=low, high=high),
+        _TAG_COUNTS,
+    )
 
 
-def cooccurrence(
+def cooccurrence(  # noqa: PLR0913 - all but one are keywords
     tags: pd.DataFrame,
     *,
-    min_songs: int = 1,
+    songs: pd.DataFrame | None = None,
+    by: By = "tag",
+    min_songs: int = 0,
     top: int | None = None,
     cluster: str | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Count the songs that have both tags, for each ordered pair of tags that occurs.
+    """Count the songs that have both tags, for each ordered pair of tags.
 
     support = joint_songs / songs; conditional = joint_songs / tag_songs, the share of the songs
     with `tag` that have `other_tag` too; lift = conditional / (other_songs / songs), 1 where tags
     are independent. Songs, spellings, intervals, Dask tables and errors are as for `tag_counts`.
+    The interval of lift is that of `conditional`, divided by other_songs / songs.
+
+    `p` tests whether two tags are independent: Fisher's exact test (two-sided, twice the smaller
+    tail) with counts divided by the design effect 1 + (m - 1) r s, for m songs a task, within which
+    two songs correlate by r in the one tag and by s in the other (Rao and Scott, Ann. Stat. 12,
+    1984). `p_adjusted` is corrected for all pairs of the table (Benjamini and Hochberg): of the
+    pairs with p_adjusted <= 0.05, at most 5 % are expected to be independent.
 
     Parameters
     ----------
     min_songs
         Leave out pairs of fewer songs.
     top
-        Only pairs of this many most frequent tags.
+        Only pairs of this many most frequent tags, also those that never meet. By default, pairs
+        that never meet are listed for the 50 most frequent tags.
 
     Returns
     -------
     pd.DataFrame
         By frequency of `tag`, then by `joint_songs`: `tag, other_tag` (str), `songs` (int64: all),
         `tag_songs, other_songs, joint_songs` (int64: with the first tag, the second, both),
-        `support, lift, conditional` (float64), `low, high` (float64: interval of `conditional`,
-        over tasks with `tag`; missing for a single task).
+        `support, conditional` (float64), `low, high` (float64: interval of `conditional`, over
+        tasks with `tag`; missing for a single task), `lift, lift_low, lift_high, p, p_adjusted`
+        (float64).
     """
     level = check_level(level)
     check_top(top, 0)
-    count = functools.partial(_count_songs, cluster=cluster, pairs=True)
-    sums = map_reduce(count, tags, keys=_SUM_KEYS)
-    single = _by_frequency(sums)
-    rank = pd.Series(np.arange(len(single)), index=single["tag"].to_numpy())
-    pairs = sums[(sums["scope"] == _TWO_TAGS) & (sums["hits"] >= min_songs)]
-    first, second = (pairs[name].map(rank).to_numpy("int64") for name in ("tag", "other_tag"))
-    order = np.lexsort((second, -pairs["hits"].to_numpy(), first))
-    if top is not None:
-        order = order[np.maximum(first, second)[order] < top]
-    pairs, first, second = pairs.iloc[order], first[order], second[order]
-    tag = single.iloc[first].set_index(pairs.index)
+    sums = _sum_songs(tags, songs, by=by, cluster=cluster, pairs=True)
+    single, total = _by_frequency(sums), sums[sums["scope"] == _ALL_SONGS].iloc[0]
+    pairs = _list_pairs(sums, single, top)
+    pairs = pairs[pairs["hits"] >= min_songs].reset_index(drop=True)
+    first, second = pairs["first"].to_numpy("int64"), pairs["second"].to_numpy("int64")
+    tag = single.iloc[first].reset_index(drop=True)
     of_tag = {"tasks": tag["tasks"], "cases": tag["hits"], "cases2": tag["hits2"]}
     conditional, low, high = ratios(pairs.assign(**of_tag), level)
-    songs = float(sums["cases"][sums["scope"] == _ALL_SONGS].iloc[0])
+    number = float(total["cases"])
     other_songs = single["hits"].to_numpy()[second]
+    overall = other_songs / max(number, 1.0)
+    p = _independence_p(pairs, single, total)
     table = pairs.assign(
-        songs=songs,
+        tag=tag["name"],
+        other_tag=single["name"].to_numpy()[second],
+        songs=number,
         tag_songs=tag["hits"],
         other_songs=other_songs,
         joint_songs=pairs["hits"],
-        support=pairs["hits"] / max(songs, 1.0),
-        lift=conditional * songs / other_songs,
+        support=pairs["hits"] / max(number, 1.0),
         conditional=conditional,
         low=low,
         high=high,
+        lift=conditional / overall,
+        lift_low=low / overall,
+        lift_high=high / overall,
+        p=p,
+        p_adjusted=_adjust_pairs(p, first, second),
     )
-    return as_frame(table.reset_index(drop=True), _PAIRS)
+    return as_frame(table, _PAIRS)
+
+
+def _list_pairs(sums: pd.DataFrame, single: pd.DataFrame, top: int | None) -> pd.DataFrame:
+    """Return pairs in the order of the result, by rank: first, second; and their `SUMS`.
+
+    Pairs of frequent tags that never meet are rows of zeros.
+    """
+    rank = pd.Series(np.arange(len(single)), index=single["tag"].to_numpy())
+    pairs = sums[sums["scope"] == _TWO_TAGS]
+    first, second = (pairs[name].map(rank).to_numpy("int64") for name in ("tag", "other_tag"))
+    pairs = pairs[list(SUMS)].assign(first=first, second=second)
+    if top is not None:
+        pairs = pairs[np.maximum(first, second) < top]
+    number = min(_MEETING_TOP if top is None else top, len(single))
+    grid = np.argwhere(~np.eye(number, dtype=bool)) @ [len(single), 1]
+    meeting = pairs["first"].to_numpy() * len(single) + pairs["second"].to_numpy()
+    codes = np.setdiff1d(grid, meeting)
+    first, second = np.divmod(codes, max(len(single), 1))
+    apart = pd.DataFrame({"first": first, "second": second})
+    pairs = pd.concat([pairs, apart], ignore_index=True).fillna(0.0)
+    order = np.lexsort((pairs["second"], -pairs["hits"], pairs["first"]))
+    return pairs.iloc[order].reset_index(drop=True)
+
+
+def _independence_p(pairs: pd.DataFrame, single: pd.DataFrame, total: "pd.Series[Any]") -> Floats:
+    """Return p of the test that the tags of each pair are independent; NaN for a single task."""
+    number, spread = float(total["cases"]), float(total["cases2"])
+    if total["tasks"] < 2 or not len(pairs):  # noqa: PLR2004 - the spread of tasks is unknown
+        return np.full(len(pairs), math.nan)
+    counts = single["hits"].to_numpy("float64")
+    share = counts / number
+    within = single["hits2"] - 2 * share * single["cross"] + share**2 * spread
+    variance = share * (1 - share)
+    # the mean product of two songs of a task, of which there are `spread - number` ordered pairs
+    product = (within.to_numpy("float64") - number * variance) / max(spread - number, 1.0)
+    correlation = np.clip(product / np.maximum(variance, 1e-12), 0.0, 1.0)
+    first, second = pairs["first"].to_numpy("int64"), pairs["second"].to_numpy("int64")
+    effect = 1 + (spread / number - 1) * correlation[first] * correlation[second]
+    joint, tag, other = pairs["hits"].to_numpy("float64"), counts[first], counts[second]
+    size = np.maximum(np.floor(number / effect), 1.0)
+    tag, other = (np.minimum(np.ceil(n / effect), size) for n in (tag, other))
+    least, most = np.maximum(tag + other - size, 0.0), np.minimum(tag, other)
+    # fractions of a case count towards independence
+    is_many = joint * number >= counts[first] * counts[second]
+    joint = np.where(is_many, np.floor(joint / effect), np.ceil(joint / effect))
+    return fisher_p(np.clip(joint, least, most), size, tag, other)
+
+
+def _adjust_pairs(p: Floats, first: Ints, second: Ints) -> Floats:
+    """Correct p for all pairs; the two orders of a pair are one test."""
+    codes = np.column_stack([np.minimum(first, second), np.maximum(first, second)])
+    _, row, pair = np.unique(codes, axis=0, return_index=True, return_inverse=True)
+    adjusted: Floats = adjust_p_values(p[row], "bh")[pair.reshape(-1)]
+    return adjusted
 
 
 def exclusive_sets(
-    tags: pd.DataFrame, *, top: int = 10, among: Iterable[str] | None = None
+    tags: pd.DataFrame,
+    *,
+    songs: pd.DataFrame | None = None,
+    top: int = 10,
+    among: Iterable[str] | None = None,
 ) -> pd.Series:
     """Count the songs that have exactly each set of the chosen tags.
 
-    Each song of the table is in one set; songs with none of the chosen tags are a set too. Dask
-    tables are counted by partition, in two rounds. Errors are as for `tag_counts`.
+    Each song is in one set; songs with none of the chosen tags are a set too. Songs and errors are
+    as for `tag_counts`. Dask tables are counted by partition, in two rounds.
 
     Parameters
     ----------
@@ -141,16 +244,16 @@ def exclusive_sets(
     if isinstance(among, str):
         raise InvalidArgument(f"among must be a list of tags, not the text {among!r}")
     if among is None:
-        count = functools.partial(_count_songs, cluster=_NO_CLUSTER, pairs=False)
-        sums = map_reduce(count, tags, keys=_SUM_KEYS)
-        chosen = _by_frequency(sums)["tag"].head(top).tolist()
+        sums = _sum_songs(tags, songs, cluster=_NO_CLUSTER)
+        chosen = _by_frequency(sums)["name"].head(top).tolist()
     else:
-        chosen = names_of(among, "among")
+        chosen = list(unique_tags(names_of(among, "among")))
     if not chosen:
         empty = pd.MultiIndex.from_arrays([[]], names=[None])
         return pd.Series([0], name="songs")[:0].set_axis(empty)
     columns = list(range(len(chosen)))
-    sets = map_reduce(functools.partial(_count_sets, among=chosen), tags, keys=columns)
+    tables = (tags,) if songs is None else (tags, songs)
+    sets = map_reduce(functools.partial(_count_sets, among=chosen), *tables, keys=columns)
     # equal counts: fewer tags first, then the sets with the first tags
     by: list[Any] = ["songs", "size", *columns]
     sets = sets.assign(size=sets[columns].sum(axis=1)).sort_values(
@@ -160,29 +263,76 @@ def exclusive_sets(
     return pd.Series(sets["songs"].to_numpy("int64"), index=index, name="songs")
 
 
-def _read_rows(tags: pd.DataFrame, cluster: str | None) -> tuple[pd.DataFrame, pd.Index, Ints]:
-    """Return distinct `song, tag` rows as codes, by song; tag names; the task of each song."""
+def _read_rows(
+    tags: pd.DataFrame, songs: pd.DataFrame | None, cluster: str | None, by: By
+) -> tuple[pd.DataFrame, pd.DataFrame, Ints]:
+    """Return distinct rows `song, tag` (codes, by song), `tag, spelling, songs`, and song tasks.
+
+    The first table has a code of a key for each tag; the second counts its spellings, by key.
+    """
     require(tags, {"task_id": "key", "song_id": "key", "tag": "text"}, TAGS)
     tags = tags[tags["tag"].notna()]
     keys = [name for name in ("cell", "task_id", "song_id") if name in tags.columns]
     if (number := int(tags[keys].isna().all(axis=1).sum())) > 0:
         raise BadFrame(f"{number} of {len(tags)} rows of {TAGS} have neither task nor song")
-    (songs,) = song_codes((tags, TAGS))
-    tasks = 0 if cluster == _NO_CLUSTER else cluster_codes(tags, cluster, TAGS)
-    codes, names = pd.factorize(tags["tag"].astype("str"))
-    rows = np.unique(np.column_stack([songs, codes]), axis=0)
-    task = np.zeros(int(songs.max(initial=-1)) + 1, dtype="int64")
-    task[songs] = tasks
-    return pd.DataFrame(rows, columns=["song", "tag"]), pd.Index(names, dtype="str"), task
+    if songs is None:
+        (song,) = song_codes((tags, TAGS))
+        owners, owner_song = tags, song
+    else:
+        judged = songs
+        if "state" in songs.columns:
+            require(songs, {"state": "key"}, SONGS)
+            judged = songs[songs["state"].isin(["succeeded"]).to_numpy(dtype=bool)]
+        owner_song, song = song_codes((judged, SONGS), (tags, TAGS))
+        everything = np.ones(len(judged), dtype=bool)
+        require_distinct((judged, SONGS), owner_song, everything, (tags, TAGS))
+        is_judged = np.isin(song, owner_song)  # their codes come first: 0, 1, 2, ...
+        owners, tags, song = judged, tags[is_judged], song[is_judged]
+    label = TAGS if songs is None else SONGS
+    tasks = 0 if cluster == _NO_CLUSTER else cluster_codes(owners, cluster, label)
+    task = np.zeros(int(owner_song.max(initial=-1)) + 1, dtype="int64")
+    task[owner_song] = tasks
+    codes, spellings = pd.factorize(tags["tag"].astype(TEXT))
+    names = pd.Index([_KEYS[by](text) for text in spellings], dtype=TEXT)
+    key_codes, _ = pd.factorize(names)
+    rows = np.unique(np.column_stack([song, key_codes[codes]]).astype("int64"), axis=0)
+    counts = np.bincount(codes, minlength=len(spellings))
+    spelling_counts = pd.DataFrame({"tag": names, "other_tag": list(spellings), "hits": counts})
+    if by != "tag":
+        spelling_counts["other_tag"] = spelling_counts["tag"]
+    return pd.DataFrame(rows, columns=["song", "tag"]), spelling_counts, task
 
 
-def _count_songs(tags: pd.DataFrame, *, cluster: str | None, pairs: bool) -> pd.DataFrame:
+def _sum_songs(
+    tags: pd.DataFrame,
+    songs: pd.DataFrame | None,
+    *,
+    cluster: str | None,
+    by: By = "tag",
+    pairs: bool = False,
+) -> pd.DataFrame:
+    if by not in get_args(By):
+        raise InvalidArgument(f'by must be "tag", "category" or "group", not {by!r:.80}')
+    count = functools.partial(_count_songs, cluster=cluster, by=by, pairs=pairs)
+    return map_reduce(count, *((tags,) if songs is None else (tags, songs)), keys=_SUM_KEYS)
+
+
+def _count_songs(
+    tags: pd.DataFrame,
+    songs: pd.DataFrame | None = None,
+    *,
+    cluster: str | None,
+    by: By,
+    pairs: bool,
+) -> pd.DataFrame:
     """Sum songs over tasks: of all songs, of those with each tag, of those with each pair of tags.
 
     `SUMS` of a tag: hits are a task's songs with it, cases all its songs; of a pair: hits are its
-    songs with both, cases those with the first. Tasks without hits are not in these sums.
+    songs with both, cases those with the first. Tasks without hits are not in these sums. Tags are
+    keys; rows of the scope "spelling" count how often each is spelled in which way.
     """
-    rows, names, task = _read_rows(tags, cluster)
+    rows, spellings, task = _read_rows(tags, songs, cluster, by)
+    names = pd.Index(spellings["tag"].unique(), dtype=TEXT)
     rows["task"] = task[rows["song"]]
     task_songs = sum_by_code(task, np.ones(len(task)))
     zeros = np.zeros(len(task_songs), dtype="int64")
@@ -193,11 +343,12 @@ def _count_songs(tags: pd.DataFrame, *, cluster: str | None, pairs: bool) -> pd.
     parts = [
         total.assign(scope=_ALL_SONGS, tag="", other_tag=""),
         pd.DataFrame(sums).assign(scope=_ONE_TAG, tag=names, other_tag=""),
+        spellings.assign(scope=_SPELLING, **dict.fromkeys(set(SUMS) - {"hits"}, 0.0)),
     ]
     if pairs:
         parts.append(_count_pairs(rows, single, names))
     counts = pd.concat(parts, ignore_index=True)[[*_SUM_KEYS, *SUMS]]
-    return counts.astype({"tag": "str", "other_tag": "str"})
+    return counts.astype({"tag": TEXT, "other_tag": TEXT, **dict.fromkeys(SUMS, "float64")})
 
 
 def _count_pairs(frame: pd.DataFrame, single: pd.DataFrame, names: pd.Index) -> pd.DataFrame:
@@ -214,16 +365,25 @@ def _count_pairs(frame: pd.DataFrame, single: pd.DataFrame, names: pd.Index) -> 
 
 
 def _by_frequency(sums: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of single tags, most frequent first."""
+    """Return the rows of single tags, most frequent first; `name` is its most frequent spelling."""
+    spellings = sums[sums["scope"] == _SPELLING]
+    spellings = spellings.sort_values(["hits", "other_tag"], ascending=[False, True])
+    names = spellings.drop_duplicates("tag").set_index("tag")["other_tag"]
     rows = sums[sums["scope"] == _ONE_TAG]
-    return rows.sort_values(["hits", "tag"], ascending=[False, True]).reset_index(drop=True)
+    rows = rows.assign(name=rows["tag"].map(names).astype(TEXT))
+    return rows.sort_values(["hits", "name"], ascending=[False, True]).reset_index(drop=True)
 
 
-def _count_sets(tags: pd.DataFrame, *, among: list[str]) -> pd.DataFrame:
+def _count_sets(
+    tags: pd.DataFrame, songs: pd.DataFrame | None = None, *, among: list[str]
+) -> pd.DataFrame:
     """Count the songs with each set of tags; a bool column, by number, for each tag."""
-    rows, names, task = _read_rows(tags, _NO_CLUSTER)
-    number = pd.Index(among).get_indexer(names)[rows["tag"]]
+    rows, spellings, task = _read_rows(tags, songs, _NO_CLUSTER, "tag")
+    names = pd.Index(spellings["tag"].unique(), dtype=TEXT)
+    keys = [tag_key(tag) for tag in among]
+    number = np.array([keys.index(name) if name in keys else -1 for name in names], dtype="int64")
+    column = number[rows["tag"]]
     has_tag = np.zeros((len(task), len(among)), dtype=bool)
-    has_tag[rows["song"][number >= 0], number[number >= 0]] = True
-    sets, songs = np.unique(has_tag, axis=0, return_counts=True)
-    return pd.DataFrame(sets).assign(songs=songs.astype("int64"))
+    has_tag[rows["song"][column >= 0], column[column >= 0]] = True
+    sets, counts = np.unique(has_tag, axis=0, return_counts=True)
+    return pd.DataFrame(sets).assign(songs=counts.astype("int64"))

@@ -91,11 +91,11 @@ def dose_response(  # noqa: PLR0913 - all but two are keywords
     rows, fits = [], [(group.indexes, lines.fit(group)) for group in group_outcomes(results)]
     for outcome in results:
         defined = np.isfinite(outcome.values)
-        some = by_unit[defined] if defined.any() else np.full(1, math.nan)
+        applied = by_unit[defined] if defined.any() else np.full(1, math.nan)
         tasks = len(np.unique(units.task[defined]))
         missing = outcome.missing.sum() + (~has_dose).sum()
-        sizes = len(np.unique(some)), outcome.songs.sum(), tasks, missing
-        rows.append((factor, outcome.name, some.mean(), some.min(), some.max(), *sizes))
+        sizes = len(np.unique(applied)), outcome.songs.sum(), tasks, missing
+        rows.append((factor, outcome.name, applied.mean(), applied.min(), applied.max(), *sizes))
     names = ["factor", "outcome", "mean_dose", "lowest", "highest"]
     table = pd.DataFrame(rows, columns=[*names, "doses", "songs", "tasks", "missing_songs"])
     columns = inference_columns(fits, len(results), "difference", level, correction)

@@ -80,14 +80,15 @@ def effects(  # noqa: PLR0913 - all but two are keywords
         `ratings_frame`; or one for each task, such as `run.frame()`.
     factor
         A column, or two for their interaction: how much the effect of the first one's level
-        depends on the level of the second. A missing level is the level "(none)".
+        depends on the level of the second. A missing level is the level "(none)". The values of a
+        number are levels, too; `dose_response` estimates its slope.
     outcomes
         Numeric or boolean columns. A pair such as ("credits", "songs") is the sum of the first
         divided by the sum of the second. Songs without a finite value (below 1e100) are left out
         and counted as `missing_songs`.
     tags, presence
-        Rows of `tags_frame` of these songs, and the tags whose presence is an outcome, ignoring
-        case, hyphens and white space. Presence is defined for songs whose `state` is "succeeded";
+        Rows of `tags_frame` of these songs, and the tags whose presence is an outcome, in any
+        spelling. Presence is defined for songs whose `state` is "succeeded";
         if the frame has no `state`, for songs that have any tag.
     factors
         The other factors of the model. Default: those of the plan, which an experiment's tables

@@ -10,6 +10,7 @@ from pandas.api import types
 
 from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.builders import TEXT
 
 ColumnKind: TypeAlias = Literal["text", "number", "number or boolean", "key", "any"]
 _MAX_MAGNITUDE = 1e100
@@ -99,4 +100,5 @@ def finite_values(column: pd.Series) -> Floats:
 
 def as_frame(data: Any, dtypes: Mapping[str, str]) -> pd.DataFrame:
     """Build a table with exactly these columns and dtypes from a mapping or table of columns."""
-    return pd.DataFrame({name: pd.Series(data[name], dtype=kind) for name, kind in dtypes.items()})
+    fixed = {name: TEXT if kind == "str" else kind for name, kind in dtypes.items()}
+    return pd.DataFrame({name: pd.Series(data[name], dtype=kind) for name, kind in fixed.items()})

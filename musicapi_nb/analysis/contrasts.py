@@ -68,16 +68,18 @@ def share_ratio_interval(share: Share, baseline: Share, quantile: Floats) -> Int
 
     Donner and Zou, Stat. Methods Med. Res. 21, 2012, in a form that does not divide by 0.
     """
-    own, other = share.bounds(quantile), baseline.bounds(quantile)
-    low = _lower_ratio(share.share, own, baseline.share, other)
-    inverse = _lower_ratio(baseline.share, other, share.share, own)
+    bounds, base_bounds = share.bounds(quantile), baseline.bounds(quantile)
+    low = _lower_ratio(share.share, bounds, baseline.share, base_bounds)
+    inverse = _lower_ratio(baseline.share, base_bounds, share.share, bounds)
     return low, np.divide(1.0, inverse, out=np.full(inverse.shape, np.inf), where=inverse > 0)
 
 
-def _lower_ratio(share: Floats, bounds: Interval, baseline: Floats, other: Interval) -> Floats:
+def _lower_ratio(
+    share: Floats, bounds: Interval, baseline: Floats, base_bounds: Interval
+) -> Floats:
     product = share * baseline
     low = bounds[0] * (2 * share - bounds[0])
-    high = other[1] * (2 * baseline - other[1])
+    high = base_bounds[1] * (2 * baseline - base_bounds[1])
     # the smaller root of high * r**2 - 2 * product * r + low = 0, for either sign of high
     root = product + np.sqrt(np.maximum(product * product - low * high, 0.0))
     return np.divide(low, root, out=np.zeros(np.shape(root)), where=root > 0)

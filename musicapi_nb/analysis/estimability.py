@@ -41,8 +41,8 @@ def require_separable(
         return
     others = [name for name in units.terms if name not in factor]
     causes = [name for name in others if is_estimable(units.without(name))]
-    more = f" and {len(others) - _MAX_NAMES} more" if len(others) > _MAX_NAMES else ""
-    together = f"several factors together ({', '.join(others[:_MAX_NAMES])}{more})"
+    hidden = f" and {len(others) - _MAX_NAMES} more" if len(others) > _MAX_NAMES else ""
+    together = f"several factors together ({', '.join(others[:_MAX_NAMES])}{hidden})"
     names = " and ".join(causes) if causes else together
     advice = "leave a factor without an effect out with factors=[...]"
     if causes == [BLOCK]:

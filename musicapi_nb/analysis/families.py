@@ -11,7 +11,7 @@ from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.errors import InvalidArgument
 
 Correction: TypeAlias = Literal["max-t", "holm", "bh"]
-_DRAWS = 50_000
+_DRAWS = 20_000
 _MAX_NORMALS = 10_000_000
 _STEPS = 60  # of a bisection
 

@@ -114,9 +114,10 @@ def plan_factors(frame: pd.DataFrame, outcomes: Iterable[str] = ()) -> list[str]
     are results, too.
     """
     names = [str(name) for name in frame.columns]
-    if not {"cell", BLOCK} <= set(names):
+    lead = [names.index(name) for name in _CELL_COLUMNS if name in names]
+    if "cell" not in names or len(lead) == 1:
         return []
-    start = max(names.index(name) for name in _CELL_COLUMNS if name in names) + 1
+    start = max(lead) + 1
     results = {*_result_columns(), *outcomes}
     return list(itertools.takewhile(lambda name: name not in results, names[start:]))
 

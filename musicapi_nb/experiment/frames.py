@@ -10,21 +10,22 @@ import pandas as pd
 
 from musicapi_nb import frames
 from musicapi_nb.experiment.progress import UNDER_WAY, CellState
+from musicapi_nb.frames.builders import TEXT
 from musicapi_nb.plan import Plan
 from musicapi_nb.tasks import Task
 from musicapi_nb.tasks.json_reader import clean
 
 CELL_COLUMNS = ("cell", "block", "take")
 _FAILED: Mapping[str, bool] = {"done": False, "failed": True}
-_STATES: Mapping[str, tuple[str, Callable[[CellState], Any]]] = {
-    "state": ("str", lambda cell: cell.state),
+_STATES: Mapping[str, tuple[Any, Callable[[CellState], Any]]] = {
+    "state": (TEXT, lambda cell: cell.state),
     "failed": ("boolean", lambda cell: _FAILED.get(cell.state)),
     "price": ("Int64", lambda cell: cell.price),
     "credits": ("Int64", lambda cell: cell.spent if cell.state in _FAILED else None),
     "refunded": ("boolean", lambda cell: cell.refunded),
     "bought_before": ("bool", lambda cell: cell.bought_before),
-    "reason": ("str", lambda cell: clean(cell.reason) if cell.reason else None),
-    "task_id": ("str", lambda cell: clean(cell.task_id) if cell.task_id else None),
+    "reason": (TEXT, lambda cell: clean(cell.reason) if cell.reason else None),
+    "task_id": (TEXT, lambda cell: clean(cell.task_id) if cell.task_id else None),
     "entry": ("Int64", lambda cell: cell.entry),
 }
 _STALLED = UNDER_WAY - {"uncertain"}  # failures only while no run is under way
@@ -71,7 +72,7 @@ def result_frame(
     frame = frame.drop(columns="reply")  # which is a cell here
     cells = frame["task_id"].astype("int64")
     task_ids = {index: clean(task.id) if task.id else None for index, task in tasks.items()}
-    frame["task_id"] = pd.Series([task_ids[index] for index in cells], dtype="str")
+    frame["task_id"] = pd.Series([task_ids[index] for index in cells], dtype=TEXT)
     return _join_cells(plan, cells.tolist(), frame)
 
 
@@ -106,11 +107,11 @@ def failures_frame(plan: Plan, states: Sequence[CellState], *, running: bool) ->
     cells = [states[index] for index in failed]
     advice = [states[index].what_to_do(plan.cells[index]) for index in failed]
     columns = {
-        "state": pd.Series([cell.state for cell in cells], dtype="str"),
-        "reason": pd.Series([_reason(cell) for cell in cells], dtype="str"),
+        "state": pd.Series([cell.state for cell in cells], dtype=TEXT),
+        "reason": pd.Series([_reason(cell) for cell in cells], dtype=TEXT),
         "may_have_cost": pd.Series([cell.may_have_cost for cell in cells], dtype="bool"),
-        "what_to_do": pd.Series(advice, dtype="str"),
-        "task_id": pd.Series([clean(cell.task_id or "") or None for cell in cells], dtype="str"),
+        "what_to_do": pd.Series(advice, dtype=TEXT),
+        "task_id": pd.Series([clean(cell.task_id or "") or None for cell in cells], dtype=TEXT),
         "entry": pd.Series([cell.entry for cell in cells], dtype="Int64"),
     }
     return _join_cells(plan, failed, pd.DataFrame(columns))

@@ -105,8 +105,9 @@ class Looks:
         """Return why no further block is to be bought after this one, or None."""
         try:
             looks = self.table(block)
-        except MusicAPIError as error:  # rather no further purchase than one without its rule
-            return f"the stop rule could not be tested after block {block}: {error.message}"
+        except Exception as error:  # noqa: BLE001 - rather no purchase than one without its rule
+            reason = error.message if isinstance(error, MusicAPIError) else f"{error!r:.300}"
+            return f"the stop rule could not be tested after block {block}: {reason}"
         if not looks["decided"].any():
             return None
         look = looks.iloc[-1]

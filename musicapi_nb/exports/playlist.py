@@ -12,6 +12,7 @@ import pandas as pd
 from musicapi_nb import frames, markup
 from musicapi_nb.exports import provenance
 from musicapi_nb.exports.selection import Selection
+from musicapi_nb.frames.builders import TEXT
 from musicapi_nb.frames.parquet import write_frames
 from musicapi_nb.tasks import Song, Task
 
@@ -53,7 +54,7 @@ def make_tables(
     songs = tables["songs"]
     positions = zip(songs["task_id"], songs["song_position"], strict=True)
     keys = [(task if isinstance(task, str) else None, position) for task, position in positions]
-    files = pd.Series([names.get(key) for key in keys], index=songs.index, dtype="str")
+    files = pd.Series([names.get(key) for key in keys], index=songs.index, dtype=TEXT)
     tables["songs"] = songs.assign(file=files)
     ratings = frames.ratings_frame(selection.index.library)
     exported = {(task.id, song.position) for task in selection.tasks for song in task.songs}

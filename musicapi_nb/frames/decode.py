@@ -1,12 +1,12 @@
 """A batch of replies as Arrow columns."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from musicapi_nb.frames.inputs import Item, ParsedReply, parse_reply
+from musicapi_nb.frames.inputs import Item, ParsedReply, parse_reply, split_item
 from musicapi_nb.frames.reply_types import TASK_CELLS, Rows, decode_reply, decode_stored, nonblank
 from musicapi_nb.frames.schema import SONGS, TASKS, IssueRow, SongRow, array
 from musicapi_nb.tasks import StoredReply, Task
@@ -42,8 +42,8 @@ def read_batch(
     issues: list[IssueRow] = []
     origins: list[str] = []
     song_origins: list[str] = []
-    for origin, reply in items:
-        rows = _decode(reply)
+    for (origin, reply), decoded in _decode_items(items):
+        rows = decoded
         if rows is None:
             parsed = parse_reply((origin, reply))
             issues += [IssueRow(parsed, issue) for issue in parsed.issues]
@@ -67,6 +67,17 @@ def read_batch(
         ("songs", "reply"): song_origins,
     }
     return {key: _array(key, columns[key]) for key in keys}, issues
+
+
+def _decode_items(items: Iterable[Item]) -> Iterator[tuple[Item, Rows | None]]:
+    """Yield each reply of these texts and other items, and its rows as `_decode`."""
+    for item in items:
+        rows = _decode(item[1])
+        if rows is not None:
+            yield item, rows
+            continue
+        for part in split_item(item):
+            yield part, _decode(part[1]) if part[1] is not item[1] else None
 
 
 def _decode(reply: Any) -> Rows | None:

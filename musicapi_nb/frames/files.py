@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from musicapi_nb.errors import InvalidArgument, MissingFile, UnreadableFile
 from musicapi_nb.frames.texts import Part, may_continue, split_list, split_replies
 from musicapi_nb.paths import local_path
+from musicapi_nb.tasks.json_reader import clean
 
 _TEXT_SUFFIXES = (".ndjson", ".jsonl", ".json")
 SUFFIXES = (*_TEXT_SUFFIXES, *(f"{suffix}.gz" for suffix in _TEXT_SUFFIXES), ".parquet")
@@ -67,23 +68,23 @@ def find_files(path: Path) -> Sequence[Path]:
         The folder may not be read.
     """
     endings = ", ".join(SUFFIXES)
+    name = clean(str(path.absolute()))
     try:
         files = sorted(path.iterdir()) if path.is_dir() else None
         exists = path.exists()
     except OSError as error:
-        raise UnreadableFile(f"{path} cannot be read ({error.strerror})") from None
+        raise UnreadableFile(f"{name} cannot be read ({error.strerror})") from None
     if not exists:
         raise MissingFile(
-            f"there is no file {path.absolute()}; give a file of replies ({endings}) or a folder "
-            "of such files"
+            f"there is no file {name}; give a file of replies ({endings}) or a folder of such files"
         )
     if files is None:
         return [path]
-    frames = {f"{name}.parquet" for name in FRAMES}
+    frames = {f"{frame}.parquet" for frame in FRAMES}
     files = [file for file in files if file.name.lower().endswith(SUFFIXES)]
     files = [file for file in files if file.name not in frames and not file.is_dir()]
     if not files:
-        raise MissingFile(f"the folder {path} has no file of replies ({endings})")
+        raise MissingFile(f"the folder {name} has no file of replies ({endings})")
     return files
 
 

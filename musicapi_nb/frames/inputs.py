@@ -36,7 +36,7 @@ _SINGLE_TYPES = (Task, Mapping, str, bytes, bytearray, os.PathLike)
 # Other JSON values are accepted as items, because a line of a file may hold one; each is an issue.
 _ITEM_TYPES = (*_SINGLE_TYPES, type(None), bool, int, float, list)
 _METHODS = ("replies", "tasks")  # of HasReplies and HasTasks
-_NEWLINE = ord("\n")  # a number is found much faster in bytes than b"\n"
+_LONG_TEXT = 1_000_000  # is split at once, because it may hold very many replies
 
 Item: TypeAlias = tuple[str, Any]
 """Where an unread reply is from, such as "7" or "polls.ndjson:7", and the reply."""
@@ -64,14 +64,14 @@ def iter_items(replies: Replies, numbers: Iterator[int]) -> Iterator[Item]:
     """
     for item in _as_iterable(replies):
         number = str(next(numbers))
-        if isinstance(item, bytes) and item[:1] == b"{" and _NEWLINE not in item:
+        if isinstance(item, bytes) and len(item) < _LONG_TEXT:
             yield number, item  # the usual case for long inputs
         elif (path := _as_path(item)) is not None:
             for file in find_files(path):
                 yield from ((f"{file}{place}", reply) for place, reply in read_file(file))
         elif isinstance(item, str | bytes | bytearray):
-            text = bytes(item) if isinstance(item, bytearray) else item
-            yield from ((f"{number}{place}", reply) for place, reply in split_replies(text))
+            text = (number, bytes(item) if isinstance(item, bytearray) else item)
+            yield from [text] if len(item) < _LONG_TEXT else split_item(text)
         elif isinstance(item, list) and holds_replies(item):
             yield from ((f"{number}[{index}]", reply) for index, reply in enumerate(item))
         elif isinstance(item, _ITEM_TYPES):
@@ -83,9 +83,19 @@ def iter_items(replies: Replies, numbers: Iterator[int]) -> Iterator[Item]:
             raise _wrong_type_error(item, f"item {number}")
 
 
+def split_item(item: Item) -> Iterator[Item]:
+    """Yield the replies in a text; another item is one reply."""
+    origin, reply = item
+    if isinstance(reply, str | bytes):
+        yield from ((f"{origin}{place}", part) for place, part in split_replies(reply))
+    else:
+        yield item
+
+
 def parse_replies(replies: Replies) -> Iterator[ParsedReply]:
     """Parse every reply of an input, in order."""
-    return map(parse_reply, iter_items(replies, itertools.count()))
+    for item in iter_items(replies, itertools.count()):
+        yield from map(parse_reply, split_item(item))
 
 
 def parse_reply(item: Item) -> ParsedReply:

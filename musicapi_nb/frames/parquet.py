@@ -20,6 +20,7 @@ from musicapi_nb.errors import (
     MusicAPIError,
     UnreadableFile,
 )
+from musicapi_nb.frames.builders import TEXT
 from musicapi_nb.frames.files import BATCH_ROWS, REPLY_COLUMN, Damage
 from musicapi_nb.frames.flattener import Frames
 from musicapi_nb.frames.inputs import Replies, iter_items
@@ -28,7 +29,7 @@ from musicapi_nb.paths import local_path, target_path
 from musicapi_nb.tasks import StoredReply, Task
 from musicapi_nb.tasks.json_reader import clean
 
-_NO_CATEGORIES = pd.CategoricalDtype(pd.Series([], dtype="str"))
+_TEXT_TYPES = {pa.string(): TEXT, pa.large_string(): TEXT}
 _REPLIES_SCHEMA = pa.schema([(REPLY_COLUMN, pa.binary())])
 
 
@@ -105,11 +106,7 @@ def write_frames(folder: Path, frames: Mapping[str, pd.DataFrame]) -> None:
 
 def _as_table(name: str, frame: pd.DataFrame) -> pa.Table:
     try:
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-    except UnicodeEncodeError:  # half of a surrogate pair, in an added column
-        texts = frame.select_dtypes(include=["object", "category"])
-        cleaned: Any = {column: texts[column].astype(object).map(_clean) for column in texts}
-        table = pa.Table.from_pandas(frame.assign(**cleaned), preserve_index=False)
+        table = _arrow_table(frame)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise InvalidArgument(f"the frame {name!r} cannot be written: {error}") from None
     for field in table.schema:
@@ -121,6 +118,15 @@ def _as_table(name: str, frame: pd.DataFrame) -> pa.Table:
     return table
 
 
+def _arrow_table(frame: pd.DataFrame) -> pa.Table:
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except UnicodeEncodeError:  # half of a surrogate pair, in an added column
+        objects = frame[[column for column in frame if frame[column].dtype == object]]
+        cleaned: Any = {column: objects[column].map(_clean) for column in objects}
+        return pa.Table.from_pandas(frame.assign(**cleaned), preserve_index=False)
+
+
 def _clean(value: Any) -> Any:
     return clean(value) if isinstance(value, str) else value
 
@@ -130,14 +136,18 @@ def _read_frame(path: Path) -> pd.DataFrame:
     try:
         with pq.ParquetFile(path) as file:
             table = file.read()
-        frame: pd.DataFrame = table.to_pandas()
+        frame: pd.DataFrame = table.to_pandas(types_mapper=_TEXT_TYPES.get)
     except FileNotFoundError:
         raise MissingFile(f"there is no file {path}; write_parquet writes it") from None
     except Exception as error:  # noqa: BLE001 - of many types in damaged files
         raise UnreadableFile(f"{path} cannot be read: {error}") from None
-    for field in table.schema:  # a categorical without categories loses their dtype
-        if pa.types.is_dictionary(field.type) and not len(frame[field.name].cat.categories):
-            frame[field.name] = frame[field.name].astype(_NO_CATEGORIES)
+    for field in table.schema:
+        if pa.types.is_dictionary(field.type):
+            categories = frame[field.name].cat.categories
+            # without categories, they lose their dtype
+            if not len(categories) or field.type.value_type in _TEXT_TYPES:
+                dtype = pd.CategoricalDtype(categories.astype(TEXT), field.type.ordered)
+                frame[field.name] = frame[field.name].astype(dtype)
     return frame
 
 

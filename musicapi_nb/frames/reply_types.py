@@ -207,7 +207,7 @@ class _StudioTask(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=F
     notify_hook: Any = UNSET
     action: Any = UNSET
     status: Literal["SUCCESS"]
-    fail_reason: str | None = None
+    fail_reason: _EmptyText = None
     submit_time: _UnixSeconds | None = None
     start_time: _UnixSeconds | None = None
     finish_time: _UnixSeconds | None = None
@@ -363,7 +363,7 @@ def _repeated_fields(song: Any, extra: Any) -> dict[str, Any]:
 
 
 def _times(task: _StudioTask) -> tuple[float | None, ...]:
-    """Return the cells from `submitted_at` to `total_seconds`."""
+    """Return the cells from `submitted_at` to `total_seconds`; raises if they are reversed."""
     submitted, started, finished = task.submit_time, task.start_time, task.finish_time
     return (
         *(time * 1_000_000 if time else None for time in (submitted, started, finished)),
@@ -372,7 +372,11 @@ def _times(task: _StudioTask) -> tuple[float | None, ...]:
 
 
 def _seconds(start: int | None, end: int | None) -> float | None:
-    return float(end - start) if start and end and end >= start else None
+    if not (start and end):
+        return None
+    if end < start:
+        raise UntypedReply
+    return float(end - start)
 
 
 def _json_text(extra: msgspec.Struct | dict[str, Any]) -> str | None:

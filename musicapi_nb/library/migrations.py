@@ -121,8 +121,10 @@ CREATE TABLE released_slots (
 );
 """
 
-# An entry's `reserve` is its price and what each repost may have cost: `repost_credits` sums up the
-# latter. `files` has each file once, however many songs it belongs to; none is ever deleted.
+# `totals` counts the entries that have ended: this writes once for each, and the others are few and
+# have an index. An entry's `reserve` is its price and what each repost may have cost, which
+# `repost_credits` sums up. `files` has each file once, however many songs it belongs to; none is
+# ever deleted.
 _VERSION_2 = """
 CREATE TABLE totals (
     simulated INTEGER NOT NULL,
@@ -137,8 +139,8 @@ CREATE TABLE totals (
 INSERT INTO totals
     SELECT simulated, state, refunded IS 1, count(*), coalesce(sum(price), 0), sum(price IS NULL),
         coalesce(sum(max(reserve - price, 0)), 0)
-    FROM entries GROUP BY 1, 2, 3;
-CREATE TRIGGER entry_added AFTER INSERT ON entries BEGIN
+    FROM entries WHERE ended_at IS NOT NULL GROUP BY 1, 2, 3;
+CREATE TRIGGER entry_added AFTER INSERT ON entries WHEN NEW.ended_at IS NOT NULL BEGIN
     INSERT INTO totals VALUES (
         NEW.simulated, NEW.state, NEW.refunded IS 1, 1, coalesce(NEW.price, 0), NEW.price IS NULL,
         coalesce(max(NEW.reserve - NEW.price, 0), 0)
@@ -146,18 +148,21 @@ CREATE TRIGGER entry_added AFTER INSERT ON entries BEGIN
         unpriced = unpriced + excluded.unpriced,
         repost_credits = repost_credits + excluded.repost_credits;
 END;
-CREATE TRIGGER entry_removed AFTER DELETE ON entries BEGIN
+CREATE TRIGGER entry_removed AFTER DELETE ON entries WHEN OLD.ended_at IS NOT NULL BEGIN
     UPDATE totals SET purchases = purchases - 1, credits = credits - coalesce(OLD.price, 0),
         unpriced = unpriced - (OLD.price IS NULL),
         repost_credits = repost_credits - coalesce(max(OLD.reserve - OLD.price, 0), 0)
         WHERE simulated = OLD.simulated AND state = OLD.state AND refunded = (OLD.refunded IS 1);
 END;
-CREATE TRIGGER entry_changed AFTER UPDATE OF simulated, state, refunded, price, reserve
-    ON entries BEGIN
+CREATE TRIGGER entry_changed AFTER UPDATE OF state, refunded, price, reserve, ended_at ON entries
+    WHEN OLD.ended_at IS NOT NULL BEGIN
     UPDATE totals SET purchases = purchases - 1, credits = credits - coalesce(OLD.price, 0),
         unpriced = unpriced - (OLD.price IS NULL),
         repost_credits = repost_credits - coalesce(max(OLD.reserve - OLD.price, 0), 0)
         WHERE simulated = OLD.simulated AND state = OLD.state AND refunded = (OLD.refunded IS 1);
+END;
+CREATE TRIGGER entry_ended AFTER UPDATE OF state, refunded, price, reserve, ended_at ON entries
+    WHEN NEW.ended_at IS NOT NULL BEGIN
     INSERT INTO totals VALUES (
         NEW.simulated, NEW.state, NEW.refunded IS 1, 1, coalesce(NEW.price, 0), NEW.price IS NULL,
         coalesce(max(NEW.reserve - NEW.price, 0), 0)

@@ -8,6 +8,14 @@ from musicapi_nb.ledger_types import EntryState, RenderTime
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.entry import STATES
 
+# of the entries that have ended, which triggers count, and of the others
+_TOTALS = """
+    SELECT * FROM totals UNION ALL
+    SELECT simulated, state, refunded IS 1, count(*), coalesce(sum(price), 0), sum(price IS NULL),
+        coalesce(sum(max(reserve - price, 0)), 0)
+    FROM entries WHERE ended_at IS NULL GROUP BY 1, 2, 3
+"""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Account:
@@ -43,7 +51,7 @@ class Account:
 def account(database: Database, *, simulated: bool) -> Account:
     """Sum up the purchases of the service, or of simulators."""
     (row,) = database.rows(
-        """
+        f"""
         SELECT
             coalesce(sum(credits) FILTER (WHERE state IN ('accepted', 'reposting', 'done')
                 OR (state = 'failed' AND NOT refunded)), 0),
@@ -54,8 +62,8 @@ def account(database: Database, *, simulated: bool) -> Account:
                 OR (state = 'failed' AND NOT refunded)), 0),
             coalesce(sum(unpriced) FILTER (
                 WHERE state NOT IN ('planned', 'not_run', 'refused')), 0)
-        FROM totals WHERE simulated = ?
-        """,
+        FROM ({_TOTALS}) WHERE simulated = ?
+        """,  # noqa: S608 - our own names
         simulated,
     )
     return Account(*row)
@@ -64,7 +72,7 @@ def account(database: Database, *, simulated: bool) -> Account:
 def counts(database: Database, experiment: str | None) -> dict[EntryState, int]:
     """Return the number of entries in each state, uncertain ones first."""
     if experiment is None:
-        rows = database.rows("SELECT state, sum(purchases) FROM totals GROUP BY state")
+        rows = database.rows(f"SELECT state, sum(purchases) FROM ({_TOTALS}) GROUP BY state")  # noqa: S608
     else:
         rows = database.rows(
             "SELECT state, count(*) FROM entries "

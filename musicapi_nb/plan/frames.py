@@ -7,20 +7,21 @@ import pandas as pd
 
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidArgument, Problem
+from musicapi_nb.frames.builders import TEXT
 from musicapi_nb.plan.cells import Cell, PlanProblem
 from musicapi_nb.plan.validation import coerce_int, name_problems, to_python
 
 _INTEGER_COLUMNS = ("block", "order", "take", "price", "songs")
-_DTYPES = {
+_DTYPES: dict[str, Any] = {
     "integer": "Int64",
-    "string": "str",
+    "string": TEXT,
     "boolean": "boolean",
     "floating": "float64",
     "mixed-integer-float": "float64",
 }
-_PROBLEMS = {
+_PROBLEMS: dict[str, Any] = {
     **dict.fromkeys(("order", "block", "take"), "Int64"),
-    **dict.fromkeys(("field", "message"), "str"),
+    **dict.fromkeys(("field", "message"), TEXT),
     "hard": "bool",
 }
 _FLOAT_KINDS = frozenset({"fraction", "number", "seconds"})
@@ -67,11 +68,12 @@ def _unused_name(name: str, columns: Mapping[str, Any]) -> str:
 def _series(values: Sequence[Any]) -> pd.Series:
     """Give values of one type its nullable dtype; mixed types and lists stay objects."""
     dtype = _DTYPES.get(pd.api.types.infer_dtype(values, skipna=True), "object")
-    if dtype == "str":
+    if dtype == TEXT:
         values = [_to_encodable(value) for value in values]
     if dtype == "Int64" and not all(-(2**63) <= value < 2**63 for value in values if value):
         dtype = "object"
-    return pd.Series(list(values), dtype=dtype)
+    series: pd.Series = pd.Series(list(values), dtype=dtype)
+    return series
 
 
 def _to_encodable(value: str | None) -> str | None:

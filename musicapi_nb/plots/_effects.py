@@ -30,6 +30,8 @@ _AXIS_LABELS = {
 _SUFFIXES = {"seconds": " s", "share": " pp"}
 
 
+_DETECTABLE: dict[str, Any] = {"color": figure.GREY, "alpha": 0.28, "solid_capstyle": "butt"}
+
 Line: TypeAlias = tuple[str, pd.Series | None]
 """A line of the chart: its name, and its row of the table; None for the heading of an outcome."""
 
@@ -39,6 +41,7 @@ def effects(
     frame: pd.DataFrame,
     *,
     simultaneous: bool = False,
+    detectable: bool = False,
     top: int | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -46,18 +49,17 @@ def effects(
 
     Points are the estimates; a point is filled if its adjusted p is below 0.05. Lines are the
     intervals of each row alone, or, if `simultaneous`, those that hold for all rows of the table
-    together (`joint_low`, `joint_high`); an arrow leads to a bound outside the picture. Outcomes
-    of one unit (seconds; shares of songs) share a scale; several units are
-    several panels, the `child_axes` of the result. `top` limits the rows to those with the
-    smallest adjusted p, in the table's order (default: 36, or as many as fit on the given axes); a
-    note counts the others. BadFrame is raised if a column is missing or of another kind.
+    together (`joint_low`, `joint_high`); an arrow leads to a bound outside the picture. With
+    `detectable`, a grey bar behind each row reaches to the effect that such data find in 80 % of
+    experiments: smaller ones may exist and not show. Outcomes of one unit (seconds; shares of
+    songs) share a scale; several units are several panels, the `child_axes` of the result. `top`
+    limits the rows to those with the smallest adjusted p, in the table's order (default: 36, or as
+    many as fit on the given axes); a note counts the others. BadFrame is raised if a column is
+    missing or of another kind.
     """
     bounds = ("joint_low", "joint_high") if simultaneous else ("low", "high")
-    require(
-        frame,
-        {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys((*_NUMBERS, *bounds), "number")},
-        _LABEL,
-    )
+    numbers = (*_NUMBERS, *bounds, *(["detectable"] if detectable else ()))
+    require(frame, {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(numbers, "number")}, _LABEL)
     if frame.empty:
         return figure.empty_plot(ax, "the table of effects has no rows")
     frame = frame.assign(low=frame[bounds[0]], high=frame[bounds[1]])
@@ -67,8 +69,9 @@ def effects(
     ax = figure.new_axes(ax, sum(heights) + _GAP_INCHES * (len(parts) - 1) + 1.5)
     panels = figure.stack_panels(ax, heights, _GAP_INCHES)
     for panel, (unit, lines) in zip(panels, parts.items(), strict=True):
-        _draw_panel(panel, unit, lines)
-    _explain(ax, panels, frame, len(frame) - len(visible), simultaneous=simultaneous)
+        _draw_panel(panel, unit, lines, detectable=detectable)
+    _explain(panels, frame, len(frame) - len(visible), simultaneous=simultaneous)
+    figure.legend(panels[0], _handles(ax, detectable=detectable))
     return ax
 
 
@@ -80,7 +83,7 @@ def _smallest_p(frame: pd.DataFrame, number: int) -> pd.DataFrame:
 
 def _count_fitting(frame: pd.DataFrame, ax: Axes) -> int:
     """Return how many rows fit on the given axes, with their headings and panels."""
-    available = figure.size_inches(ax)[1]
+    available = figure.panels_inches(ax)
     for number in range(min(len(frame), _MAX_ROWS), 1, -1):
         parts = _split_by_unit(_smallest_p(frame, number))
         lines = sum(map(len, parts.values()))
@@ -112,7 +115,7 @@ def _unit(rows: pd.DataFrame) -> str:
     return "share" if outcome.startswith("tag: ") else outcome
 
 
-def _draw_panel(ax: Axes, unit: str, lines: Sequence[Line]) -> None:
+def _draw_panel(ax: Axes, unit: str, lines: Sequence[Line], *, detectable: bool) -> None:
     row_chart.shade_rows(ax, len(lines))
     no_effect = 1.0 if unit == "ratio" else 0.0
     ax.axvline(no_effect, color=figure.text_color(ax), lw=1, alpha=0.6)
@@ -121,6 +124,8 @@ def _draw_panel(ax: Axes, unit: str, lines: Sequence[Line]) -> None:
         tick.set_fontweight("bold" if row is None else "normal")
         if row is not None:
             _draw_row(ax, y, row, unit)
+        if row is not None and detectable:
+            _draw_detectable(ax, y, float(row["detectable"]), unit)
     _scale(ax, unit, no_effect)
     for y, (_, row) in enumerate(lines):
         if row is not None and unit == "ratio":
@@ -140,6 +145,13 @@ def _draw_open_interval(ax: Axes, y: float, low: float, high: float) -> None:
             if is_open:
                 ax.plot(end, y, marker, ms=6, color=figure.BLUE, clip_on=False)
         ax.set_xlim(left, right)
+
+
+def _draw_detectable(ax: Axes, y: float, effect: float, unit: str) -> None:
+    """Draw a bar up to the effect that would be found, in both directions."""
+    if math.isfinite(effect):
+        low = 1 / effect if unit == "ratio" else -effect
+        ax.plot([low, effect], [y, y], lw=13, zorder=1, **_DETECTABLE)
 
 
 def _draw_row(ax: Axes, y: float, row: pd.Series, unit: str) -> None:
@@ -202,8 +214,20 @@ def _format_tick(value: float, unit: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
+def _handles(ax: Axes, *, detectable: bool) -> list[Line2D]:
+    """Return the handles of the legend."""
+    style: dict[str, Any] = {"color": figure.BLUE, "marker": "o", "lw": 2, "ms": 7, "mew": 1.6}
+    handles = [
+        Line2D([], [], mfc=figure.BLUE, label="adjusted p below 0.05", **style),
+        Line2D([], [], mfc=figure.background_color(ax), label="not below 0.05", **style),
+    ]
+    if detectable:
+        handles.append(Line2D([], [], lw=8, label="found in less than 80 %", **_DETECTABLE))
+    return handles
+
+
 def _explain(
-    ax: Axes, panels: Sequence[Axes], frame: pd.DataFrame, hidden: int, *, simultaneous: bool
+    panels: Sequence[Axes], frame: pd.DataFrame, hidden: int, *, simultaneous: bool
 ) -> None:
     factors = row_chart.SEPARATOR.join(dict.fromkeys(frame["factor"]))
     baselines = " or ".join(dict.fromkeys(frame["baseline"]))
@@ -211,11 +235,6 @@ def _explain(
     against = f"{levels[0]} against {baselines}" if len(levels) == 1 else f"against {baselines}"
     text = shorten(f"Effects of {factors}, {against}", 6.5, figure.TITLE)
     figure.title(panels[0], text, above=16)
-    style: dict[str, Any] = {"color": figure.BLUE, "marker": "o", "lw": 2, "ms": 7, "mew": 1.6}
-    clear = Line2D([], [], mfc=figure.BLUE, label="adjusted p below 0.05", **style)
-    background = figure.background_color(ax)
-    unclear = Line2D([], [], mfc=background, label="not below 0.05", **style)
-    figure.legend(panels[0], [clear, unclear])
     tasks, songs = list(frame["baseline_tasks"]), list(frame["baseline_songs"])
     sizes = format_counts(("task", tasks), ("song", songs))
     baseline = shorten(f"baseline {baselines}: {sizes}", 7, figure.TEXT)

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from musicapi_nb import markup
 from musicapi_nb.analysis._drift import Series, read_series
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.errors import BadFrame
@@ -64,10 +65,13 @@ def drift(
     heights = [_PANEL_INCHES] * len(visible)
     ax = figure.new_axes(ax, sum(heights) + _GAP_INCHES * (len(visible) - 1) + 1.6)
     panels = figure.stack_panels(ax, heights, _GAP_INCHES)
-    reach = _date_range(frame[frame["outcome"].isin(visible)])
+    drawn = frame[frame["outcome"].isin(visible)]
+    dates = drawn["start"].min(), drawn["end"].max()
     for panel, name in zip(panels, visible, strict=True):
-        _draw_panel(panel, name, frame[frame["outcome"] == name], series.get(name), reach)
-    _explain(panels, has_dots=bool(series), hidden=len(outcomes) - len(visible))
+        _draw_panel(
+            panel, name, frame[frame["outcome"] == name], series.get(name), _date_range(*dates)
+        )
+    _explain(ax, panels, dates, has_dots=bool(series), hidden=len(outcomes) - len(visible))
     return ax
 
 
@@ -76,10 +80,10 @@ def _days(moment: Any) -> float:
     return float(date2num(moment))  # type: ignore[no-untyped-call]
 
 
-def _date_range(frame: pd.DataFrame) -> tuple[float, float]:
-    first, last = _days(frame["start"].min()), _days(frame["end"].max())
-    pad = max(0.02 * (last - first), 1 / 24)
-    return first - pad, last + pad
+def _date_range(first: pd.Timestamp, last: pd.Timestamp) -> tuple[float, float]:
+    low, high = _days(first), _days(last)
+    pad = max(0.02 * (high - low), 1 / 24)
+    return low - pad, high + pad
 
 
 def _draw_panel(
@@ -138,8 +142,14 @@ def _scale(ax: Axes, outcome: str, periods: pd.DataFrame, reach: tuple[float, fl
     )
 
 
-def _explain(panels: Sequence[Axes], *, has_dots: bool, hidden: int) -> None:
-    figure.title(panels[0], "Outcomes over time", above=30)
+def _explain(
+    ax: Axes,
+    panels: Sequence[Axes],
+    dates: tuple[pd.Timestamp, pd.Timestamp],
+    *,
+    has_dots: bool,
+    hidden: int,
+) -> None:
     handles: list[Any] = [
         Line2D([], [], color=figure.BLUE, lw=2.2, label="mean of a period"),
         Patch(color=figure.BLUE, alpha=0.22, lw=0, label="its interval"),
@@ -149,6 +159,12 @@ def _explain(panels: Sequence[Axes], *, has_dots: bool, hidden: int) -> None:
     if has_dots:
         dot: dict[str, Any] = {"marker": "o", "ls": "", "ms": 4, "color": figure.GREY}
         handles.append(Line2D([], [], label="task", **dot))
-    figure.legend(panels[0], handles, columns=5, above=12)
-    more = f"the first outcomes, and {format_count(hidden, 'more outcome')} not drawn"
-    figure.explain_below(panels[-1], "time of the task (UTC)", more if hidden else "")
+    columns = figure.legend_columns(ax, len(handles), 1.7)
+    figure.legend(panels[0], handles, columns, above=12)
+    lines = math.ceil(len(handles) / columns)
+    figure.title(panels[0], "Outcomes over time", above=15 + 15 * lines)
+    first, last = (markup.format_datetime(moment) for moment in dates)
+    more = f"and {format_count(hidden, 'more outcome')} not drawn"
+    figure.explain_below(
+        panels[-1], f"time of the task, {first} to {last} UTC", more if hidden else ""
+    )

@@ -31,6 +31,7 @@ ORANGE, SKY, GREY = "#E69F00", "#56B4E9", "#7f7f7f"
 SMALL, TEXT, TITLE = 8.0, 9.0, 11.0
 WIDTH = 7.6
 LABEL_INCHES = 2.2
+_AROUND_INCHES = 1.5  # for the title, the legend and the notes of a picture on given axes
 _DARK, _LIGHT, _WHITE = "#1f2328", "#f0f2f4", "#ffffff"
 _DPI = 100
 _MIDDLE_LIGHTNESS = 0.5
@@ -157,6 +158,11 @@ def explain_below(ax: Axes, axis_label: str, *notes: str) -> None:
     ax.set_xlabel(label, loc="left", fontsize=TEXT, color=text_color(ax), linespacing=1.5)
 
 
+def panels_inches(ax: Axes) -> float:
+    """Return the height that panels within given axes have beside the title and the notes."""
+    return size_inches(ax)[1] - _AROUND_INCHES
+
+
 def stack_panels(ax: Axes, heights: list[float], gap: float) -> list[Axes]:
     """Stack axes within `ax`, of these heights in inches, scaled to fit."""
     if len(heights) == 1:
@@ -164,7 +170,7 @@ def stack_panels(ax: Axes, heights: list[float], gap: float) -> list[Axes]:
     hide_axes(ax)
     gaps = gap * (len(heights) - 1)
     if not isinstance(ax.figure, PlotFigure):
-        available = max(size_inches(ax)[1] - gaps, sum(heights) / 10)
+        available = max(panels_inches(ax) - gaps, sum(heights) / 10)
         heights = [available * height / sum(heights) for height in heights]
     total = sum(heights) + gaps
     panels, top = [], 1.0
@@ -190,6 +196,13 @@ def legend(ax: Axes, handles: Any, columns: int = 3, *, above: float = 0) -> Non
     spaces: dict[str, Any] = {"borderaxespad": 0.2, "handletextpad": 0.5, "columnspacing": 1.6}
     text: dict[str, Any] = {"fontsize": TEXT, "labelcolor": text_color(ax)}
     ax.legend(handles=handles, ncols=columns, frameon=False, **position, **spaces, **text)
+
+
+def legend_columns(ax: Axes, entries: int, inches: float) -> int:
+    """Return how many entries of this width fit beside each other; all on a new figure."""
+    if isinstance(ax.figure, PlotFigure):
+        return entries
+    return max(1, min(entries, int(size_inches(ax)[0] / inches)))
 
 
 def grid(ax: Axes) -> None:

@@ -7,18 +7,20 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import ListedColormap, to_rgba
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
 from musicapi_nb.analysis.array_types import Floats
-from musicapi_nb.analysis.checks import require
+from musicapi_nb.analysis.checks import ColumnKind, require
 from musicapi_nb.plots import figure
 from musicapi_nb.plots.text import format_count, percent, shorten_labels
 
 _LABEL = "the table of co-occurrence (cooccurrence(tags))"
 _TEXTS = ("tag", "other_tag")
-_NUMBERS = ("songs", "tag_songs", "other_songs", "conditional", "low", "high")
+_NUMBERS = ("songs", "tag_songs", "other_songs", "joint_songs", "conditional", "low", "high")
+_TESTED = ("lift", "p_adjusted")
+_MARKED = 0.05  # the share of false marks that is accepted
 _MAX_TAGS = 24
 _MAX_TAGS_WITH_TEXT = 9
 # ColorBrewer's Blues (Harrower and Brewer 2003), safe for colour blindness, without the near-white
@@ -26,35 +28,41 @@ _MAX_TAGS_WITH_TEXT = 9
 # On dark axes it is reversed: shares of 0 are dark there, too, but lighter than blank cells.
 _COLORMAP = ListedColormap(colormaps["Blues"](np.linspace(0.1, 1, 256)))
 _DARK_COLORMAP = ListedColormap(colormaps["Blues_r"](np.linspace(0.08, 1, 256)))
+_MIDDLE_LIGHTNESS = 0.5
 _CELL_INCHES, _TEXT_CELL_INCHES = 0.27, 0.62
 _ABOVE, _BELOW = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
 
 
 class Cells(NamedTuple):
-    """Shares with their intervals, (tags, tags) each, NaN for pairs without a row.
+    """Shares with their intervals, lift and p, (tags, tags) each, NaN for pairs without a row.
 
-    `songs` counts those with each tag; `overall` is their share of all songs: (tags,) each.
+    `songs` counts those with each tag: (tags,).
     """
 
     songs: pd.Series
     conditional: Floats
     low: Floats
     high: Floats
-    overall: Floats
+    lift: Floats
+    p_adjusted: Floats
 
 
 @figure.plot
 def cooccurrence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the table of `cooccurrence` as a heat map.
 
-    A cell is the share of the songs with the row's tag that have the column's tag too. Tags are
-    ordered by the number of songs that have them. Up to nine tags, each share is written with its
-    interval. A triangle marks pairs whose interval excludes the column's share of all songs: up
-    if they occur together more often, down if less. Blank cells have no row in the table. `top`
-    limits the tags to the most frequent ones (default: 24, or as many as fit on the given axes);
-    a note counts the others. BadFrame is raised if a column is missing or of another kind.
+    A cell is the share of the songs with the row's tag that have the column's tag too. Tags that
+    occur together stand together: they are ordered by average linkage of their Jaccard indices,
+    with optimal order of the leaves (Bar-Joseph, Gifford and Jaakkola, Bioinformatics 17, 2001). Up
+    to nine tags, each share is written with its interval. A triangle marks pairs with `p_adjusted`
+    of at most 0.05: up if they occur together more often than independent tags, down if less. Blank
+    cells have no row in the table. `top` limits the tags to the most frequent ones (default: 24, or
+    as many as fit on the given axes); a note counts the others. BadFrame is raised if a column is
+    missing or of another kind.
     """
-    require(frame, {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(_NUMBERS, "number")}, _LABEL)
+    columns: dict[str, ColumnKind] = dict.fromkeys(_TEXTS, "text")
+    columns.update(dict.fromkeys((*_NUMBERS, *_TESTED), "number"))
+    require(frame, columns, _LABEL)
     if frame.empty:
         return figure.empty_plot(ax, "the table of co-occurrence has no pairs of tags")
     tag_songs = _count_songs(frame)
@@ -82,8 +90,26 @@ def _read_cells(frame: pd.DataFrame, songs: pd.Series) -> Cells:
         table = frame.pivot_table(name, "tag", "other_tag", aggfunc="last")
         return table.reindex(index=songs.index, columns=songs.index).to_numpy(float)
 
-    overall = songs.to_numpy(float) / float(frame["songs"].max())
-    return Cells(songs, matrix("conditional"), matrix("low"), matrix("high"), overall)
+    counts = songs.to_numpy(float)
+    joint = np.nan_to_num(matrix("joint_songs"))
+    songs = songs.iloc[_seriate(joint / np.maximum(counts[:, None] + counts - joint, 1.0))]
+    return Cells(songs, *(matrix(name) for name in ("conditional", "low", "high", *_TESTED)))
+
+
+def _seriate(similarity: Floats) -> list[int]:
+    """Order rows so that similar ones are neighbours.
+
+    `similarity` is symmetric, (rows, rows), from 0 to 1.
+    """
+    from scipy.cluster.hierarchy import leaves_list, linkage  # noqa: PLC0415 - slow to load
+
+    number = len(similarity)
+    if number < 3:  # noqa: PLR2004 - all orders are equal
+        return list(range(number))
+    distances = 1 - similarity[np.triu_indices(number, 1)]
+    order: list[int] = leaves_list(linkage(distances, "average", optimal_ordering=True)).tolist()
+    # of the two directions, the one that starts with the more frequent tags
+    return order if sum(order[: number // 2]) <= sum(order[-(number // 2) :]) else order[::-1]
 
 
 def _draw_map(ax: Axes, cells: Cells) -> None:
@@ -117,7 +143,8 @@ def _draw_map(ax: Axes, cells: Cells) -> None:
 
 def _write_cells(ax: Axes, cells: Cells, *, has_text: bool) -> None:
     top = ax.images[0].get_clim()[1] or 1.0
-    above, below = cells.low > cells.overall, cells.high < cells.overall
+    is_marked = cells.p_adjusted <= _MARKED
+    above, below = is_marked & (cells.lift > 1), is_marked & (cells.lift < 1)
     for row, column in zip(*np.nonzero(np.isfinite(cells.conditional)), strict=True):
         share = float(cells.conditional[row, column])
         sign = _ABOVE if above[row, column] else _BELOW if below[row, column] else ""
@@ -126,12 +153,16 @@ def _write_cells(ax: Axes, cells: Cells, *, has_text: bool) -> None:
             low, high = cells.low[row, column], cells.high[row, column]
             text = f"{percent(share)} {sign}".rstrip() + f"\n{100 * low:.0f} to {100 * high:.0f}"
         if text:
-            # the colour map is dark in its upper half, on dark axes in its lower one
-            is_white = (share > 0.55 * top) != figure.is_dark(ax)
-            color = "#ffffff" if is_white else "#1f2328"
+            is_light = _is_light(ax.images[0].cmap(share / top))
+            color = "#1f2328" if is_light else "#ffffff"
             size = figure.SMALL if has_text else 6.5
             options = {"ha": "center", "color": color, "fontsize": size, "linespacing": 1.4}
             figure.write(ax, column, row, text, **options)
+
+
+def _is_light(color: Any) -> bool:
+    red, green, blue, _ = to_rgba(color)
+    return 0.3 * red + 0.59 * green + 0.11 * blue > _MIDDLE_LIGHTNESS
 
 
 def _explain(ax: Axes, total: int, visible: int, songs: int, *, has_text: bool) -> None:
@@ -142,7 +173,7 @@ def _explain(ax: Axes, total: int, visible: int, songs: int, *, has_text: bool) 
         "",
         "colour: of the songs with the row's tag, the share with the column's tag",
         "second line of a cell: its interval, in percent" if has_text else "",
-        f"{_ABOVE} more often, {_BELOW} less often than in all songs, outside the interval",
+        f"{_ABOVE} more often, {_BELOW} less often than independent tags (p_adjusted ≤ 0.05)",
         f"{format_count(songs, 'song')}; (n): songs with the tag; blank: no row in the table",
         f"the {visible} most frequent tags, and {hidden} not drawn" if total > visible else "",
     )

@@ -45,7 +45,7 @@ def variance(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = N
     require(frame, {"outcome": "text", **dict.fromkeys(_VARIANCE_NUMBERS, "number")}, _VARIANCE)
     if frame.empty:
         return figure.empty_plot(ax, "the table of variance has no rows")
-    visible = frame.head(top or figure.rows_that_fit(ax, _ROW_INCHES * 0.8, _MAX_ROWS))
+    visible = frame.head(top or _rows_that_fit(ax))
     ax = figure.new_axes(ax, 1.5 + _ROW_INCHES * len(visible))
     row_chart.shade_rows(ax, len(visible))
     for position in (0, 1):
@@ -87,7 +87,7 @@ def stability(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
         raise BadFrame(f"{_STABILITY} has no column of levels before 'tasks'")
     if frame.empty:
         return figure.empty_plot(ax, "the table of stability has no rows")
-    visible = frame.head(top or figure.rows_that_fit(ax, _ROW_INCHES * 0.8, _MAX_ROWS))
+    visible = frame.head(top or _rows_that_fit(ax))
     ax = figure.new_axes(ax, 1.8 + _ROW_INCHES * len(visible))
     row_chart.shade_rows(ax, len(visible))
     names = []
@@ -107,13 +107,22 @@ def stability(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
         Line2D([], [], color=color, marker=marker, lw=2, ms=6, label=meaning)
         for color, marker, meaning in _MEASURES.values()
     ]
-    figure.legend(ax, lines, columns=2)
-    figure.title(ax, f"Similarity of tags by {to_drawable(', '.join(by))}", above=16)
+    columns = figure.legend_columns(ax, len(lines), 2.6)
+    figure.legend(ax, lines, columns)
+    above = 16 if columns > 1 else 29
+    figure.title(ax, f"Similarity of tags by {to_drawable(', '.join(by))}", above=above)
     note = row_chart.hidden_levels_note(len(frame), len(visible))
     figure.explain_below(
         ax, "shared of all tags of two songs (Jaccard index); lines are intervals", note
     )
     return ax
+
+
+def _rows_that_fit(ax: Axes | None) -> int:
+    """Return how many rows fit between the title and the notes."""
+    if ax is None:
+        return _MAX_ROWS
+    return max(1, min(_MAX_ROWS, int(figure.panels_inches(ax) / (_ROW_INCHES * 0.8))))
 
 
 def _draw_interval(ax: Axes, y: float, figures: tuple[float, ...], color: str, marker: str) -> None:

@@ -32,15 +32,13 @@ _FONTS = (
     "Segoe UI Symbol",
     "Symbola",
 )
-# Where fonts come from: the Debian package, and a package of PyPI if there is one. Scripts by the
-# first word of their letters' Unicode names.
-_CJK = ("fonts-noto-cjk", "mplfonts (then run mplfonts init)")
-_JAPANESE = ("fonts-noto-cjk", "matplotlib-fontja (then import matplotlib_fontja)")
-_PACKAGES = {
-    **dict.fromkeys(("CJK", "HANGUL", "BOPOMOFO", "FULLWIDTH", "IDEOGRAPHIC"), _CJK),
-    **dict.fromkeys(("HIRAGANA", "KATAKANA", "HALFWIDTH", "KATAKANA-HIRAGANA"), _JAPANESE),
-}
-_OTHER_SCRIPTS = ("fonts-noto-core", None)
+_EAST_ASIAN = frozenset(
+    [
+        *("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO"),
+        *("FULLWIDTH", "HALFWIDTH", "IDEOGRAPHIC"),
+    ]
+)
+"""The first words of the Unicode names of East Asian letters."""
 _MAX_MARKS = 2  # combining marks of one letter
 _MIN_PERCENT_SHARE = 0.005  # smaller shares would round to 0 %
 _UNDRAWABLE = "\N{WHITE SQUARE}"
@@ -91,20 +89,22 @@ def _substitute(letter: str, category: str) -> str:
         return f"[{unicodedata.name(letter, 'symbol').lower()}]"
     if category in {"Mn", "Me", "Sk"}:
         return ""
-    script = unicodedata.name(letter, "UNKNOWN").split()[0]
-    _warn_of_missing_font("letters" if script == "UNKNOWN" else f"letters of {script}", script)
+    script = unicodedata.name(letter, "unknown").split()[0]
+    if script in _EAST_ASIAN:
+        python = "mplfonts (then run `mplfonts init`) or, for Japanese, matplotlib-fontja"
+        _warn_of_missing_font("East Asian", f"fonts-noto-cjk, or from PyPI {python}")
+    else:
+        _warn_of_missing_font(script.title(), "fonts-noto-core")
     return _UNDRAWABLE
 
 
 @functools.cache
-def _warn_of_missing_font(letters: str, script: str) -> None:
-    """Log once what to install for the letters of a script."""
-    system, python = _PACKAGES.get(script, _OTHER_SCRIPTS)
-    alternative = f", or from PyPI {python}" if python else ""
+def _warn_of_missing_font(script: str, package: str) -> None:
+    """Log once for each script which package to install."""
     _log.warning(
-        "Plots show %s as empty squares, because no font here has them. Install the package %s "
-        "(Debian, Ubuntu)%s, delete the fontlist files in %s, and restart the kernel.",
-        *(letters, system, alternative, mpl.get_cachedir()),
+        "Plots show %s letters as empty squares, because no installed font has them. Install the "
+        "Debian or Ubuntu package %s. Then delete the fontlist files in %s and restart the kernel.",
+        *(script, package, mpl.get_cachedir()),
     )
 
 

@@ -5,6 +5,7 @@ Each returns None, and leaves the reader unchanged, if the reply has another sha
 
 from __future__ import annotations
 
+import itertools
 import re
 from http import HTTPStatus
 from typing import Any
@@ -124,6 +125,7 @@ def parse_studio(reader: JsonReader, task: Task) -> Task | None:
         finished_at=body.timestamp("finish_time"),
         progress=body.fraction("progress"),
     )
+    _report_reversed_times(body, task)
     holder = body if "songs" in body.rest else body.object("data")
     items = holder.pop("songs") if holder else None
     if holder and holder is not body and holder.rest:
@@ -133,8 +135,24 @@ def parse_studio(reader: JsonReader, task: Task) -> Task | None:
         default: State | None = "failed" if stated == "failed" else None
         songs = parse_songs(items[1], f"{holder.where}.songs", task, default, body.issues)
     reason = body.text("fail_reason")
+    task = with_songs(task, songs, stated, word, reason)
+    if reason and not task.fail_reason:  # it did not fail
+        body.rest["fail_reason"] = reason
     reader.rest.update(body.rest)
-    return with_songs(task, songs, stated, word, reason)
+    return task
+
+
+def _report_reversed_times(reader: JsonReader, task: Task) -> None:
+    """Report times of a task of which no duration can be computed."""
+    times = {
+        "submit_time": task.submitted_at,
+        "start_time": task.started_at,
+        "finish_time": task.finished_at,
+    }
+    stated = [(name, time) for name, time in times.items() if time is not None]
+    for (earlier, start), (name, end) in itertools.pairwise(stated):
+        if end < start:
+            reader.issue(name, f"earlier than {earlier}")
 
 
 def parse_clip_list(reader: JsonReader, task: Task) -> Task | None:

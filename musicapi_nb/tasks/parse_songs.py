@@ -110,6 +110,8 @@ def _parse_replacements(reader: JsonReader) -> tuple[Replacement, ...]:
         if step is None:
             replacements.append(Replacement(clean(source), ()))
             continue
+        if "tags" not in step.rest and step.rest.keys() - {"type"}:
+            step.issue("tags", "missing in a rewriting step")
         tags, _ = step.tags("tags")
         replacements.append(Replacement(clean(source), tags, step.text("type")))
         if step.rest:

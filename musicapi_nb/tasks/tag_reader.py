@@ -5,6 +5,7 @@ The text is only read for analysis and display; requests are sent as they were w
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -22,7 +23,7 @@ _SEPARATORS = re.compile(
     r"[,;|\n\r\t\v\f\x1c-\x1e\x85\u2028\u2029、，；｜،؛፣፤՝߸᠂᠈﹐﹑﹔｡。।॥•·・･●▪‣◦¦‖│…"
     rf"«»„“”\"‹›「」『』【】〈〉《》\[\]{{}}<>＂［］｛｝＜＞*{_EMOJI}]+"
     r"|(?:^|(?<=\s))[-\u2010-\u2015]+(?=\s|$)|(?<=\w\w)\.(?=\s|$)|[!?！？]+(?=\s|$)"
-    r"|(?:^|(?<=\s)|(?<=\w\w))[#＃](?=\w)"
+    r"|(?:^|(?<=\s)|(?<=\w\w))[#＃](?=\w)|'\s'"
 )
 _SOFT_SEPARATORS = re.compile(r"(?<!\d)\s*[/／+＋()（）]\s*|\s*[/／+＋()（）]\s*(?!\d)")
 _LABEL = re.compile(
@@ -70,8 +71,9 @@ _NEGATIVE_ENDS = ("なし", "無し", "抜き", "없이", "없음", "없는")
 _STOPS = _ARTICLES | _CONNECTORS | _OR | _PREPOSITIONS
 _PARTS_OF_DECADES = _words("early mid late")
 _NO_TAGS = _words(
-    "song track tune piece beat something recording number composition lied cancion chanson "
-    "canzone musica musique musik lot bit kind sort type feeling atmosphere production 歌 曲"
+    "song track tune piece beat mix blend touch hint something recording number composition "
+    "lied cancion chanson canzone musica musique musik lot bit kind sort type feeling "
+    "atmosphere production 歌 曲"
 )
 """Nouns that a sentence is about, and that name no tag."""
 
@@ -100,6 +102,8 @@ def split_text(text: str) -> Iterator[str]:
         label = _LABEL.match(part)
         for piece in _COLON.split(part[label.end() :] if label else part):
             stripped = " ".join(piece.split()).strip("'.‘’ ")
+            if label and stripped.casefold() in {"none", "no"}:
+                stripped = f"no {label[0].strip(' :：=')}"
             if stripped:
                 yield f"'{stripped}" if re.match(r"'\d", piece.strip()) else stripped
 
@@ -235,8 +239,12 @@ def _read_numbers(words: tuple[str, ...], vocabulary: _Vocabulary) -> Iterator[T
     numbers = [word for word in words if is_number_tag(word)]
     others = tuple(word for word in words if word not in {*numbers, *_PARTS_OF_DECADES})
     if numbers and others:
-        for word in numbers:
-            yield Tag(_text((word,), vocabulary), word)
+        for before, word in itertools.pairwise(("", *words)):
+            if word in numbers:
+                part = (
+                    (before, word) if key_of_words((before, word)) in vocabulary.known else (word,)
+                )
+                yield Tag(_text(part, vocabulary), key_of_words(part))
         yield Tag(_text(others, vocabulary), key_of_words(others))
 
 

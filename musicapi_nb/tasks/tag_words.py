@@ -52,7 +52,8 @@ _SIGNS = {"": "", "#": "#", "♯": "#", "sharp": "#", "b": "b", "♭": "b", "fla
 _MODES = {"major": "major", "maj": "major", "dur": "major"}
 _MODES |= {"minor": "minor", "min": "minor", "moll": "minor", "m": "minor"}
 _SPELLED_KEY = re.compile(
-    r"\b([a-g])[ -]?(#|♯|♭|b(?=[ -]?m)|sharp|flat)?[ -]?(major|minor|maj|min|dur|moll)\b(?! key)"
+    r"\b(?!a (?:major|minor) key)"
+    r"([a-g])[ -]?(#|♯|♭|b(?=[ -]?m)|sharp|flat)?[ -]?(major|minor|maj|min|dur|moll)\b"
 )
 _SIGNED_KEY = re.compile(r"\b([a-g])(#|♯|♭)(m|)(?!\w)")
 _WHOLE_KEY = re.compile(r"([a-g])[ -]?(#|♯|♭|b|sharp|flat)?[ -]?(m|)")
@@ -91,7 +92,7 @@ _FORMS = {
     "theater": "theatre",
     "und": "and",
 }
-_GENERIC = frozenset({"music", "style", "genre", "vibe", "sound", "feel"})
+_GENERIC = frozenset({"music", "style", "genre", "vibe", "sound", "feel", "only"})
 """Words that add nothing at the end of a tag: "jazz music" is "jazz"."""
 _AROUND_NUMBERS = frozenset(
     {"in", "the", "key", "of", "scale", "tempo", "time", "signature", "at", "metre", "meter"}

@@ -1,6 +1,7 @@
 """Opening a library: paths, permissions, full disks, damage, versions."""
 
 import contextlib
+import encodings.idna  # noqa: F401 - loaded before this process gives up its rights
 import functools
 import os
 import random
