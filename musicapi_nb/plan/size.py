@@ -11,7 +11,7 @@ from musicapi_nb.plan.validation import hashable_key
 ICC = 0.5
 """Correlation of the songs of a task, if it is not known."""
 _SONGS = 2  # of a task, if it is not known
-_MAX_ENTRIES = 5_000_000  # of a model matrix
+_MAX_ENTRIES = 500_000  # of a model matrix, about three seconds
 _EXACT_REPEATS = 24  # beyond, errors are extrapolated
 _MAX_REPEATS = 1_000_000
 _VARIANCE_COLUMNS = ("outcome", "variance_between", "variance_within")
