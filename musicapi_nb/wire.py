@@ -116,11 +116,19 @@ def decode(body: bytes | str) -> Any:
     UnexpectedReply
         The text is not JSON: empty, truncated, an HTML page, or nested too deeply.
     """
-    text = body.decode(json.detect_encoding(body), "replace") if isinstance(body, bytes) else body
+    text = _text_of(body) if isinstance(body, bytes) else body
     try:
         return json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError):
         raise UnexpectedReply(f"the reply is {_not_json(text)}, not JSON", body=body) from None
+
+
+def _text_of(body: bytes) -> str:
+    """Decode bytes that may be JSON; what is in no encoding of JSON is read as UTF-8."""
+    try:
+        return body.decode(json.detect_encoding(body))
+    except UnicodeDecodeError:
+        return body.decode("utf-8", "replace")
 
 
 def _not_json(text: str) -> str:

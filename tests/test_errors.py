@@ -22,6 +22,8 @@ PARENTS = {
     errors.CertificateRefused: errors.Unreachable,
     errors.LostReply: ConnectionError,
     errors.WaitTimeout: TimeoutError,
+    errors.MissingFile: FileNotFoundError,
+    errors.UnreadableFile: OSError,
     errors.NestingRefused: RuntimeError,
     errors.OverBudget: errors.LibraryError,
     errors.UnknownPrice: errors.OverBudget,
@@ -116,6 +118,8 @@ def test_errors_that_are_oserrors() -> None:
         errors.CertificateRefused,
         errors.LostReply,
         errors.WaitTimeout,
+        errors.MissingFile,
+        errors.UnreadableFile,
     }
 
 

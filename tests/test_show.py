@@ -15,10 +15,12 @@ ASKED = sonic.Create(
 def test_tag_marks_from_replacements() -> None:
     steps = (Replacement("jazz, spy jazz", ("bossa nova",)), Replacement("bossa nova", ("spy",)))
 
-    card = song_card(Song(engine="studio", tags=("Jazz", "spy"), replacements=steps))
+    card = song_card(Song(engine="studio", tags=("Jazz", "spying"), replacements=steps))
 
-    # "spy" is a word of the requested "spy jazz", but was not requested itself
     assert [card.count(f'title="{fate}"') for fate in ("kept", "added", "dropped")] == [1, 1, 1]
+
+    in_parts = song_card(Song(engine="studio", tags=("Jazz", "spy"), replacements=steps))
+    assert in_parts.count('title="kept"') == 2
 
 
 def test_tag_marks_from_the_request() -> None:

@@ -107,6 +107,12 @@ def export(library: Library, text: str, name: str = "songs") -> Any:
     return result
 
 
+def write_and_read(folder: str, library: Library) -> Any:
+    for _ in range(2):  # the second time, over the files of the first
+        mnb.write_parquet(mnb.flatten(library), folder, raw=library)
+    return mnb.read_parquet(folder)
+
+
 def log(text: str) -> None:
     """Log a text and an error with it; a failure of a handler is raised."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
@@ -180,6 +186,7 @@ SINKS: dict[str, Callable[[Library, str], Any]] = {
     "replies": lambda library, _: mnb.tasks_frame(library).to_csv().encode(),
     "export": export,
     "export to a path": lambda library, text: mnb.export(f"{tempfile.mkdtemp()}/{text}/x", library),
+    "tables": lambda library, text: write_and_read(f"{tempfile.mkdtemp()}/{text}/x", library),
     "zip": lambda library, text: export(library, text, "songs.zip"),
     "page": lambda library, text: mnb.save_page(
         f"{tempfile.mkdtemp()}/a.html", [hostile_task(text)], library=library

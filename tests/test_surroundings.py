@@ -24,6 +24,7 @@ from nbclient import NotebookClient
 
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 from tests.raw_http_server import KEY, relay
+from tests.stderr import lines_of
 from tests.story import BEAT
 
 ROOT = Path(__file__).parent.parent
@@ -52,7 +53,7 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT)} | homes | variables
 
 
-def told(
+def run_story(
     code: str, *arguments: str, folder: Path, flags: tuple[str, ...] = (), **variables: str
 ) -> dict[str, Any]:
     """Run the code after `PREPARE` in a process of its own; return the facts that it prints."""
@@ -67,9 +68,7 @@ def told(
         check=False,
     )
     assert process.returncode == 0, process.stdout + process.stderr
-    # asyncio in dev mode reports callbacks that a busy machine made slow
-    said = [line for line in process.stderr.splitlines() if not line.startswith("Executing <")]
-    assert said == []
+    assert lines_of(process.stderr) == []
     *_, facts = process.stdout.splitlines()
     return dict(json.loads(facts))
 
@@ -148,7 +147,7 @@ thread.join()
 def test_processes_and_threads(
     code: str, flags: tuple[str, ...], simulator: Simulator, tmp_path: Path
 ) -> None:
-    facts = told(code, simulator.url, "library", folder=tmp_path, flags=flags)
+    facts = run_story(code, simulator.url, "library", folder=tmp_path, flags=flags)
     check_facts(facts, simulator)
 
 
@@ -174,7 +173,7 @@ print_facts(await tell(connect_to({simulator.url!r}, "library")))"""
 
 @pytest.mark.parametrize("home", [True, False], ids=["in the home folder", "above"])
 def test_other_working_directory(home: bool, simulator: Simulator, tmp_path: Path) -> None:  # noqa: FBT001 - parametrised
-    facts = told(
+    facts = run_story(
         f"""
         connect = connect_to(address)
         for name in ("project", "project/notebooks", "elsewhere"):
@@ -197,7 +196,7 @@ def test_other_working_directory(home: bool, simulator: Simulator, tmp_path: Pat
 
 
 def test_read_only_folders(simulator: Simulator, tmp_path: Path) -> None:
-    facts = told(
+    facts = run_story(
         """
         working = Path("read-only")
         working.mkdir()
@@ -229,7 +228,7 @@ mmap.mmap = refuse
 
 def test_network_folder(simulator: Simulator, tmp_path: Path) -> None:
     code = NETWORK_FOLDER + TELL
-    facts = told(code, simulator.url, "library", folder=tmp_path)
+    facts = run_story(code, simulator.url, "library", folder=tmp_path)
     check_facts(facts, simulator, journal="rollback")
 
 
@@ -244,7 +243,9 @@ def test_network_folder_without_locks(simulator: Simulator, tmp_path: Path) -> N
     except mnb.MusicAPIError as error:
         print_facts({"error": str(error)})
     """
-    facts = told(NETWORK_FOLDER + textwrap.dedent(code), simulator.url, "library", folder=tmp_path)
+    facts = run_story(
+        NETWORK_FOLDER + textwrap.dedent(code), simulator.url, "library", folder=tmp_path
+    )
     assert "cannot be locked" in facts["error"]
     assert "local disk" in facts["error"]
     assert simulator.request_log.posts == []
@@ -282,7 +283,7 @@ async def test_proxy(simulator: Simulator, tmp_path: Path) -> None:
     """
     async with relay_to(simulator.port) as (port, connections):
         facts = await asyncio.to_thread(
-            told, code, f"http://127.0.0.1:{port}", "library", folder=tmp_path
+            run_story, code, f"http://127.0.0.1:{port}", "library", folder=tmp_path
         )
     check_facts(facts, simulator)
     assert connections
@@ -317,7 +318,7 @@ async def test_own_certificate_authority(
         address = f"https://localhost:{port}"
         facts = await asyncio.to_thread(
             functools.partial(
-                told, code, address, "library", folder=tmp_path, flags=(), **variables
+                run_story, code, address, "library", folder=tmp_path, flags=(), **variables
             )
         )
     check_facts(facts, simulator)

@@ -77,7 +77,9 @@ def _check_replaceable(path: Path, column: str) -> None:
     """Raise InvalidArgument if a file exists and has no column of ours; a damaged one is ours."""
     if path.is_file():
         with contextlib.suppress(pa.ArrowException, OSError):
-            if column not in pq.read_schema(path).names:
+            with path.open("rb") as file:
+                names = pq.read_schema(file).names
+            if column not in names:
                 message = "holds another table, which would be replaced; choose another folder"
                 raise InvalidArgument(f"{path} {message}")
 
@@ -101,7 +103,12 @@ def write_frames(folder: Path, frames: Mapping[str, pd.DataFrame]) -> None:
     tables = {name: _as_table(name, frame) for name, frame in frames.items()}
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        write_atomically(folder / f"{name}.parquet", functools.partial(pq.write_table, table))
+        write_atomically(folder / f"{name}.parquet", functools.partial(_write_table, table))
+
+
+def _write_table(table: pa.Table, path: Path) -> None:
+    with path.open("wb") as file:  # Arrow takes no path with half of a surrogate pair
+        pq.write_table(table, file)
 
 
 def _as_table(name: str, frame: pd.DataFrame) -> pa.Table:
@@ -134,8 +141,8 @@ def _clean(value: Any) -> Any:
 def _read_frame(path: Path) -> pd.DataFrame:
     """Read a frame that `write_frames` wrote, with its dtypes."""
     try:
-        with pq.ParquetFile(path) as file:
-            table = file.read()
+        with path.open("rb") as file:
+            table = pq.ParquetFile(file).read()
         frame: pd.DataFrame = table.to_pandas(types_mapper=_TEXT_TYPES.get)
     except FileNotFoundError:
         raise MissingFile(f"there is no file {path}; write_parquet writes it") from None
@@ -156,9 +163,12 @@ def _write_replies(path: Path, replies: Iterable[Any]) -> None:
     rows = (_as_bytes(reply) for reply in replies if not isinstance(reply, Damage))
 
     def write(temporary: Path) -> None:
-        with pq.ParquetWriter(temporary, _REPLIES_SCHEMA, compression="zstd") as file:
+        with (
+            temporary.open("wb") as file,
+            pq.ParquetWriter(file, _REPLIES_SCHEMA, compression="zstd") as writer,
+        ):
             while batch := list(itertools.islice(rows, BATCH_ROWS)):
-                file.write_table(pa.table([pa.array(batch, pa.binary())], schema=_REPLIES_SCHEMA))
+                writer.write_table(pa.table([pa.array(batch, pa.binary())], schema=_REPLIES_SCHEMA))
 
     write_atomically(path, write)
 

@@ -19,6 +19,7 @@ import pytest
 
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator, embedded
 from tests.simulator.caller import CREATE, Caller
+from tests.stderr import lines_of
 
 KEY = {"Authorization": "Bearer k"}
 
@@ -191,7 +192,7 @@ def test_standalone_simulator_prints_its_address_and_ends_on_signal(number: sign
         finally:
             process.send_signal(number)
         assert process.wait(20) == 0
-        assert process.stderr.read() == ""
+        assert lines_of(process.stderr.read()) == []
 
 
 def test_python_exits_silently_while_it_runs() -> None:
@@ -206,7 +207,7 @@ def test_python_exits_silently_while_it_runs() -> None:
         timeout=60,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, lines_of(done.stderr)) == (0, [])
     assert done.stdout.startswith("http://127.0.0.1:")
 
 
