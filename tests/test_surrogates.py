@@ -227,6 +227,7 @@ def assert_encodable(value: Any) -> None:
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=TEXT)
 @example(text=HALF)
+@example(text="\udc80")  # which a file name may have on Linux
 def test_half_surrogates_raise_nothing_foreign(
     library: Library, sink: Callable[[Library, str], Any], text: str
 ) -> None:

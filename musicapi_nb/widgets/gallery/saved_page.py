@@ -14,6 +14,7 @@ from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, PageTooL
 from musicapi_nb.frames.parquet import write_atomically
 from musicapi_nb.paths import absolute_path
 from musicapi_nb.tasks import Song
+from musicapi_nb.tasks.json_reader import clean
 from musicapi_nb.widgets import song_audio
 from musicapi_nb.widgets.gallery.html import card, count_text, table
 from musicapi_nb.widgets.songs_of import SongItem, songs_of
@@ -48,7 +49,7 @@ class SavedPage:
         }
         plays = ", ".join(f"{number:,} {source}" for source, number in sources.items() if number)
         lines = "".join(f"\n- {title}: {reason}" for title, reason in self.left_out)
-        return (
+        return clean(  # a path may have half of a surrogate pair
             f"{self.path} ({self.size / 1e6:.1f} MB): {self.songs:,} songs; "
             f"audio: {plays or 'none'}{f'; not embedded:{lines}' if lines else ''}"
         )
