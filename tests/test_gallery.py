@@ -151,7 +151,7 @@ async def test_experiment_gallery_has_factors(tmp_path: Path) -> None:
         base={"custom_mode": True, "prompt": "[Verse] {topic}", "mv": "sonic-v5"},
         factors={"topic": ["rain", None], "tags": ["slow jazz"]},
     )
-    simulator = Simulator(seconds=(1, 1.2), speed=6000, seed=1)
+    simulator = Simulator(seconds=(1, 1.2), speed=600, seed=1)
     api = mnb.connect(simulator=simulator, library=tmp_path / "l")
     simulator.clock.speed = 0
     run = api.experiment("harbour", plan)
@@ -161,7 +161,7 @@ async def test_experiment_gallery_has_factors(tmp_path: Path) -> None:
     while run.progress.counts.get("accepted") != 2:  # noqa: ASYNC110 - it runs on another loop
         await asyncio.sleep(0)
     assert api.gallery(run)._songs["state"] == ["pending", "pending"]
-    simulator.clock.speed = 6000
+    simulator.clock.speed = 600
     await run
     widget = api.gallery(run)
     (factor,) = widget._songs["factors"]

@@ -75,7 +75,7 @@ def test_tasks_without_songs_have_a_placeholder_or_are_counted() -> None:
 
 
 def test_jobs_galleries_and_experiments_keep_their_factors(tmp_path: Path) -> None:
-    simulator = Simulator(seconds=(1, 1.2), speed=6000, seed=1)
+    simulator = Simulator(seconds=(1, 1.2), speed=600, seed=1)
     api = mnb.connect(simulator=simulator, library=tmp_path / "l")
     base = {"custom_mode": False, "mv": "sonic-v5", "gpt_description_prompt": "{style} rain"}
     plan = mnb.Plan.grid(sonic.Create, base=base, factors={"style": ["jazz", None]})
