@@ -21,7 +21,7 @@ from musicapi_nb.tasks import Issue, StoredReply, Task
 from musicapi_nb.tasks.json_reader import LATEST, as_number
 from musicapi_nb.tasks.parse_songs import silence_issue
 from musicapi_nb.tasks.requested_tags import negative_tags, requested_tags
-from musicapi_nb.tasks.tags import split_at_commas
+from musicapi_nb.tasks.tags import split_tags
 
 TASK_CELLS = {name: column for name, column in TASKS.items() if column.source is not None}
 """The columns of tasks that are computed row by row."""
@@ -173,7 +173,7 @@ class _SonicSong(
 
     @property
     def tags(self) -> list[str]:
-        return list(split_at_commas(self.raw_tags or ""))
+        return list(split_tags(self.raw_tags or ""))
 
     @property
     def tags_text(self) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from musicapi_nb.tasks.song import Issue
-from musicapi_nb.tasks.tags import split_at_commas
+from musicapi_nb.tasks.tags import split_tags
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 _PERCENT = 100
@@ -117,14 +117,14 @@ class JsonReader:
         return tuple(clean(item) for item in value if isinstance(item, str) and item.strip())
 
     def tags(self, *names: str) -> tuple[tuple[str, ...], str | None]:
-        """Remove tags, given as a comma-separated text or a list; return them and their text."""
+        """Remove tags, given as a text (see `split_tags`) or a list; return them and their text."""
         if (field := self.pop(*names)) is None:
             return (), None
         name, value = field
         if isinstance(value, str):
             text = clean(value)
             if not text.lstrip().startswith(("[", "{")) or (items := _json_of(text)) is None:
-                return split_at_commas(text), text
+                return split_tags(text), text
             value = items
         self.rest[name] = value
         tags = self.texts(name)

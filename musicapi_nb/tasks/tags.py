@@ -6,11 +6,13 @@ This is the one normalizer: tables, cards and the gallery compare tags by `tag_k
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable
 
 from musicapi_nb.tasks.tag_vocabulary import key_of_words
 from musicapi_nb.tasks.tag_words import tag_words
 
+_OTHER_SEPARATORS = re.compile(r"[;|\n\r、，；｜،؛]")
 _CACHED_LENGTH = 500  # longer texts are whole descriptions, too large to keep many of
 _MOST_JOINS = 4  # joined words may be another word: "c/m" is the key C minor
 
@@ -19,6 +21,14 @@ def split_at_commas(text: str) -> tuple[str, ...]:
     """Split a text at commas, as the service separates tags; outer white space is removed."""
     parts = (part.strip() for part in text.split(","))
     return tuple(part for part in parts if part)
+
+
+def split_tags(text: str) -> tuple[str, ...]:
+    """Split the text of a song's tags at commas, semicolons, bars and line ends.
+
+    The service separates tags by commas; some requests come back with the separators they had.
+    """
+    return split_at_commas(_OTHER_SEPARATORS.sub(",", text))
 
 
 def tag_key(tag: str) -> str:
