@@ -1,9 +1,10 @@
-"""The model of blind answers: closed forms, statsmodels, coverage, hostile tables."""
+"""The model of blind answers: closed forms, statsmodels, choix, coverage, hostile tables."""
 
 import math
 from collections.abc import Sequence
 from typing import Any
 
+import choix
 import numpy as np
 import pandas as pd
 import pytest
@@ -74,6 +75,23 @@ def test_best_of_four_follows_luce() -> None:
     scores = preference(numbered(answers)).scores.set_index("level")["score"]
     expected = np.log([40, 30, 20, 10])
     np.testing.assert_allclose(scores[levels], expected - expected.mean(), atol=0.02)
+
+
+def test_scores_agree_with_choix() -> None:
+    levels = ["a", "b", "c", "d"]
+    wins = {("a", "b"): 9, ("b", "a"): 4, ("a", "c"): 8, ("c", "a"): 2, ("b", "d"): 7}
+    wins |= {("d", "b"): 5, ("c", "d"): 6, ("d", "c"): 6, ("a", "d"): 3, ("d", "a"): 1}
+    answers: list[Any] = []
+    for (winner, loser), times in wins.items():
+        songs = [(winner, winner), (loser, loser)]
+        answers += [(songs, 0), (songs[::-1], 1)] * times  # both orders alike: no order effect
+    scores = preference(numbered(answers)).scores.set_index("level")["score"]
+    data = []
+    for (winner, loser), times in wins.items():
+        data += [(levels.index(winner), levels.index(loser))] * 2 * times
+    expected = choix.opt_pairwise(4, data, alpha=0.05)  # the prior of variance 10
+    # the prior also leaves ties a small chance
+    np.testing.assert_allclose(scores[levels], expected - expected.mean(), atol=0.01)
 
 
 def test_strengths_and_errors_agree_with_statsmodels() -> None:
