@@ -193,15 +193,8 @@ def _count_levels(
     by = songs[names].set_axis(range(len(names)), axis=1).reset_index(drop=True)
     codes, levels = row_codes(by)
     measures = matched.measures()
-    measures["wanted"] = measures[["kept", "split", "dropped"]].sum(axis=1)
-    denominators = {
-        "recall": measures["wanted"],
-        "precision": measures["returned"],
-        "jaccard": measures["wanted"] + measures["added"],
-        "avoidance": measures["avoided"] + measures["violated"],
-    }
     parts = []
-    for measure, denominator in denominators.items():
+    for measure, denominator in _denominators(measures).items():
         values = measures[measure].to_numpy()
         defined = ~np.isnan(values)
         group, ones = codes[matched.rows][defined], np.ones(int(defined.sum()))
@@ -258,20 +251,31 @@ class _MatchedSongs(NamedTuple):
         rows = [song.counts() for song in self.songs]
         counts = pd.DataFrame(rows, columns=list(_COUNTS), dtype="int64")
         hits = counts["kept"] + counts["split"]
-        wanted = hits + counts["dropped"]
-        recall = hits / wanted
-        precision = (counts["returned"] - counts["added"]) / counts["returned"]
-        jaccard = hits / (wanted + counts["added"])
-        avoidance = counts["avoided"] / (counts["avoided"] + counts["violated"])
-        return counts.assign(
-            recall=recall, precision=precision, jaccard=jaccard, avoidance=avoidance
-        )
+        numerators = {
+            "recall": hits,
+            "precision": counts["returned"] - counts["added"],
+            "jaccard": hits,
+            "avoidance": counts["avoided"],
+        }
+        totals = _denominators(counts)
+        return counts.assign(**{name: numerators[name] / totals[name] for name in _MEASURES})
 
     def require_requests(self) -> None:
         """Raise BadFrame if songs have tags, but none of them requested any."""
         fates = [fate.fate for song in self.songs for fate in song.fates]
         if fates and fates.count("added") == len(fates):
             raise no_requests(self.requests.requested)
+
+
+def _denominators(counts: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return the number of tags that each measure of `_MEASURES` is a share of, (songs,) each."""
+    positive = counts["kept"] + counts["split"] + counts["dropped"]
+    return {
+        "recall": positive,
+        "precision": counts["returned"],
+        "jaccard": positive + counts["added"],
+        "avoidance": counts["avoided"] + counts["violated"],
+    }
 
 
 def no_requests(requested: RequestedTags) -> BadFrame:
@@ -291,27 +295,25 @@ def _match_songs(
     require(tags, {**dict.fromkeys(_KEYS, "key"), "tag": "text"}, TAGS)
     codes = tagged_songs(songs, tags)
     rows = np.flatnonzero(codes.has_tags)
-    judged = songs.iloc[rows].reset_index(drop=True)
-    lead = list(judged.columns[: list(judged.columns).index("task_id")])
-    no_conflict(lead, [*_KEYS, *result_columns], SONGS)
-    names = [name for name in _KEYS if name not in lead]
-    keys = pd.concat([judged[lead], judged[names].astype(dict.fromkeys(names, TEXT))], axis=1)
+    songs = songs.iloc[rows].reset_index(drop=True)
+    factors = list(songs.columns[: list(songs.columns).index("task_id")])
+    no_conflict(factors, [*_KEYS, *result_columns], SONGS)
+    names = [name for name in _KEYS if name not in factors]
+    keys = pd.concat([songs[factors], songs[names].astype(dict.fromkeys(names, TEXT))], axis=1)
     present = tags["tag"].notna().to_numpy(dtype=bool)
     texts = tags["tag"][present].astype(str)
     returned = texts.groupby(codes.tag_song[present]).agg(list).to_dict()
-    known = texts.unique().tolist() if requests.returned is None else requests.returned
-    reader = TagReader(known, requests.match, requests.aliases)
-    wanted = read_requests(judged, requests.requested, reader)
+    vocabulary = texts.unique().tolist() if requests.returned is None else requests.returned
+    reader = TagReader(vocabulary, requests.match, requests.aliases)
+    requested = read_requests(songs, requests.requested, reader)
     negative = requests.negative
-    if negative is None and "negative_tags" in judged.columns:
+    if negative is None and "negative_tags" in songs.columns:
         negative = "negative_tags"
-    unwanted: list[list[Tag]] = [[] for _ in wanted]
     if negative is not None:
-        unwanted = read_requests(judged, negative, reader, negative=True)
+        negative_tags = read_requests(songs, negative, reader, negative=True)
+        requested = list(map(operator.add, requested, negative_tags))
     matched = []
-    for tags_of_song, code in zip(
-        map(operator.add, wanted, unwanted), codes.song[rows].tolist(), strict=True
-    ):
+    for tags_of_song, code in zip(requested, codes.song[rows].tolist(), strict=True):
         unique = reader.unique_tags(returned.get(code, []))
         matched.append(_Song(unique, reader.fates(tags_of_song, unique)))
     return _MatchedSongs(requests, rows, keys, matched)

@@ -200,11 +200,11 @@ def _independence_p(pairs: pd.DataFrame, single: pd.DataFrame, total: "pd.Series
     joint, tag, other = pairs["hits"].to_numpy("float64"), counts[first], counts[second]
     size = np.maximum(np.floor(number / effect), 1.0)
     tag, other = (np.minimum(np.ceil(n / effect), size) for n in (tag, other))
-    least, most = np.maximum(tag + other - size, 0.0), np.minimum(tag, other)
     # fractions of a case count towards independence
     is_many = joint * number >= counts[first] * counts[second]
     joint = np.where(is_many, np.floor(joint / effect), np.ceil(joint / effect))
-    return fisher_p(np.clip(joint, least, most), size, tag, other)
+    joint = np.clip(joint, np.maximum(tag + other - size, 0.0), np.minimum(tag, other))
+    return fisher_p(joint, size, tag, other)
 
 
 def _adjust_pairs(p: Floats, first: Ints, second: Ints) -> Floats:

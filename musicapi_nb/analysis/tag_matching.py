@@ -33,7 +33,7 @@ class TagReader:
             )
         self._match = match
         self._names = _check_aliases(aliases)
-        self._known = {tag_key(tag): tag for tag in [*returned, *(aliases or {})]}
+        self._vocabulary = {tag_key(tag): tag for tag in [*returned, *(aliases or {})]}
         self._texts: dict[tuple[str, bool], tuple[Tag, ...]] = {}
 
     def read(self, requested: Any, location: str = "", *, negative: bool = False) -> list[Tag]:
@@ -59,7 +59,7 @@ class TagReader:
     def _read_text(self, text: str, *, negative: bool) -> tuple[Tag, ...]:
         if (text, negative) not in self._texts:
             read = read_negative_tags if negative else read_tags
-            self._texts[text, negative] = read(text, self._known)
+            self._texts[text, negative] = read(text, self._vocabulary)
         return self._texts[text, negative]
 
     def unique_tags(self, tags: Iterable[str]) -> tuple[str, ...]:
