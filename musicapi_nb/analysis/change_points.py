@@ -4,13 +4,14 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from musicapi_nb.analysis.array_types import Floats
 
 MIN_TASKS = 5
 """Values that a period has at least."""
-_PERMUTATIONS = 9999
-_ENOUGH = 100  # as large statistics: p is known well enough
+_MAX_PERMUTATIONS = 9999
+_MAX_EXCEEDANCES = 100  # then p is precise enough
 _BATCH, _MAX_ARRAY_SIZE = 1000, 4_000_000
 _TOLERANCE = 1e-9
 
@@ -57,24 +58,17 @@ def _best_split(values: Floats) -> tuple[int, float]:
     number = len(values)
     if number < 2 * MIN_TASKS:
         return 0, math.inf
-    ranks = _centred_ranks(values)
+    ranks = pd.Series(values).rank().to_numpy() - (number + 1) / 2
     splits = np.arange(MIN_TASKS, number - MIN_TASKS + 1)
     scale = 1 / np.sqrt(splits * (number - splits))
     differences = np.abs(np.cumsum(ranks)[splits - 1]) * scale
-    split, most = int(splits[differences.argmax()]), float(differences.max())
+    largest = float(differences.max())
     rng = np.random.default_rng(number)
     batch = max(min(_BATCH, _MAX_ARRAY_SIZE // number), 1)
-    as_large = drawn = 0
-    while drawn < _PERMUTATIONS and as_large < _ENOUGH:
-        rows = np.tile(ranks, (min(batch, _PERMUTATIONS - drawn), 1))
+    exceedances = permutations = 0
+    while permutations < _MAX_PERMUTATIONS and exceedances < _MAX_EXCEEDANCES:
+        rows = np.tile(ranks, (min(batch, _MAX_PERMUTATIONS - permutations), 1))
         sums = np.abs(np.cumsum(rng.permuted(rows, axis=1), axis=1)[:, splits - 1]) * scale
-        as_large += int((sums.max(axis=1) >= most * (1 - _TOLERANCE)).sum())
-        drawn += len(rows)
-    return split, (1 + as_large) / (1 + drawn)
-
-
-def _centred_ranks(values: Floats) -> Floats:
-    """Return the ranks of values less their mean; equal values share a rank."""
-    _, code, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks: Floats = (np.cumsum(counts) - (counts - 1) / 2)[code] - (len(values) + 1) / 2
-    return ranks
+        exceedances += int((sums.max(axis=1) >= largest * (1 - _TOLERANCE)).sum())
+        permutations += len(rows)
+    return int(splits[differences.argmax()]), (1 + exceedances) / (1 + permutations)
