@@ -16,9 +16,10 @@ from musicapi_nb.analysis.model_frame import (
     read_units,
 )
 
+_FIGURES = ("mean", "low", "high", "degrees")
 _COLUMNS = {
     **dict.fromkeys(("factor", "level", "outcome"), "str"),
-    **dict.fromkeys(("mean", "low", "high", "degrees"), "float64"),
+    **dict.fromkeys(_FIGURES, "float64"),
     **dict.fromkeys(("songs", "tasks", "missing_songs"), "int64"),
 }
 
@@ -62,17 +63,11 @@ def adjusted_means(  # noqa: PLR0913 - all but two are keywords
         figures = comparer.adjusted_means(group, level)
         for column, index in enumerate(group.indexes):
             sizes = pd.DataFrame(sizes_of(units, cells, themselves, results[index]), columns=SIZES)
+            means = {
+                name: figure[:, column] for name, figure in zip(_FIGURES, figures, strict=True)
+            }
             rows[index] = sizes.assign(
-                factor=pair_name(names),
-                level=cells.names,
-                outcome=results[index].name,
-                **{
-                    name: figure[:, column]
-                    for name, figure in zip(
-                        ("mean", "low", "high", "degrees"), figures, strict=True
-                    )
-                },
-                missing_songs=sizes["missing_songs"] // 2,
+                factor=pair_name(names), level=cells.names, outcome=results[index].name, **means
             )
     table = pd.concat([rows[index] for index in sorted(rows)]) if rows else pd.DataFrame()
     return as_frame(table if len(table) else pd.DataFrame(columns=list(_COLUMNS)), _COLUMNS)

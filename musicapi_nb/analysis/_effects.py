@@ -207,6 +207,7 @@ def sizes_of(
     rows = []
     for signs in comparisons:
         cell, base = next(iter(signs)), list(signs)[-1]
-        sizes = songs[cell], tasks[cell], songs[base], tasks[base], missing[[cell, base]].sum()
+        both = missing[list({cell, base})].sum()
+        sizes = songs[cell], tasks[cell], songs[base], tasks[base], both
         rows.append(tuple(int(size) for size in sizes))
     return rows
