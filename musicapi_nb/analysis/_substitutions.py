@@ -1,6 +1,7 @@
-"""Substitutions: how the words of a text were rewritten at each step of `replaced_tags`."""
+"""Substitutions: how the tags of a text were rewritten at each step of `replaced_tags`."""
 
 import functools
+import itertools
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,10 +21,10 @@ from musicapi_nb.analysis.ratio_estimator import ratios
 from musicapi_nb.analysis.song_keys import SONGS, require_distinct, song_codes
 from musicapi_nb.analysis.tag_matching import TagReader
 from musicapi_nb.errors import BadFrame, InvalidArgument
-from musicapi_nb.tasks.tag_reader import read_tags
+from musicapi_nb.tasks.tag_reader import Tag, read_tags
 from musicapi_nb.tasks.tags import tag_key, unique_tags
 
-Words: TypeAlias = tuple[str, ...]
+Tags: TypeAlias = tuple[str, ...]
 
 _COLUMNS = {
     "step": "int64",
@@ -56,14 +57,14 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
     cluster: str | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Estimate how each word of each source text was rewritten, step by step.
+    """Estimate how each tag of each source text was rewritten, step by step.
 
-    A step's source text is read as by `tag_fates`, and words are compared so; each is named by its
-    most frequent spelling, in lower case. The service does not report which word
-    became which tag, so all kinds but "kept" are attributed by a model of the songs. A tag that two
-    words may have added counts for each with its chance, so the counts of one target may sum to
-    more than its occurrences. A word rewritten as a tag that the source already had is
-    indistinguishable from a dropped one.
+    A step's source text is read as by `tag_fates`, and tags are compared so; each is named by its
+    most frequent spelling, in lower case. The service does not report which tag became which, so
+    all kinds but "kept" are attributed by a model of the songs. A tag that two others may have
+    added counts for each with its chance, so the counts of one target may sum to more than its
+    occurrences. A tag rewritten as one that the source already had is indistinguishable from a
+    dropped one.
 
     Intervals are as for `adherence`, over tasks, widened where attribution is uncertain. The page
     Statistics of the docs explains the model. Dask tables are counted by partition; one row travels
@@ -84,7 +85,7 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
     Returns
     -------
     pd.DataFrame
-        `step` (int64: from 0; -1 for the requested text), `source` (str: a word of the source;
+        `step` (int64: from 0; -1 for the requested text), `source` (str: a tag of the source;
         missing for a tag added without a cause), `target` (str: the tag that it became or added;
         missing if it was dropped), `kind` (str: "kept", "rewritten", "dropped", or "added" by the
         source, in any of these cases), `count` (float64: occurrences, as attributed), `cases`
@@ -107,7 +108,7 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
 def substitution_graph(frame: pd.DataFrame) -> "nx.DiGraph[Any]":
     """Convert a table of `substitutions` to a directed graph of all steps.
 
-    Nodes are ("tag", word), ("added", "") for the source of tags without a cause and
+    Nodes are ("tag", text), ("added", "") for the source of tags without a cause and
     ("dropped", "") for the target of dropped ones, with the attributes `kind` and `label`. Edges
     have `weight` (the sum of counts), `share` (of the cases at the steps of the edge), `steps`
     and `kinds` (tuples). BadFrame is raised if the table is not one of `substitutions`.
@@ -135,8 +136,8 @@ def substitution_graph(frame: pd.DataFrame) -> "nx.DiGraph[Any]":
     return graph
 
 
-def _node(word: object, missing: str) -> tuple[str, str]:
-    return ("tag", word) if isinstance(word, str) else (missing, "")
+def _node(tag: object, missing: str) -> tuple[str, str]:
+    return ("tag", tag) if isinstance(tag, str) else (missing, "")
 
 
 def _count_rewritings(
@@ -148,14 +149,14 @@ def _count_rewritings(
 ) -> pd.DataFrame:
     """Count the tasks with each rewriting.
 
-    Columns: step (int), songs (a sorted tuple of the words before and after of each song of a
+    Columns: step (int), songs (a sorted tuple of the tags before and after of each song of a
     task), tasks (int).
     """
     require(steps, _INPUT, _STEPS)
     tables = [(steps, _STEPS)] if songs is None else [(steps, _STEPS), (songs, SONGS)]
     codes = song_codes(*tables)
-    rewritings: defaultdict[tuple[int, int], list[tuple[Words, Words]]] = defaultdict(list)
-    first: dict[int, Words] = {}
+    rewritings: defaultdict[tuple[int, int], list[tuple[Tags, Tags]]] = defaultdict(list)
+    first: dict[int, Tags] = {}
     for song, task, step, before, after in _read_steps(steps, codes[0], cluster):
         rewritings[step, task].append((before, after))
         if step == 0:
@@ -164,12 +165,11 @@ def _count_rewritings(
         has_steps = np.isin(codes[1], list(first))
         require_distinct(tables[1], codes[1], has_steps, tables[0])
         songs = songs[has_steps]
-        reader = TagReader([word for words in first.values() for word in words], "tag", None)
-        tags = read_requests(songs, requested, reader)
+        reader = TagReader(itertools.chain.from_iterable(first.values()), "tag", None)
+        requests = read_requests(songs, requested, reader)
         tasks = cluster_codes(songs, cluster, SONGS).tolist()
-        for song, task, request in zip(codes[1][has_steps].tolist(), tasks, tags, strict=True):
-            words = _words(tag.text for tag in request if not tag.negated)
-            rewritings[_REQUESTED_STEP, task].append((words, first[song]))
+        for song, task, request in zip(codes[1][has_steps].tolist(), tasks, requests, strict=True):
+            rewritings[_REQUESTED_STEP, task].append((_positive_tags(request), first[song]))
     counts = Counter((step, tuple(sorted(pairs))) for (step, _), pairs in rewritings.items())
     rows = pd.DataFrame([(*key, tasks) for key, tasks in counts.items()], columns=list(_REWRITINGS))
     return as_frame(rows, _REWRITINGS)
@@ -177,8 +177,8 @@ def _count_rewritings(
 
 def _read_steps(
     steps: pd.DataFrame, songs: Ints, cluster: str | None
-) -> Iterator[tuple[int, int, int, Words, Words]]:
-    """Yield song, task, step number, and the words before and after it, for each song and step."""
+) -> Iterator[tuple[int, int, int, Tags, Tags]]:
+    """Yield song, task, step number, and the tags before and after it, for each song and step."""
     numbers = steps["step"].to_numpy("float64", na_value=np.nan)
     invalid = int((~np.isfinite(numbers) | (numbers != np.floor(numbers))).sum())
     if invalid:
@@ -195,35 +195,39 @@ def _read_steps(
         if tag is not None:
             after.append(tag)
     for (song, step), (task, source, after) in chains.items():
-        words = _words(after)
-        yield song, task, step, _read_source(source, words), words
+        tags_after = _lower_case(after)
+        yield song, task, step, _read_source(source, tags_after), tags_after
 
 
 @functools.lru_cache(maxsize=65536)
-def _read_source(source: str, after: Words) -> Words:
-    """Return the words of a source text; a sentence is read by the tags after the step."""
-    tags = read_tags(source, {tag_key(tag): tag for tag in after})
-    return _words(tag.text for tag in tags if not tag.negated)
+def _read_source(source: str, after: Tags) -> Tags:
+    """Return the tags of a source text; a sentence is read by the tags after the step."""
+    return _positive_tags(read_tags(source, {tag_key(tag): tag for tag in after}))
 
 
-def _words(tags: Iterable[str]) -> Words:
+def _positive_tags(tags: Iterable[Tag]) -> Tags:
+    """Return the tags that should come."""
+    return _lower_case(tag.text for tag in tags if not tag.negated)
+
+
+def _lower_case(tags: Iterable[str]) -> Tags:
     """Return tags in lower case, with single spaces; the first spelling of each tag."""
     texts = (" ".join(unicodedata.normalize("NFKC", tag).casefold().split()) for tag in tags)
     return unique_tags(text for text in texts if text)
 
 
-def _name_words(rewritings: pd.DataFrame) -> list[tuple[tuple[Words, Words], ...]]:
-    """Replace the spellings of each word by the most frequent one."""
+def _name_tags(rewritings: pd.DataFrame) -> list[tuple[tuple[Tags, Tags], ...]]:
+    """Replace the spellings of each tag by the most frequent one."""
     counts: Counter[str] = Counter()
     for songs, tasks in zip(rewritings["songs"], rewritings["tasks"].tolist(), strict=True):
-        for word in (word for pair in songs for words in pair for word in words):
-            counts[word] += tasks
+        for tag in (tag for pair in songs for tags in pair for tag in tags):
+            counts[tag] += tasks
     names: dict[str, str] = {}
-    for word in sorted(counts, key=lambda word: (-counts[word], word)):
-        names.setdefault(tag_key(word), word)
+    for tag in sorted(counts, key=lambda tag: (-counts[tag], tag)):
+        names.setdefault(tag_key(tag), tag)
 
-    def name(words: Words) -> Words:
-        return tuple(names[tag_key(word)] for word in words)
+    def name(tags: Tags) -> Tags:
+        return tuple(names[tag_key(tag)] for tag in tags)
 
     return [
         tuple((name(first), name(last)) for first, last in songs) for songs in rewritings["songs"]
@@ -233,7 +237,7 @@ def _name_words(rewritings: pd.DataFrame) -> list[tuple[tuple[Words, Words], ...
 def _summarise(rewritings: pd.DataFrame, level: float) -> pd.DataFrame:
     """Return one row for each step, source, target and kind, in their final order."""
     codes: dict[Event, int] = {}
-    tasks = zip(rewritings["step"].tolist(), _name_words(rewritings), strict=True)
+    tasks = zip(rewritings["step"].tolist(), _name_tags(rewritings), strict=True)
     rows = [
         (task, codes.setdefault(Event(step, before, after), len(codes)))
         for task, (step, pairs) in enumerate(tasks)

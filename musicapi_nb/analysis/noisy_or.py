@@ -21,7 +21,7 @@ from musicapi_nb.analysis.clusters import sum_by_code
 from musicapi_nb.tasks.tag_words import join_words, tag_words
 
 NOTHING = -1
-"""The code of no word: the source of tags without a cause, the target of dropped tags."""
+"""The code of no tag: the source of tags without a cause, the target of dropped tags."""
 _TINY, _TOLERANCE = 1e-12, 1e-5
 _START_REWRITE, _START_REWRITE_SHARED, _START_DROP = 0.3, 0.6, 0.3
 _START_ADD, _START_ADD_SHARED, _START_ADD_BY_LOST, _START_NOTHING = 0.05, 0.1, 0.001, 0.01
@@ -188,9 +188,9 @@ def _opportunities(links: pd.DataFrame, sources: pd.DataFrame, all_sources: pd.D
     return opportunities
 
 
-def _is_part(tag: str, word: str) -> bool:
+def _is_part(tag: str, other: str) -> bool:
     """Return whether a tag has only words of the other one, or is another spelling of it."""
-    words, other_words = tag_words(tag), tag_words(word)
+    words, other_words = tag_words(tag), tag_words(other)
     return set(words) < set(other_words) or join_words(words) == join_words(other_words)
 
 
