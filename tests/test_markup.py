@@ -2,6 +2,7 @@
 
 import html
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
@@ -471,6 +472,35 @@ def test_format_datetime_keeps_the_time_zone() -> None:
         markup.format_datetime(datetime(2024, month, 1, tzinfo=UTC))[2:5] for month in range(1, 13)
     ]
     assert " ".join(months) == "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
+
+
+@pytest.fixture
+def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("new_york")
+def test_local_time_has_the_year_only_if_it_is_past() -> None:
+    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    assert markup.format_local_time(datetime(2026, 1, 1, 6, 5, tzinfo=UTC), now) == "1 Jan, 01:05"
+    assert (
+        markup.format_local_time(datetime(2026, 1, 1, 4, 5, tzinfo=UTC), now)
+        == "31 Dec 2025, 23:05"
+    )
+    assert markup.format_local_time(None) == ""
+
+
+def test_plural() -> None:
+    counts = [markup.plural(count, "request") for count in (0, 1, 1.0, 2, 1234, 0.5)]
+    assert counts == [
+        *("0 requests", "1 request", "1 request", "2 requests", "1,234 requests"),
+        "0.5 requests",
+    ]
+    assert markup.plural(2, "entry", "entries") == "2 entries"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import hashlib
 import html
 import math
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
 from musicapi_nb.markup.escape import (
@@ -87,11 +87,29 @@ def format_datetime(when: datetime | None) -> str:
     return f"{when.day} {month} {when.year}, {when.hour:02}:{when.minute:02}"
 
 
+def format_local_time(when: datetime | None, now: datetime | None = None) -> str:
+    """Format a time as ``29 Nov, 14:05`` in this computer's time zone, with the year if it is past.
+
+    Not as "today": a saved notebook shows it tomorrow as well.
+    """
+    if when is None:
+        return ""
+    local = when.astimezone()
+    text = format_datetime(local)
+    is_this_year = local.year == (now or datetime.now(UTC)).astimezone().year
+    return text.replace(f" {local.year},", ",") if is_this_year else text
+
+
+def plural(count: float, noun: str, nouns: str | None = None) -> str:
+    """Format a number with its noun: ``1 request``, ``2 requests``, ``3 entries``."""
+    return f"{_format_number(count)} {noun if count == 1 else nouns or f'{noun}s'}"
+
+
 def format_credits(amount: float | None) -> str:
     """Format a number of credits; an unknown price is never shown as 0."""
     if amount is None or not math.isfinite(amount):
         return "credits unknown"
-    return f"{_format_number(amount)} credit{'' if amount == 1 else 's'}"
+    return plural(amount, "credit")
 
 
 def _format_number(value: float) -> str:
@@ -354,7 +372,7 @@ def card(
 ) -> Html:
     """Return a card: title, facts and badges, and below them the blocks of `body`.
 
-    Empty blocks are skipped. A card is at most 420 px wide; a `wide` one fills its container.
+    Empty blocks are skipped. A card is at most 420 px wide, a `wide` one 720 px.
     """
     name = text("(untitled)" if title is None or is_blank(title) else title, TITLE_LIMIT)
     marks = list(badges)
@@ -370,7 +388,7 @@ def card(
     return element(
         "div",
         stack(element("div", cover, head, style=header), *body),
-        style=f"box-sizing:border-box;max-width:{'100%' if wide else '420px'};padding:14px;"
+        style=f"box-sizing:border-box;max-width:{'720px' if wide else '420px'};padding:14px;"
         f"border:1px solid {LINE};border-radius:14px;font-size:14px;line-height:1.4;{WRAP}",
     )
 

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from musicapi_nb import markup
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.plots import figure, row_chart
-from musicapi_nb.plots.text import format_count, format_counts, shorten, to_drawable
+from musicapi_nb.plots.text import format_counts, shorten, to_drawable
 
 _LABEL = "the table of effects (effects(frame, factor, ...))"
 _TEXTS = ("factor", "level", "baseline", "outcome", "measure")
@@ -156,7 +157,7 @@ def _draw_detectable(ax: Axes, y: float, effect: float, unit: str) -> None:
 
 def _draw_row(ax: Axes, y: float, row: pd.Series, unit: str) -> None:
     estimate, low, high = (float(row[name]) for name in ("estimate", "low", "high"))
-    sizes = f"{format_count(row['tasks'], 'task')}, {format_count(row['songs'], 'song')}"
+    sizes = f"{markup.plural(row['tasks'], 'task')}, {markup.plural(row['songs'], 'song')}"
     if math.isnan(estimate):
         row_chart.write_beside(ax, y, f"no estimate\n{sizes}")
         return
@@ -239,7 +240,7 @@ def _explain(
     sizes = format_counts(("task", tasks), ("song", songs))
     baseline = shorten(f"baseline {baselines}: {sizes}", 7, figure.TEXT)
     intervals = "intervals hold together" if simultaneous else "intervals hold row by row"
-    note = f"the rows with the smallest p, and {format_count(hidden, 'more row')} not drawn"
+    note = f"the rows with the smallest p, and {markup.plural(hidden, 'more row')} not drawn"
     label = panels[-1].get_xlabel()
     figure.explain_below(
         panels[-1], label, baseline, f"p is adjusted; {intervals}", note if hidden else ""

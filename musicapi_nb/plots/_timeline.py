@@ -12,7 +12,6 @@ from musicapi_nb import markup
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
-from musicapi_nb.plots.text import format_count
 
 _LABEL = "the table of tasks (tasks_frame)"
 _TIMES = ("submitted_at", "started_at", "finished_at")
@@ -57,7 +56,7 @@ def timeline(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     start = timed["submitted_at"].min()
     _draw_tasks(ax, timed, start, thin=not is_named)
     _name_tasks(ax, timed, key if is_named else None)
-    figure.title(ax, f"Timeline of {format_count(len(timed), 'task')}", above=16)
+    figure.title(ax, f"Timeline of {markup.plural(len(timed), 'task')}", above=16)
     figure.explain_below(
         ax,
         f"time since the first submit, {markup.format_datetime(start)} UTC",

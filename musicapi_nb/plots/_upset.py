@@ -11,10 +11,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from musicapi_nb import markup
 from musicapi_nb.analysis.array_types import Flags, Ints
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.plots import figure, row_chart
-from musicapi_nb.plots.text import format_count, percent, shorten_labels
+from musicapi_nb.plots.text import percent, shorten_labels
 
 _LABEL = "the series of exclusive sets (exclusive_sets(tags))"
 _MAX_TAGS = 20
@@ -156,11 +157,11 @@ def _explain(ax: Axes, bars: Axes, sets: Sets) -> None:
         notes.append("no dot, grey bar: none of these tags")
     if sets.hidden_combinations:
         share = percent(sets.hidden_songs / sets.total_songs)
-        hidden = format_count(sets.hidden_combinations, "more combination")
-        notes.append(f"{hidden} not drawn ({format_count(sets.hidden_songs, 'song')}, {share})")
+        hidden = markup.plural(sets.hidden_combinations, "more combination")
+        notes.append(f"{hidden} not drawn ({markup.plural(sets.hidden_songs, 'song')}, {share})")
     if sets.hidden_tags:
         verb = "is" if sets.hidden_tags == 1 else "are"
-        tags = format_count(len(sets.tags), "most frequent tag")
+        tags = markup.plural(len(sets.tags), "most frequent tag")
         notes.append(f"the {tags}; {sets.hidden_tags:,} more {verb} ignored")
-    total = format_count(sets.total_songs, "song")
+    total = markup.plural(sets.total_songs, "song")
     figure.explain_below(ax, f"{total}; (n): all songs with the tag", *notes)

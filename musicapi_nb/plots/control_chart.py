@@ -17,7 +17,7 @@ from musicapi_nb.analysis._drift import Series, read_series
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure
-from musicapi_nb.plots.text import format_count, shorten
+from musicapi_nb.plots.text import shorten
 
 _LABEL = "the table of drift (drift(frame, outcomes))"
 _TIMES = ("start", "end")
@@ -111,8 +111,8 @@ def _draw_panel(
         options = {"fontsize": figure.SMALL, "ha": "center", "va": "bottom"}
         figure.write(ax, x, 1.01, text, transform=ax.get_xaxis_transform(), **options)
     _scale(ax, outcome, periods, reach)
-    tasks = format_count(periods["tasks"].sum(), "task")
-    changes = format_count(len(periods) - 1, "change") if len(periods) > 1 else "no change"
+    tasks = markup.plural(periods["tasks"].sum(), "task")
+    changes = markup.plural(len(periods) - 1, "change") if len(periods) > 1 else "no change"
     outside = int(periods["outside"].sum())
     notes = [tasks, changes, f"{outside:,} outside\nthe limits" if outside else ""]
     if missing := int(periods["missing_tasks"].max()):
@@ -164,7 +164,7 @@ def _explain(
     lines = math.ceil(len(handles) / columns)
     figure.title(panels[0], "Outcomes over time", above=15 + 15 * lines)
     first, last = (markup.format_datetime(moment) for moment in dates)
-    more = f"and {format_count(hidden, 'more outcome')} not drawn"
+    more = f"and {markup.plural(hidden, 'more outcome')} not drawn"
     figure.explain_below(
         panels[-1], f"time of the task, {first} to {last} UTC", more if hidden else ""
     )

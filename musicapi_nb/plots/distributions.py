@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from musicapi_nb import markup
 from musicapi_nb.analysis.array_types import Flags, Floats
 from musicapi_nb.analysis.checks import names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
-from musicapi_nb.plots.text import format_count, to_drawable
+from musicapi_nb.plots.text import to_drawable
 
 By: TypeAlias = str | Sequence[str] | None
 _SONGS = "the table of songs (run.songs(), songs_frame or durations_frame)"
@@ -113,7 +114,7 @@ def _distinct_tasks(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 def _song_row(group: row_chart.Group) -> Row:
     values = group.rows["duration"].to_numpy(float)
     median = figure.format_mmss(float(np.median(values)))
-    note = f"median {median}\n{format_count(len(values), 'song')}"
+    note = f"median {median}\n{markup.plural(len(values), 'song')}"
     return Row(group.name, values, figure.BLUE, note)
 
 
@@ -125,7 +126,7 @@ def _task_rows(group: row_chart.Group, measures: Sequence[str]) -> list[Row]:
         values, note = values[np.isfinite(values)], "no times"
         if len(values):
             median, ninth = (_format_time(float(np.percentile(values, q))) for q in (50, 90))
-            tasks = format_count(len(values), "task")
+            tasks = markup.plural(len(values), "task")
             note = f"median {median}, 9 in 10 by {ninth}\n{tasks}"
         label = f"{group.name}{row_chart.SEPARATOR}{name}" if index == 0 else name
         rows.append(Row(label, values, color, note))

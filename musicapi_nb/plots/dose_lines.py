@@ -8,9 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from musicapi_nb import markup
 from musicapi_nb.analysis.checks import ColumnKind, require
 from musicapi_nb.plots import figure
-from musicapi_nb.plots.text import format_count, shorten, to_drawable
+from musicapi_nb.plots.text import shorten, to_drawable
 
 _LABEL = "the table of dose_response (dose_response(frame, factor, ...))"
 _MEANS = "the table of adjusted_means (adjusted_means(frame, factor, ...))"
@@ -62,7 +63,7 @@ def dose_response(
         _note(panel, row)
     factor = to_drawable(visible["factor"].iloc[0])
     figure.title(panels[0], f"Response to {factor}")
-    hidden = format_count(len(frame) - len(visible), "more outcome")
+    hidden = markup.plural(len(frame) - len(visible), "more outcome")
     figure.explain_below(
         panels[-1],
         factor,
@@ -117,7 +118,7 @@ def _note(ax: Axes, row: pd.Series) -> None:
         ]
         if row["p_linear"] < _LEAST_P:
             lines.append("not a line")
-    lines.append(format_count(row["tasks"], "task"))
+    lines.append(markup.plural(row["tasks"], "task"))
     style = {"fontsize": figure.SMALL, "alpha": 0.75, "linespacing": 1.4, "clip_on": False}
     figure.write(ax, 1.02, 0.5, "\n".join(lines), transform=ax.transAxes, **style)
 

@@ -11,10 +11,11 @@ from matplotlib.colors import ListedColormap, to_rgba
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
+from musicapi_nb import markup
 from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.analysis.checks import ColumnKind, require
 from musicapi_nb.plots import figure
-from musicapi_nb.plots.text import format_count, percent, shorten_labels
+from musicapi_nb.plots.text import percent, shorten_labels
 
 _LABEL = "the table of co-occurrence (cooccurrence(tags))"
 _TEXTS = ("tag", "other_tag")
@@ -167,13 +168,13 @@ def _is_light(color: Any) -> bool:
 
 def _explain(ax: Axes, total: int, visible: int, songs: int, *, has_text: bool) -> None:
     figure.title(ax, "Tags that occur together")
-    hidden = format_count(total - visible, "more tag")
+    hidden = markup.plural(total - visible, "more tag")
     figure.explain_below(
         ax,
         "",
         "colour: of the songs with the row's tag, the share with the column's tag",
         "second line of a cell: its interval, in percent" if has_text else "",
         f"{_ABOVE} more often, {_BELOW} less often than independent tags (p_adjusted ≤ 0.05)",
-        f"{format_count(songs, 'song')}; (n): songs with the tag; blank: no row in the table",
+        f"{markup.plural(songs, 'song')}; (n): songs with the tag; blank: no row in the table",
         f"the {visible} most frequent tags, and {hidden} not drawn" if total > visible else "",
     )

@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from musicapi_nb import markup
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
-from musicapi_nb.plots.text import format_count, to_drawable
+from musicapi_nb.plots.text import to_drawable
 
 _VARIANCE = "the table of variance (variance(frame, outcomes))"
 _STABILITY = "the table of stability (stability(songs, tags, by=...))"
@@ -63,7 +64,7 @@ def variance(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = N
     ax.xaxis.set_major_locator(MaxNLocator(6))
     figure.grid(ax)
     figure.title(ax, "Are the songs of a task independent?")
-    hidden = format_count(len(frame) - len(visible), "more outcome")
+    hidden = markup.plural(len(frame) - len(visible), "more outcome")
     figure.explain_below(
         ax,
         "correlation of the songs of a task; lines are intervals",
@@ -98,7 +99,7 @@ def stability(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
         ):
             figures = tuple(float(row[f"{name}{end}"]) for end in ("", "_low", "_high"))
             _draw_interval(ax, y + offset, figures, color, marker)
-        common = format_count(row["common_tags"], "tag") + " in every song"
+        common = markup.plural(row["common_tags"], "tag") + " in every song"
         row_chart.write_beside(ax, y, f"{_sizes_text(row)}\n{common}")
     row_chart.name_rows(ax, names)
     ax.set_xlim(-0.02, 1.02)
@@ -142,4 +143,4 @@ def _songs_text(number: float) -> str:
 
 
 def _sizes_text(row: pd.Series) -> str:
-    return f"{format_count(row['tasks'], 'task')}, {format_count(row['songs'], 'song')}"
+    return f"{markup.plural(row['tasks'], 'task')}, {markup.plural(row['songs'], 'song')}"

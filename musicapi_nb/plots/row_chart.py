@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 from matplotlib.axes import Axes
 
+from musicapi_nb import markup
 from musicapi_nb.plots import figure
-from musicapi_nb.plots.text import format_count, shorten_labels
+from musicapi_nb.plots.text import shorten_labels
 
 SEPARATOR = " \N{MIDDLE DOT} "
 MISSING = "(missing)"
@@ -38,14 +39,14 @@ def level_text(value: Any) -> str:
 
 def hidden_levels_note(total: int, visible: int) -> str:
     """Return a note about the levels that are not drawn, or an empty text."""
-    hidden = format_count(total - visible, "more level")
-    note = f"the first {format_count(visible, 'level')}, and {hidden} not drawn"
+    hidden = markup.plural(total - visible, "more level")
+    note = f"the first {markup.plural(visible, 'level')}, and {hidden} not drawn"
     return note if total > visible else ""
 
 
 def left_out_note(number: int, noun: str, missing: str) -> str:
     """Return a note about rows without data, or an empty text."""
-    return f"{format_count(number, noun)} without {missing} left out" if number else ""
+    return f"{markup.plural(number, noun)} without {missing} left out" if number else ""
 
 
 def name_rows(ax: Axes, names: Sequence[str]) -> None:

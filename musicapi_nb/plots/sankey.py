@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch, PathPatch, Rectangle
 from matplotlib.path import Path
 
+from musicapi_nb import markup
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.plots import figure
 from musicapi_nb.plots.sankey_layout import ADDED, DROPPED, MORE, Flow, Node, Ribbon, flow
-from musicapi_nb.plots.text import format_count, percent, shorten
+from musicapi_nb.plots.text import percent, shorten
 
 _LABEL = "the table of substitutions (substitutions(steps, ...))"
 _TEXTS = ("source", "target", "kind")
@@ -143,7 +144,7 @@ def _draw_ribbon(
 
 
 def _node_name(node: Node, hidden: int, inches: float) -> str:
-    names = {ADDED: "added", DROPPED: "dropped", MORE: format_count(hidden, "more tag")}
+    names = {ADDED: "added", DROPPED: "dropped", MORE: markup.plural(hidden, "more tag")}
     return names.get(node) or shorten(node[1], inches, figure.TEXT)
 
 

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from musicapi_nb import markup
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.plots import figure, row_chart
-from musicapi_nb.plots.text import format_count, percent, shorten_labels
+from musicapi_nb.plots.text import percent, shorten_labels
 
 _SCORES = "the table of scores (preference(...).scores)"
 _PAIRS = "the table of pairs (preference(...).pairs)"
@@ -90,7 +91,7 @@ def _smallest_p(pairs: pd.DataFrame, number: int) -> pd.DataFrame:
 def _draw_scores(ax: Axes, rows: pd.DataFrame, total: int) -> None:
     _begin(ax, [row_chart.level_text(level) for level in rows["level"]])
     for y, row in enumerate(rows.to_dict("records")):
-        sizes = f"{format_count(row['answers'], 'answer')}, {format_count(row['tasks'], 'task')}"
+        sizes = f"{markup.plural(row['answers'], 'answer')}, {markup.plural(row['tasks'], 'task')}"
         _draw_row(ax, y, (row["score"], row["low"], row["high"]), "", sizes, filled=True)
     note = f"; the best {len(rows)} of {total}" if total > len(rows) else ""
     figure.title(ax, "Preference")
@@ -104,7 +105,7 @@ def _draw_pairs(ax: Axes, rows: pd.DataFrame, total: int, levels: Sequence[Any])
     for y, row in enumerate(rows.to_dict("records")):
         p = float(row["p_adjusted"])
         share = "never compared" if pd.isna(row["share"]) else f"won {percent(row['share'])}"
-        sizes = f"{share} of {format_count(row['answers'], 'answer')}"
+        sizes = f"{share} of {markup.plural(row['answers'], 'answer')}"
         sizes = share if pd.isna(row["share"]) else sizes
         interval = (row["difference"], row["low"], row["high"])
         _draw_row(ax, y, interval, f", {_format_p(p)}", sizes, filled=p < _CLEAR_P)
@@ -113,7 +114,7 @@ def _draw_pairs(ax: Axes, rows: pd.DataFrame, total: int, levels: Sequence[Any])
     unclear = Line2D([], [], mfc=figure.background_color(ax), label="not below", **style)
     figure.legend(ax, [clear, unclear])
     hidden = total - len(rows)
-    note = f"the pairs with the smallest p, and {format_count(hidden, 'more pair')} not drawn"
+    note = f"the pairs with the smallest p, and {markup.plural(hidden, 'more pair')} not drawn"
     label = "difference of scores; p is adjusted for the number of pairs"
     _finish(ax, label, note if hidden else "")
 

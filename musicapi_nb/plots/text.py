@@ -10,6 +10,8 @@ import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.textpath import TextToPath
 
+from musicapi_nb import markup
+
 # DejaVu Sans comes with matplotlib; the others are used where installed. Fonts of coloured bitmaps
 # (Noto Color Emoji, Apple Color Emoji) are not listed: matplotlib cannot draw them.
 _FONTS = (
@@ -144,11 +146,6 @@ def shorten_labels(texts: Iterable[str], inches: float, size: float) -> list[str
     return labels
 
 
-def format_count(number: float, singular: str) -> str:
-    """Return a number with its noun: "1 song", "1,204 songs"."""
-    return f"{number:,.0f} {singular if number == 1 else singular + 's'}"
-
-
 def percent(share: float) -> str:
     """Return a share in percent: "25 %"."""
     is_small = 0 < share < _MIN_PERCENT_SHARE
@@ -160,5 +157,5 @@ def format_counts(*counts: tuple[str, Sequence[float]]) -> str:
     texts = []
     for noun, numbers in counts:
         low, high = min(numbers), max(numbers)
-        texts.append(f"{low:,} to " * (low < high) + format_count(high, noun))
+        texts.append(f"{low:,} to " * (low < high) + markup.plural(high, noun))
     return ", ".join(texts)
