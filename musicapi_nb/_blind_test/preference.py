@@ -74,6 +74,7 @@ class Preference:
         )
         return markup.one_line(f"<Preference by {self.factor}: {scores or 'no answers'}>")
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         notes = [markup.notice(note, "neutral") for note in self.notes]
         tables = self._tables() if len(self.scores) else [markup.text("No answers yet.")]

@@ -155,6 +155,7 @@ class BlindTest(LiveWidget):
             return f"<BlindTest: {state['done']} of {state['trials']} answered>"
         return f"<BlindTest: all {state['trials']} answered; {self.preference()!r}>"
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         state = self._view_state()
         if state["summary"] is not None:

@@ -58,6 +58,7 @@ class Operations(tuple[type[Request], ...]):
             for name, summary, price, _, status in self._rows()
         )
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         limited = {kind.engine: kind.availability for kind in self if kind.availability}
         notices = [

@@ -295,6 +295,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         arguments += [f"extra={dict(self.extra)!r}"] if self.extra else []
         return f"{self._name()}({', '.join(arguments)})"
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         badges = [markup.badge(markup.format_credits(self.price()))]
         if self.availability:

@@ -316,6 +316,7 @@ class Experiment:
     def __repr__(self) -> str:
         return html.line(self.progress)
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         problems = [str(problem) for problem in self.plan.grouped_problems() if problem.hard]
         if self.running and (pause := self._client.pause_notice()):

@@ -82,6 +82,7 @@ class ExportResult:
         names = ", ".join(sorted({Path(name).stem for name in tables}))
         return [*text, f"tables: {names} ({_suffixes(tables)})"] if tables else text
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         badges = [
             markup.badge(f"{count:,} {_LABELS[outcome][0]}", _LABELS[outcome][1])

@@ -401,10 +401,10 @@ class Library(Ledger):
 
     @markup.safe_repr
     def __repr__(self) -> str:
-        if self._closed:
-            return markup.one_line(f"<Library {self._display_path}: closed>")
-        return html.line(self._overview())
+        closed = f"<Library {self._display_path}: closed>"
+        return markup.one_line(closed) if self._closed else html.line(self._overview())
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         if self._closed:
             return markup.card("Library", facts=markup.facts(self._display_path, "closed"))

@@ -67,6 +67,7 @@ class Lineage:
             return "<Lineage: no follow-up songs yet>"
         return "\n".join(line for tree in self.trees for line in _lines(tree))
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         rows = [
             (f"{_indent(depth)}{_description(branch)}", branch.state, branch.price, branch.credits)

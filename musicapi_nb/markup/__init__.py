@@ -40,6 +40,7 @@ from musicapi_nb.markup.escape import (
     Html,
     MediaType,
     data_url,
+    html_repr,
     is_blank,
     is_private,
     join,

@@ -243,6 +243,16 @@ def media_url(url: str | None, *, local: bool = False) -> str | None:
     return None
 
 
+def html_repr(method: Callable[[_Self], str]) -> Callable[[_Self], str]:
+    """Decorate a `_repr_html_` to return a plain `str`: marimo shows no subclass such as Html."""
+
+    @functools.wraps(method)
+    def html_of(self: _Self) -> str:
+        return str(method(self))
+
+    return html_of
+
+
 def safe_repr(method: Callable[[_Self], str]) -> Callable[[_Self], str]:
     """Decorate a `__repr__`, so that an object whose `__init__` raised has one in a traceback."""
 

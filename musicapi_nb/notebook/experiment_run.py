@@ -135,6 +135,7 @@ class ExperimentRun:
     def __repr__(self) -> str:
         return repr(self.experiment)
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         if self.job is not None:
             return self.job._repr_html_()

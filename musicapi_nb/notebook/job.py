@@ -182,6 +182,7 @@ class Job(Generic[_Result]):
             return self._pause_notice() or "sending the request"
         return f"{self.task.state}, {markup.format_duration(self.seconds)} elapsed"
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         if self._future.cancelled():
             return self._card("stopped", markup.notice(self._stopped_text(), "warn"), tone="warn")

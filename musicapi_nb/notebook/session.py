@@ -55,6 +55,7 @@ class SongList(tuple[Song, ...]):
     def __repr__(self) -> str:
         return "\n".join(map(repr, self)) or "<no songs yet>"
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         if not self:
             return markup.notice("No songs yet; api.run(request) creates some.")
@@ -117,6 +118,7 @@ class Session:
     def __repr__(self) -> str:
         return f"<{self.description}>"
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         badge = markup.badge("simulated") if self.simulated else markup.badge("paid", "warn")
         return markup.card("MusicAPI", markup.text(self.description), badges=[badge])

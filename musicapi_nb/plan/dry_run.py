@@ -88,6 +88,7 @@ class DryRun:
         lines += (f"estimable: {line}" for line in str(self.aliasing).split("\n") if line)
         return "\n".join(markup.one_line(line) for line in lines)
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         rows = self.aliasing.rows()
         effects = markup.table(("effects", "estimable", "aliased with"), rows)

@@ -268,6 +268,7 @@ class Plan:
     def __repr__(self) -> str:
         return f"<{self._title()}>"
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         return plan_html(self.design, self.cells, self.factors, self.grouped_problems())
 

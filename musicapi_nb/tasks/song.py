@@ -175,6 +175,7 @@ class Song(msgspec.Struct, frozen=True, kw_only=True):
         listed = ", ".join(fact for fact in facts if fact)
         return markup.one_line(f"<Song {self.title or '(untitled)'!r}: {listed}>")
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         return markup.render(self)
 

@@ -124,6 +124,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         facts = [self.state, tasks, result, self.fail_reason, self.id]
         return markup.one_line(f"<Task {self.name}: {', '.join(fact for fact in facts if fact)}>")
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         return markup.render(self)
 

@@ -303,6 +303,7 @@ class Form:
             state = f"{errors} problem{'' if errors == 1 else 's'}"
         return markup.one_line(f"<Form {request!r}: {state}>")
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         return markup.stack(markup.notice(_STATIC_TEXT), self._results_html())
 

@@ -254,6 +254,7 @@ class Gallery(LiveWidget):
     def __repr__(self) -> str:
         return summary_line(self.collection, self.ratings_by_index())
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         ratings = self.ratings_by_index()
         return gallery_html(self.collection, ratings, self._title, PAGE_SIZE)

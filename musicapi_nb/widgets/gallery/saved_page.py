@@ -54,6 +54,7 @@ class SavedPage:
             f"audio: {plays or 'none'}{f'; not embedded:{lines}' if lines else ''}"
         )
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         return markup.notice(str(self), "warn" if self.left_out else "good")
 
