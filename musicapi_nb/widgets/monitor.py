@@ -100,6 +100,7 @@ class Monitor:
     def __repr__(self) -> str:
         return repr(self._work)
 
+    @markup.html_repr
     def _repr_html_(self) -> str:
         return self._work._repr_html_()
 
@@ -178,28 +179,33 @@ class Bar:
     def __init__(self, title: str) -> None:
         self._title = title
         self._line: Any = None
+        self._has_ended = False
+        self._lock = threading.Lock()  # the thread of the work draws, and the one that follows it
 
     @markup.safe_repr
     def __repr__(self) -> str:
         return f"<Bar {self._title}>"
 
     def show(self, state: BarState, *, is_final: bool) -> None:
-        """Draw the bar; the final state ends it."""
-        if self._line is None:
-            if is_final:
-                return
-            from tqdm import tqdm  # noqa: PLC0415 - only bars need it
+        """Draw the bar; the final state ends it, and later states are ignored."""
+        from tqdm import tqdm  # noqa: PLC0415 - only bars need it
 
-            self._line = tqdm(
-                total=state.total, desc=self._title, unit=f" {state.unit}", dynamic_ncols=True
-            )
-        line = self._line
-        line.n, line.total = state.done, state.total
-        line.set_postfix_str(state.text, refresh=False)
-        line.refresh()
-        if is_final:
-            line.close()
-            self._line = None
+        with self._lock:
+            if self._has_ended:
+                return
+            if self._line is None:
+                self._line = tqdm(
+                    desc=self._title,
+                    total=state.total,
+                    unit=state.unit,
+                    bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} {unit}{postfix}",
+                    dynamic_ncols=True,
+                )
+            self._line.n, self._line.total = state.done, state.total
+            self._line.set_postfix_str(state.text)
+            if is_final:
+                self._has_ended = True
+                self._line.close()
 
 
 def follow(work: Watchable) -> Bar:
