@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 import msgspec
 
-from musicapi_nb.errors import InvalidTransition
+from musicapi_nb.errors import InvalidArgument, InvalidTransition
 from musicapi_nb.ledger_types import Entry, EntryState
 
 STATES: tuple[EntryState, ...] = get_args(EntryState)
@@ -115,3 +115,12 @@ def _new_entry(event: Event) -> Entry:
         state="planned",
         request_event=event.id,
     )
+
+
+def states_of(state: EntryState | None, default: Sequence[EntryState]) -> Sequence[EntryState]:
+    """Return the states that a query is about; InvalidArgument if `state` is none."""
+    if state is None:
+        return default
+    if state not in STATES:
+        raise InvalidArgument(f"{state!r} is not a state; the states are {', '.join(STATES)}")
+    return (state,)

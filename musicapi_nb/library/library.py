@@ -12,7 +12,7 @@ from typing import Self
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import ClientClosed, InvalidArgument, LibraryError, LibraryReadOnly
+from musicapi_nb.errors import ClientClosed, LibraryError, LibraryReadOnly
 from musicapi_nb.ledger_types import (
     Entry,
     EntryState,
@@ -27,7 +27,7 @@ from musicapi_nb.library import budgets, events, html, ratings, stored_tasks, to
 from musicapi_nb.library.budgets import Budget
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.default_folder import DATABASE, default_folder
-from musicapi_nb.library.entry import STATES, Event
+from musicapi_nb.library.entry import STATES, Event, states_of
 from musicapi_nb.library.group_commit import GroupCommit
 from musicapi_nb.library.ledger import Ledger, require_entry
 from musicapi_nb.library.lineage import Lineage, build_lineage
@@ -45,9 +45,11 @@ from musicapi_nb.library.media_files import (
 from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.library.rate_limit import RateLimits
 from musicapi_nb.library.ratings import Rating
+from musicapi_nb.library.thumbnails import thumbnail
 from musicapi_nb.library.totals import Account
 from musicapi_nb.paths import absolute_path, local_path
 from musicapi_nb.tasks import Song, StoredReply, Task
+from musicapi_nb.tasks.song_actions import SongMedia
 
 _WITH_TASKS: tuple[EntryState, ...] = ("accepted", "reposting", "done", "failed")
 
@@ -147,7 +149,7 @@ class Library(Ledger):
         self, state: EntryState | None = None, *, experiment: str | None = None
     ) -> list[Entry]:
         """Return entries, oldest first; of an experiment, the latest of each cell."""
-        return self._entries(_states(state, STATES), experiment)
+        return self._entries(states_of(state, STATES), experiment)
 
     def _entries(self, states: Sequence[EntryState], experiment: str | None = None) -> list[Entry]:
         where = (
@@ -169,7 +171,7 @@ class Library(Ledger):
         self, state: EntryState | None = None, *, experiment: str | None = None
     ) -> list[Task]:
         """Return the tasks of entries, with their songs; by default of all that have one."""
-        entries = self._entries(_states(state, _WITH_TASKS), experiment)
+        entries = self._entries(states_of(state, _WITH_TASKS), experiment)
         return [task for _, task in stored_tasks.tasks_of(self._database, entries)]
 
     def latest_tasks(self) -> Iterator[Task]:
@@ -186,6 +188,11 @@ class Library(Ledger):
         """Return the task of an entry, as last polled."""
         with self._database.read() as connection:
             return stored_tasks.task_of(connection, require_entry(connection, entry))
+
+    def holds(self, song: Song) -> bool:
+        """Return whether it has the purchase of a song, or a file of it."""
+        bought = totals.has_task(self._database, song.task_id, simulated=song.simulated)
+        return bought or self._attached_file(song, "audio") is not None
 
     def request(self, entry: int) -> Request | None:
         """Return the request of an entry; None if this version does not know its operation."""
@@ -214,11 +221,7 @@ class Library(Ledger):
 
     def finished_entries(self, entries: Sequence[int]) -> list[int]:
         """Return those of the given entries that have ended."""
-        sql = (
-            "SELECT id FROM entries WHERE ended_at IS NOT NULL "
-            "AND id IN (SELECT value FROM json_each(?))"
-        )
-        return [number for (number,) in self._database.rows(sql, json.dumps(entries))]
+        return totals.finished_entries(self._database, entries)
 
     def cells(self, experiment: str) -> dict[str, int]:
         """Return the entry of each plan cell of an experiment, by request key."""
@@ -306,6 +309,12 @@ class Library(Ledger):
         """Return the path of a song's file; None if it is missing or incomplete."""
         ref = self._attached_file(song, media)
         return ref.path if ref is not None and is_complete(ref) else None
+
+    def media(self, song: Song) -> SongMedia:
+        """Return the paths of a song's complete files, and a small copy of its cover."""
+        image = self.file_of(song, "image")
+        cover = None if image is None else thumbnail(image)
+        return SongMedia(cover, self.file_of(song), image, self.file_of(song, "video"))
 
     def _attached_file(self, song: Song | str, media: Media) -> FileRef | None:
         query = "SELECT sha256, size, suffix FROM attachments WHERE song=? AND media=?"
@@ -409,12 +418,3 @@ class Library(Ledger):
         if self._closed:
             return markup.card("Library", facts=markup.facts(self._display_path, "closed"))
         return html.card(self._overview())
-
-
-def _states(state: EntryState | None, default: Sequence[EntryState]) -> Sequence[EntryState]:
-    """Return the states that a query is about."""
-    if state is None:
-        return default
-    if state not in STATES:
-        raise InvalidArgument(f"{state!r} is not a state; the states are {', '.join(STATES)}")
-    return (state,)

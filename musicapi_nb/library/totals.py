@@ -1,8 +1,10 @@
-"""Counts, credits and render times of all purchases of a library."""
+"""Counts, credits and render times of all purchases of a library, and which have ended."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections.abc import Sequence
 
 from musicapi_nb.ledger_types import EntryState, RenderTime
 from musicapi_nb.library.database import Database
@@ -103,3 +105,18 @@ def render_times(
         RenderTime(max((polled or start) - start, 0.0), max(end - start, 0.0), model)
         for start, polled, end, model in reversed(rows)
     ]
+
+
+def finished_entries(database: Database, entries: Sequence[int]) -> list[int]:
+    """Return those of the given entries that have ended."""
+    sql = (
+        "SELECT id FROM entries WHERE ended_at IS NOT NULL "
+        "AND id IN (SELECT value FROM json_each(?))"
+    )
+    return [number for (number,) in database.rows(sql, json.dumps(entries))]
+
+
+def has_task(database: Database, task_id: str | None, *, simulated: bool) -> bool:
+    """Return whether an entry has this task."""
+    sql = "SELECT 1 FROM entries WHERE task_id=? AND simulated=? LIMIT 1"
+    return bool(database.rows(sql, task_id, simulated))

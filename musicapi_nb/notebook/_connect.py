@@ -28,6 +28,7 @@ from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.session import KEY_VARIABLE, Session, open_sessions
 from musicapi_nb.paths import absolute_path
 from musicapi_nb.secret import Secret, as_secret
+from musicapi_nb.tasks import song_actions
 from musicapi_nb.webhook_signing import SECRET_VARIABLE
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def connect(  # noqa: PLR0913 - independent settings
     with _connecting:  # threads share a session, and its spend limit
         session = open_sessions.pop(digest, None) or _open(target, options)
         open_sessions[digest] = session  # the last one is the current one
+        song_actions.register(session)
     print(session.description)  # noqa: T201 - users must see whether songs will cost money
     return session
 

@@ -27,7 +27,10 @@ from musicapi_nb.errors import (
 from musicapi_nb.ledger_types import Media
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
-from musicapi_nb.tasks import Song, Task, task_list
+from musicapi_nb.tasks import Song, Task, song_actions, task_list
+from musicapi_nb.tasks.card_media import CardMedia
+from musicapi_nb.tasks.html import song_card
+from musicapi_nb.tasks.song_actions import SongMedia
 
 if TYPE_CHECKING:
     from musicapi_nb.experiment import StopRule
@@ -59,7 +62,8 @@ class SongList(tuple[Song, ...]):
     def _repr_html_(self) -> str:
         if not self:
             return markup.notice("No songs yet; api.run(request) creates some.")
-        return markup.cards(markup.Html(song._repr_html_()) for song in self)
+        media = CardMedia()
+        return str(markup.cards(song_card(song, urls=media.urls(song)) for song in self))
 
 
 class Session:
@@ -293,6 +297,14 @@ class Session:
         songs = (song for task in tasks for song in task.songs if song.finished)
         return SongList(itertools.islice(songs, number))
 
+    def holds(self, song: Song) -> bool:
+        """Return whether the library has a song."""
+        return self.library is not None and self.library.holds(song)
+
+    def media(self, song: Song) -> SongMedia:
+        """Return the files that the library has of a song."""
+        return SongMedia() if self.library is None else self.library.media(song)
+
     def _need_library(self, caller: str, subject: str) -> Library:
         self._check_open()
         if self.library is None:
@@ -332,6 +344,7 @@ class Session:
         if self._closed:
             return
         self._closed = True
+        song_actions.unregister(self)
         atexit.unregister(self.close)
         for digest in [digest for digest in open_sessions if open_sessions[digest] is self]:
             del open_sessions[digest]

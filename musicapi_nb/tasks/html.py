@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from musicapi_nb import markup
 from musicapi_nb.engines import model_of
 from musicapi_nb.tasks.answer_html import answer_blocks
+from musicapi_nb.tasks.card_media import CardMedia, MediaUrls
 from musicapi_nb.tasks.requested_tags import negative_tags, request_of, requested_tags
 from musicapi_nb.tasks.song import Song, State
 from musicapi_nb.tasks.tag_fates import tag_fates
@@ -35,8 +36,14 @@ _NOT_BOUGHT_AGAIN = (
 
 
 @markup.render.register
-def song_card(song: Song, task: Task | None = None) -> markup.Html:
-    """Return a song's card: cover, title, facts, tags, player, lyrics, or why there is no audio."""
+def song_card(
+    song: Song, task: Task | None = None, *, urls: MediaUrls | None = None
+) -> markup.Html:
+    """Return a song's card: cover, title, facts, tags, player, lyrics, or why there is no audio.
+
+    It plays and shows `urls`; by default the files of its session's library, else its links.
+    """
+    urls = CardMedia().urls(song) if urls is None else urls
     length = markup.format_duration(song.duration) or None
     is_text = song.engine == "lyrics"
     badges = [] if song.state == "succeeded" else [_state_badge(song.state, song.state_word)]
@@ -48,7 +55,7 @@ def song_card(song: Song, task: Task | None = None) -> markup.Html:
         badges.append(markup.badge("simulated"))
     if task is not None and task.name in _TRACKS:
         return markup.card(
-            song.title, _audio(song), _links(song), facts=markup.facts(length), badges=badges
+            song.title, _audio(song, urls), _links(song), facts=markup.facts(length), badges=badges
         )
     model = song.model or _requested_model(task) or song.engine
     created = f"{markup.format_datetime(song.created_at)} UTC" if song.created_at else None
@@ -56,14 +63,14 @@ def song_card(song: Song, task: Task | None = None) -> markup.Html:
     return markup.card(
         song.title,
         markup.chips(tag_marks(song, task)),
-        _audio(song),
+        _audio(song, urls),
         _links(song),
         markup.verbatim(song.lyrics) if is_text and song.lyrics else markup.lyrics(song.lyrics),
         facts=markup.facts(length, model, created),
         badges=badges,
         cover=markup.EMPTY
         if is_text
-        else markup.cover(song.image_url, seed, song.title, local=song.simulated),
+        else markup.cover(urls.cover, seed, song.title, local=song.simulated),
     )
 
 
@@ -95,7 +102,9 @@ def task_html(task: Task) -> str:
     more_to_show = bool(task.answer or task.parts or task.issues)
     needs_card = not task.songs or more_to_show or task.state == "failed"
     head = [task_card(task)] if needs_card else []
-    cards = markup.cards([*head, *(song_card(song, task) for song in task.songs)])
+    media = CardMedia()
+    songs = (song_card(song, task, urls=media.urls(song)) for song in task.songs)
+    cards = markup.cards([*head, *songs])
     if needs_card:
         return cards
     return markup.stack(cards, markup.caption(task.name, _cost(task), _id_text(task)))
@@ -165,16 +174,19 @@ def tag_marks(song: Song, task: Task | None) -> Iterator[str | tuple[str, markup
             yield fate.tag, "dropped"
 
 
-def _audio(song: Song) -> markup.Html:
+def _audio(song: Song, urls: MediaUrls) -> markup.Html:
     if song.state == "failed":
         return markup.notice(song.fail_reason or "The service gave no reason.", "bad")
     if song.engine == "lyrics":
         return markup.EMPTY
-    if song.audio_url is None:
+    if urls.audio is None and not urls.note:
         if song.finished:
             return markup.notice("Finished, but the reply has no audio.", "warn")
         return markup.progress(None, "No audio yet.")
-    return markup.player(song.audio_url, song.title or "this song", local=song.simulated)
+    if urls.audio is None:
+        return markup.caption(urls.note)
+    player = markup.player(urls.audio, song.title or "this song", local=song.simulated)
+    return markup.join(player, markup.caption(urls.note))
 
 
 def _links(song: Song) -> markup.Html:

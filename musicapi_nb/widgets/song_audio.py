@@ -19,12 +19,12 @@ from musicapi_nb.client.network import is_loopback
 from musicapi_nb.errors import NoAudio
 from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
+from musicapi_nb.tasks.card_media import AUDIO_TYPES
 
 MAX_BYTES = 64_000_000  # of one song that are read into memory
 MAX_SECONDS = 1_800.0  # of one song that are decoded
 _MIN_RATE, _MAX_RATE = 1_000, 768_000  # Hz
 _MAX_CHANNELS = 16
-_MEDIA_TYPES = {".mp3": "mpeg", ".m4a": "mp4"}  # others are named as their suffix
 _BLOCK_FRAMES = 1 << 18
 _PEAK_FRAMES = 256  # resolution of peaks before they are put into buckets
 
@@ -91,7 +91,7 @@ def read_audio(path: Path, max_bytes: int) -> Audio:
     suffix = suffix_of(content, "audio")
     if suffix is None:
         raise NoAudio(f"the file is not audio (it starts with {content[:8]!r})")
-    return Audio(content, f"audio/{_MEDIA_TYPES.get(suffix, suffix[1:])}")
+    return Audio(content, AUDIO_TYPES.get(suffix, f"audio/{suffix[1:]}"))
 
 
 @contextlib.contextmanager

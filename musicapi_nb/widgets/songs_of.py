@@ -15,6 +15,7 @@ from musicapi_nb.library import Library, Rating
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.markup.escape import TITLE_LIMIT, plain_attribute
 from musicapi_nb.tasks import Song, Task
+from musicapi_nb.tasks.song_actions import SongMedia, media_of
 
 _RAW_REPLIES = (Mapping, str, bytes, bytearray, Path)
 _ACCEPTED = (
@@ -65,6 +66,10 @@ class SongCollection:
     note: str = ""  # which songs of the source are not among these
     refreshable: bool = False  # whether reading the source again may give more songs
     experiment: Experiment | None = None  # if the source was one
+
+    def media(self, song: Song) -> SongMedia:
+        """Return the files of a song: of the library, else of the song's session."""
+        return media_of(song) if self.library is None else self.library.media(song)
 
     def ratings(self) -> dict[int, Rating]:
         """Return the library's ratings of these songs, by index."""

@@ -115,7 +115,7 @@ class Gallery(LiveWidget):
             "can_fetch": self._fetch is not None,
             "library": "" if library is None else markup.one_line(library.path.name),
             "details": {
-                str(index): page_data.detail(item, library, ratings.get(index))
+                str(index): page_data.detail(item, collection.media(item.song), ratings.get(index))
                 for index, item in enumerate(collection.items[:PAGE_SIZE])
             },
         }
@@ -161,9 +161,9 @@ class Gallery(LiveWidget):
         if not isinstance(indices := request.get("indices"), list):
             raise InvalidArgument("a page is a list of song indices")
         valid = [self._index({"index": index}) for index in indices[:PAGE_SIZE]]
-        items, library = self.collection.items, self.collection.library
+        items, media = self.collection.items, self.collection.media
         details = {
-            str(index): page_data.detail(items[index], library, self.rating(index))
+            str(index): page_data.detail(items[index], media(items[index].song), self.rating(index))
             for index in valid
         }
         self.send({"type": "page", "generation": self._generation, "details": details})
@@ -211,7 +211,7 @@ class Gallery(LiveWidget):
 
     def _send_audio(self, ref: _SongRef) -> None:
         song = self.collection.items[ref.index].song
-        audio = song_audio.stored_audio(song, self.collection.library)
+        audio = self._stored_audio(song)
         if audio is not None:
             self._deliver(ref, audio)
         elif self._fetch is not None and song.audio_url:
@@ -223,6 +223,10 @@ class Gallery(LiveWidget):
             unreachable = "the browser cannot reach the song's link, or the link is dead"
             raise NoAudio(song_audio.no_audio_reason(song) or unreachable)
 
+    def _stored_audio(self, song: Song) -> song_audio.Audio | None:
+        path = self.collection.media(song).audio
+        return None if path is None else song_audio.read_audio(path, song_audio.MAX_BYTES)
+
     def _deliver(self, ref: _SongRef, audio: song_audio.Audio) -> None:
         self._reply("audio", ref, [audio.content], media_type=audio.media_type)
         self._reply_peaks(ref, audio)
@@ -230,7 +234,7 @@ class Gallery(LiveWidget):
     def _send_peaks(self, ref: _SongRef) -> None:
         song, audio = self.collection.items[ref.index].song, None
         if ref not in self._peaks:
-            audio = song_audio.stored_audio(song, self.collection.library)
+            audio = self._stored_audio(song)
         if audio is not None or ref in self._peaks:
             self._reply_peaks(ref, audio)
         elif self._fetch is not None and song_audio.playable_url(song):

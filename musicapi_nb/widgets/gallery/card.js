@@ -4,7 +4,7 @@
 
 import { element, isolated, separated } from "../dom.js";
 import { FATES } from "./filter.js";
-import { minutes, safeUrl } from "./text.js";
+import { coverUrl, minutes } from "./text.js";
 
 const FATE_SIGNS = ["", "✓ ", "+ ", "− "];
 const VISIBLE_TAGS = 10;
@@ -209,7 +209,7 @@ function addRating(card, index, title, actions) {
  */
 export function fillCard(card, detail, state, simulated) {
   card.cover.style.backgroundImage = detail.gradient;
-  const url = safeUrl(detail.cover, simulated);
+  const url = coverUrl(detail.cover, simulated);
   if (url && !card.cover.firstChild) {
     const image = element("img", { alt: "", loading: "lazy", onerror: () => image.remove() });
     image.src = url;

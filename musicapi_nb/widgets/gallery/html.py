@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from musicapi_nb import markup
 from musicapi_nb.library import Rating
 from musicapi_nb.markup.escape import element
-from musicapi_nb.tasks import Song
+from musicapi_nb.tasks.card_media import CardMedia, MediaUrls
 from musicapi_nb.tasks.html import song_card, tag_marks
 from musicapi_nb.widgets.songs_of import SongCollection, SongItem
 
@@ -34,7 +34,11 @@ def gallery_html(
 ) -> markup.Html:
     """Render the first page: a few cards with players, the other songs as table rows."""
     total, items = len(collection.items), collection.items[:page_size]
-    cards = [card(item, item.song, ratings.get(i)) for i, item in enumerate(items[:_MAX_CARDS])]
+    media = CardMedia(collection.media)
+    cards = [
+        card(item, media.urls(item.song), ratings.get(index))
+        for index, item in enumerate(items[:_MAX_CARDS])
+    ]
     part = "These songs" if len(items) == total else f"The first {len(items):,} of {total:,} songs"
     heading = markup.text(title or "Gallery", 120)
     return markup.stack(
@@ -46,11 +50,11 @@ def gallery_html(
     )
 
 
-def card(item: SongItem, song: Song, rating: Rating | None) -> markup.Html:
-    """Render a song's card with its factor levels and rating; `song` may have other links."""
+def card(item: SongItem, urls: MediaUrls, rating: Rating | None) -> markup.Html:
+    """Render a song's card with its factor levels and rating."""
     stars = f"rated {rating.stars} of 5" if rating and rating.stars else None
     return markup.stack(
-        song_card(song, item.task),
+        song_card(item.song, item.task, urls=urls),
         markup.caption(*(f"{name}: {level}" for name, level in item.levels.items())),
         markup.caption(stars, rating.note if rating else None),
     )

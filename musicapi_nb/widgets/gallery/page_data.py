@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from musicapi_nb import markup
-from musicapi_nb.library import Library, Rating
+from musicapi_nb.library import Rating
 from musicapi_nb.markup.escape import plain_attribute
 from musicapi_nb.tasks.html import tag_marks
+from musicapi_nb.tasks.song_actions import SongMedia
 from musicapi_nb.widgets.song_audio import no_audio_reason, playable_url
 from musicapi_nb.widgets.songs_of import SongCollection, SongItem
 
@@ -69,15 +70,18 @@ def _factor(name: str, levels: Sequence[str], items: Sequence[SongItem]) -> dict
     }
 
 
-def detail(item: SongItem, library: Library | None, rating: Rating | None) -> dict[str, Any]:
-    """Return the data of one card that is not in the columns: cover, audio, note, lyrics."""
+def detail(item: SongItem, media: SongMedia, rating: Rating | None) -> dict[str, Any]:
+    """Return the data of one card that is not in the columns: cover, audio, note, lyrics.
+
+    `media` are the files of the song, which are preferred to its links.
+    """
     song = item.song
-    in_library = song.state == "succeeded" and library is not None and library.file_of(song)
+    in_library = song.state == "succeeded" and media.audio is not None
     no_audio = "" if in_library else no_audio_reason(song)
     lyrics = "" if markup.is_blank(song.lyrics) else song.lyrics or ""
     return {
         "gradient": markup.gradient(song.id or f"{song.task_id}/{song.position}"),
-        "cover": markup.media_url(song.image_url, local=song.simulated),
+        "cover": markup.media_url(media.cover or song.image_url, local=song.simulated),
         "audio": "file" if in_library else "" if no_audio else "link",
         "url": None if in_library or no_audio else playable_url(song),
         "no_audio": plain_attribute(no_audio),

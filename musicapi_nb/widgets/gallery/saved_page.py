@@ -7,26 +7,22 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-import msgspec
-
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, PageTooLarge
 from musicapi_nb.frames.parquet import write_atomically
 from musicapi_nb.paths import absolute_path
-from musicapi_nb.tasks import Song
+from musicapi_nb.tasks.card_media import MediaUrls
 from musicapi_nb.tasks.json_reader import clean
+from musicapi_nb.tasks.song_actions import SongMedia
 from musicapi_nb.widgets import song_audio
 from musicapi_nb.widgets.gallery.html import card, count_text, table
-from musicapi_nb.widgets.songs_of import SongItem, songs_of
+from musicapi_nb.widgets.songs_of import SongCollection, SongItem, songs_of
 
 if TYPE_CHECKING:
     from musicapi_nb.library import Library
 
 _MAX_PAGE_BYTES = 100_000_000
-_MAX_COVER_BYTES = 2_000_000
 _EMBEDDABLE = frozenset(get_args(markup.MediaType))
-_IMAGE_TYPES: dict[str, markup.MediaType]
-_IMAGE_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,8 +77,8 @@ def save_page(  # noqa: PLR0913 - all but two are options
     source
         As for `mnb.gallery`, or a gallery.
     embed
-        Put the library's audio and covers into the page, as `data:` URLs (a third larger than
-        the files).
+        Put the library's audio and small covers into the page, as `data:` URLs (a third larger
+        than the files).
     max_bytes
         Largest allowed size of the page.
     library
@@ -100,9 +96,9 @@ def save_page(  # noqa: PLR0913 - all but two are options
     if target.is_dir():
         raise InvalidArgument(f"{target} is a folder; name a file, such as 'songs.html'")
     ratings = getattr(source, "ratings_by_index", collection.ratings)()  # a gallery has its own
-    links = _PageLinks(collection.library, target.parent, max_bytes, embed=embed)
+    links = _PageLinks(collection, target.parent, max_bytes, embed=embed)
     cards = [
-        card(item, links.song_for_page(item), ratings.get(index))
+        card(item, links.urls(item), ratings.get(index))
         for index, item in enumerate(collection.items)
     ]
     rows = table(collection, ratings)
@@ -137,24 +133,31 @@ def save_page(  # noqa: PLR0913 - all but two are options
 class _PageLinks:
     """Chooses the audio and cover URLs of the songs of one page of at most `limit` bytes."""
 
-    def __init__(self, library: Library | None, folder: Path, limit: int, *, embed: bool) -> None:
-        self._library, self._folder, self._limit, self._embed = library, folder, limit, embed
+    def __init__(
+        self, collection: SongCollection, folder: Path, limit: int, *, embed: bool
+    ) -> None:
+        self._files, self._folder, self._limit, self._embed = (
+            collection.media,
+            folder,
+            limit,
+            embed,
+        )
         self._used = 0  # bytes of embedded files
         self.sources: list[str] = []  # "page", "file" or "link" for each song with audio
         self.left_out: list[tuple[str, str]] = []
         self.uses_files = False
 
-    def song_for_page(self, item: SongItem) -> Song:
-        """Return the song with URLs that work on this page."""
+    def urls(self, item: SongItem) -> MediaUrls:
+        """Return the URLs of a song that work on this page."""
         song = item.song
         if song.state != "succeeded" or song.engine == "lyrics":
-            return song
-        image_url = self._image_url(song) or song.image_url
-        return msgspec.structs.replace(song, audio_url=self._audio_url(item), image_url=image_url)
+            return MediaUrls(song.audio_url, song.image_url)
+        media = self._files(song)
+        cover = self._cover_url(media) or song.image_url
+        return MediaUrls(self._audio_url(item, media.audio), cover)
 
-    def _audio_url(self, item: SongItem) -> str | None:
+    def _audio_url(self, item: SongItem, path: Path | None) -> str | None:
         song = item.song
-        path = self._library.file_of(song) if self._library is not None else None
         if self._embed:
             try:
                 url = self._embedded_audio(path)
@@ -181,7 +184,10 @@ class _PageLinks:
 
     def _reserve(self, size: int) -> None:
         """Count a file's size in base64, before it is read; raise if it does not fit."""
-        self._used += (size + 2) // 3 * 4
+        self._reserve_characters((size + 2) // 3 * 4)
+
+    def _reserve_characters(self, number: int) -> None:
+        self._used += number
         if self._used > self._limit:
             raise _too_large_error(self._used, self._limit, at_least=True)
 
@@ -193,17 +199,12 @@ class _PageLinks:
         self.uses_files = True
         return markup.local_file(Path(relative).as_posix())
 
-    def _image_url(self, song: Song) -> str | None:
-        path = self._library.file_of(song, "image") if self._library is not None else None
-        if path is None or path.suffix not in _IMAGE_TYPES:
-            return None
+    def _cover_url(self, media: SongMedia) -> str | None:
         if not self._embed:
-            return self._relative_url(path)
-        free = (self._limit - self._used) * 3 // 4
-        if (size := path.stat().st_size) > min(_MAX_COVER_BYTES, free):
-            return None
-        self._reserve(size)
-        return markup.data_url(path.read_bytes(), _IMAGE_TYPES[path.suffix])
+            return None if media.image is None else self._relative_url(media.image)
+        if media.cover is not None:
+            self._reserve_characters(len(media.cover))
+        return media.cover
 
 
 def _too_large_error(size: int, limit: int, *, at_least: bool = False) -> PageTooLarge:

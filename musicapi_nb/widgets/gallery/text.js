@@ -16,6 +16,17 @@ export function songCount(number) {
   return `${number.toLocaleString("en")} song${number === 1 ? "" : "s"}`;
 }
 
+const PICTURE = /^data:image\/(jpeg|png|webp);base64,[A-Za-z0-9+/]+={0,2}$/;
+
+/**
+ * Return the URL of a cover: a picture that Python made, or what `safeUrl` accepts; else null.
+ * @param {string | null | undefined} url
+ * @param {number | boolean} simulated
+ */
+export function coverUrl(url, simulated) {
+  return PICTURE.test(url ?? "") ? (url ?? null) : safeUrl(url, simulated);
+}
+
 /**
  * Return the URL if a page may load it, else null: https, or http on this machine for songs of
  * the simulator.

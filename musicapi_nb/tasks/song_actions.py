@@ -1,0 +1,88 @@
+"""What an open session can do with a song of its own; sessions register here.
+
+A song is a plain value without a connection. This module lets its card, and its methods that need
+a connection, find the session that has the song, without importing the modules above.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Protocol
+
+from musicapi_nb import markup
+from musicapi_nb.tasks.song import Song
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SongMedia:
+    """The files that a library has of a song.
+
+    Attributes
+    ----------
+    cover
+        A small picture; None if the library has none, or it cannot be decoded.
+    audio, image, video
+        Paths of complete files.
+    """
+
+    cover: markup.DataUrl | None = None
+    audio: Path | None = None
+    image: Path | None = None
+    video: Path | None = None
+
+
+class SongActions(Protocol):
+    """An open session, as far as its songs are concerned."""
+
+    @property
+    def simulated(self) -> bool: ...
+
+    def holds(self, song: Song) -> bool:
+        """Return whether the session's library has the song."""
+
+    def media(self, song: Song) -> SongMedia:
+        """Return the files that the session's library has of a song."""
+
+
+_registered: tuple[SongActions, ...] = ()
+"""Open sessions; the one connected last comes first. Replaced as a whole, for other threads."""
+
+
+def register(actions: SongActions) -> None:
+    """Make a session the first that songs are looked for in."""
+    global _registered  # noqa: PLW0603 - replaced as a whole
+    _registered = (actions, *(other for other in _registered if other is not actions))
+
+
+def unregister(actions: SongActions) -> None:
+    """Forget a session, which is about to close."""
+    global _registered  # noqa: PLW0603 - as above
+    _registered = tuple(other for other in _registered if other is not actions)
+
+
+def actions_of(song: Song) -> SongActions | None:
+    """Return the open session that a song belongs to; None without one.
+
+    Simulated songs belong to sessions with a simulator, others to those with the service. Among
+    several, it is the one whose library has the song, else the one connected last.
+    """
+    sessions = [actions for actions in _registered if actions.simulated is song.simulated]
+    owners = (actions for actions in sessions if actions.holds(song))
+    return next(owners, sessions[0] if sessions else None)
+
+
+def media_of(song: Song) -> SongMedia:
+    """Return the files that the library of the song's session has of it; none without a session."""
+    actions = actions_of(song)
+    return SongMedia() if actions is None else actions.media(song)
+
+
+def _forget_all() -> None:
+    global _registered  # noqa: PLW0603 - as above
+    _registered = ()
+
+
+if hasattr(os, "register_at_fork"):  # the sessions' threads run in the parent process only
+    os.register_at_fork(after_in_child=_forget_all)

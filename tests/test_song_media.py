@@ -1,0 +1,158 @@
+"""Cards, galleries and pages take sound and covers from the library's files, else from links."""
+
+import base64
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from PIL import Image
+
+import musicapi_nb as mnb
+from musicapi_nb import Song, markup, sonic
+from musicapi_nb.library import Library
+from musicapi_nb.library.thumbnails import thumbnail
+from musicapi_nb.notebook.session import Session, SongList
+from musicapi_nb.simulator import Simulator
+from musicapi_nb.tasks import card_media
+from musicapi_nb.tasks.card_media import CardMedia
+from musicapi_nb.tasks.html import song_card, task_html
+from musicapi_nb.tasks.song_actions import SongMedia, actions_of, register, unregister
+from tests.test_gallery import wav_bytes
+
+RAIN = sonic.Create(mv="sonic-v6", custom_mode=False, gpt_description_prompt="rain on tin")
+
+
+class Sessions:
+    """A session that has the songs with these ids."""
+
+    def __init__(self, *ids: str, simulated: bool = False) -> None:
+        self.simulated, self.ids = simulated, ids
+
+    def holds(self, song: Song) -> bool:
+        return song.id in self.ids
+
+    def media(self, song: Song) -> SongMedia:  # noqa: ARG002 - as the protocol has it
+        return SongMedia()
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Session]:
+    with mnb.connect(library=tmp_path / "library", simulator=Simulator(speed=4000)) as api:
+        yield api
+
+
+def test_a_song_belongs_to_the_session_whose_library_has_it() -> None:
+    first, second = Sessions("a"), Sessions("b")
+    simulated = Sessions("a", "b", "c", simulated=True)
+    for actions in (first, second, simulated):
+        register(actions)
+    try:
+        assert actions_of(Song(id="a")) is first
+        assert actions_of(Song(id="b")) is second
+        assert actions_of(Song(id="c")) is second  # connected last
+        assert actions_of(Song(id="c", simulated=True)) is simulated
+        register(first)
+        assert actions_of(Song(id="c")) is first
+    finally:
+        for actions in (first, second, simulated):
+            unregister(actions)
+    assert actions_of(Song(id="a")) is None
+
+
+def test_cards_have_sound_and_cover_of_the_library(api: Session) -> None:
+    task = api.run(RAIN).result()
+    assert api.library is not None
+    audio = [api.library.file_of(song) for song in task.songs]
+
+    for html in (
+        task_html(task),
+        SongList(task.songs)._repr_html_(),
+        mnb.gallery(task)._repr_html_(),
+    ):
+        assert html.count('src="data:audio/mpeg;base64,') == 2
+        assert html.count('src="data:image/jpeg;base64,') == 2
+        assert "http://127.0.0.1" not in html
+        for path in audio:
+            assert path is not None
+            assert base64.b64encode(path.read_bytes()).decode() in html
+    detail = mnb.gallery(task)._songs["details"]["0"]
+    assert (detail["audio"], detail["cover"][:23]) == ("file", "data:image/jpeg;base64,")
+    assert len(detail["cover"]) < 20_000
+
+    api.close()
+    assert "http://127.0.0.1" in task_html(task)
+
+
+def test_a_library_without_session_has_media_in_its_gallery(api: Session) -> None:
+    api.run(RAIN).result()
+    path = api.library.path if api.library else Path()
+    api.close()
+    with Library(path) as library:
+        assert mnb.gallery(library)._repr_html_().count('src="data:audio/mpeg') == 2
+
+
+def test_sound_beyond_the_limits_is_named_not_embedded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "song.wav"
+    file.write_bytes(wav_bytes(1))
+    size = file.stat().st_size
+    songs = [
+        Song(id=str(n), state="succeeded", audio_url="https://cdn.example/a.mp3") for n in (1, 2, 3)
+    ]
+    monkeypatch.setattr(card_media, "MAX_EMBEDDED_OUTPUT", 2 * size)
+
+    media = CardMedia(lambda _: SongMedia(audio=file))
+    urls = [media.urls(song) for song in songs]
+
+    assert [url.audio == songs[0].audio_url for url in urls] == [False, False, True]
+    assert [url.note for url in urls[:2]] == ["", ""]
+    assert "in your library: api.gallery() plays it" in song_card(songs[2], urls=urls[2])
+    monkeypatch.setattr(card_media, "MAX_EMBEDDED_SONG", size - 1)
+    without_link = msgspec.structs.replace(songs[0], audio_url=None)
+    urls_without = CardMedia(lambda _: SongMedia(audio=file)).urls(without_link)
+    assert "in your library" in song_card(without_link, urls=urls_without)
+
+
+def test_a_card_survives_a_file_that_disappears(tmp_path: Path) -> None:
+    song = Song(id="a", state="succeeded", audio_url="https://cdn.example/a.mp3")
+
+    urls = CardMedia(lambda _: SongMedia(audio=tmp_path / "gone.mp3")).urls(song)
+
+    assert urls.audio == song.audio_url
+
+
+def _png(width: int, height: int, rows: bytes) -> bytes:
+    image = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(image, "PNG")
+    content = bytearray(image.getvalue())
+    content[16:24] = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    content[29:33] = zlib.crc32(bytes(content[12:29])).to_bytes(4, "big")
+    return bytes(content) + rows
+
+
+def test_thumbnails_are_small_and_hostile_pictures_are_refused(tmp_path: Path) -> None:
+    noise = tmp_path / "noise.png"
+    Image.effect_noise((1200, 800), 90).save(noise)
+    small = thumbnail(noise)
+    assert small is not None
+    assert markup.media_url(small) == small
+    content = base64.b64decode(small.partition(",")[2])
+    assert len(content) < 30_000
+    with Image.open(io.BytesIO(content)) as picture:
+        assert picture.size == (192, 128)
+
+    files = {
+        "bomb.png": _png(60_000, 60_000, b""),
+        "cut.png": noise.read_bytes()[:3_000],
+        "text.png": b"<html>not a picture</html>",
+        "vector.svg": b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+        "empty.jpg": b"",
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+        assert thumbnail(tmp_path / name) is None, name
+    assert thumbnail(tmp_path / "absent.png") is None
