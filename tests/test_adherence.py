@@ -200,7 +200,7 @@ def test_fates_agree_with_song_cards(requested: list[str], returned: list[str], 
     requested.insert(0, "jazz")
     returned = list(unique_tags(returned))
     song = Song(tags=tuple(returned), replacements=(Replacement(", ".join(requested), ()),))
-    marks = [item for item in tag_marks(song, None) if isinstance(item, tuple)]
+    marks = [item for item in tag_marks(song) if isinstance(item, tuple)]
     result = tag_fates(*tables(("t", "s", ", ".join(requested), returned)), requested_tags="prompt")
     rows = [tuple(row) for row in result[["tag", "returned", "fate"]].to_numpy()]
     dropped = {tag for tag, _, fate in rows if fate in {"dropped", "violated"}}

@@ -13,9 +13,9 @@ from musicapi_nb import lyrics, nuro, sonic, studio
 from musicapi_nb.engines import Request, operations
 from musicapi_nb.errors import InvalidRequest
 from musicapi_nb.notebook import Session
-from musicapi_nb.notebook.session import SongList
 from musicapi_nb.notebook.song_magic_parser import help_text, parse_song_cell
 from musicapi_nb.simulator import Simulator
+from musicapi_nb.tasks import Songs
 
 LYRICS = "[Verse]\nla la\n"
 PROMPT = "[Verse]\nla la"
@@ -127,9 +127,9 @@ def test_help_and_songs_of_a_session(
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     monkeypatch.chdir(tmp_path)
     session = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=2000))
-    assert run(shell, "%songs") == SongList()
-    assert "No songs yet" in SongList()._repr_html_()
-    assert repr(SongList()) == "<no songs yet>"
+    assert run(shell, "%songs") == Songs()
+    assert "No songs yet" in Songs()._repr_html_()
+    assert repr(Songs()) == "<no songs yet>"
     task = run(shell, "%%song lyrics\na harbour at night").result()
     assert run(shell, "%songs") == task.songs[::1]
     capsys.readouterr()
@@ -144,7 +144,7 @@ def test_magic_connects_if_there_is_no_session(
     shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
-    assert run(shell, "%songs") == SongList()
+    assert run(shell, "%songs") == Songs()
     assert "MusicAPI simulator" in capsys.readouterr().out
     mnb.connect().close()
 

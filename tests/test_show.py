@@ -1,5 +1,8 @@
 """Cards of songs and tasks: tag marks, cost, refund, next step."""
 
+import copy
+import pickle
+
 import pytest
 
 from musicapi_nb import Song, Task, lyrics, sonic
@@ -26,16 +29,33 @@ def test_tag_marks_from_replacements() -> None:
 def test_tag_marks_from_the_request() -> None:
     song = Song(engine="sonic", tags=("slow jazz", "1950s"))
 
-    card = song_card(song, Task(request=ASKED, songs=(song,)))
+    (of_task,) = Task(request=ASKED, songs=(song,)).songs
+    card = song_card(of_task)  # a song alone knows its request
 
     assert [card.count(f'title="{fate}"') for fate in ("kept", "added", "dropped")] == [1, 1, 1]
+    assert of_task.requested_tags == ASKED.tags
+    assert pickle.loads(pickle.dumps(of_task)) == of_task  # noqa: S301 - made here
     assert "title=" not in song_card(song)
+
+
+def test_songs_are_cards_that_say_which_of_the_pair_they_are() -> None:
+    pair = tuple(Song(id=f"c{number}", engine="sonic", position=number) for number in range(2))
+    songs = Task(request=ASKED, songs=pair).songs
+
+    cards = songs._repr_html_()  # type: ignore[attr-defined]
+    assert "1 of 2" in cards
+    assert "2 of 2" in cards
+    assert "1 of" not in songs[1:]._repr_html_()  # type: ignore[attr-defined]
+    assert repr(songs).count("<Song ") == 2
+    assert Song() in Task(songs=[Song()]).songs  # type: ignore[arg-type]
+    assert pickle.loads(pickle.dumps(songs)) == songs == tuple(songs)  # noqa: S301 - as above
+    assert type(copy.copy(songs)) is type(songs)
 
 
 def test_song_without_tags_has_no_dropped_ones() -> None:
     song = Song(engine="sonic", state="pending")
 
-    assert "dropped" not in song_card(song, Task(request=ASKED, songs=(song,)))
+    assert "dropped" not in song_card(Task(request=ASKED, songs=(song,)).songs[0])
 
 
 def test_tag_marks_of_the_studio_sample() -> None:

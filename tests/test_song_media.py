@@ -14,9 +14,9 @@ import musicapi_nb as mnb
 from musicapi_nb import Song, markup, sonic
 from musicapi_nb.library import Library
 from musicapi_nb.library.thumbnails import thumbnail
-from musicapi_nb.notebook.session import Session, SongList
+from musicapi_nb.notebook.session import Session
 from musicapi_nb.simulator import Simulator
-from musicapi_nb.tasks import card_media
+from musicapi_nb.tasks import Songs, card_media
 from musicapi_nb.tasks.card_media import CardMedia
 from musicapi_nb.tasks.html import song_card, task_html
 from musicapi_nb.tasks.song_actions import SongMedia, actions_of, register, unregister
@@ -67,11 +67,7 @@ def test_cards_have_sound_and_cover_of_the_library(api: Session) -> None:
     assert api.library is not None
     audio = [api.library.file_of(song) for song in task.songs]
 
-    for html in (
-        task_html(task),
-        SongList(task.songs)._repr_html_(),
-        mnb.gallery(task)._repr_html_(),
-    ):
+    for html in (task_html(task), Songs(task.songs)._repr_html_(), mnb.gallery(task)._repr_html_()):
         assert html.count('src="data:audio/mpeg;base64,') == 2
         assert html.count('src="data:image/jpeg;base64,') == 2
         assert "http://127.0.0.1" not in html

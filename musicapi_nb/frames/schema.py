@@ -15,7 +15,6 @@ from musicapi_nb.frames.builders import ARROW_TYPES, MOMENT, POOL, column_builde
 from musicapi_nb.frames.inputs import ParsedReply
 from musicapi_nb.tasks import Issue, Song, Task
 from musicapi_nb.tasks.json_reader import clean
-from musicapi_nb.tasks.requested_tags import negative_tags, request_of, requested_tags
 
 Row = TypeVar("Row")
 Frame = TypeVar("Frame", bound=Callable[..., pd.DataFrame])
@@ -187,13 +186,11 @@ SONGS: Mapping[str, Column[SongRow]] = {
     "prompt": Column(_TEXT, "song.prompt", "the description the song was made from"),
     "requested_tags": Column(
         _TEXT,
-        lambda row: requested_tags(row.song, request_of(row.song, row.task)),
+        "song.requested_tags",
         "as the service read them, else as requested; missing if neither is known",
     ),
     "negative_tags": Column(
-        _TEXT,
-        lambda row: negative_tags(row.song.extra, request_of(row.song, row.task)),
-        "requested not to come; missing if none are known",
+        _TEXT, "song.negative_tags", "requested not to come; missing if none are known"
     ),
     "song_position": Column(_COUNT, "song.position", "of the song in its task, from 0"),
     "state_word": Column(_TEXT, "song.state_word", "the service's own word"),

@@ -8,9 +8,8 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.notebook._connect import current_session
 from musicapi_nb.notebook.job import Job
-from musicapi_nb.notebook.session import SongList
 from musicapi_nb.notebook.song_magic_parser import help_text, parse_song_cell, wants_help
-from musicapi_nb.tasks import Task
+from musicapi_nb.tasks import Songs, Task
 
 
 @magics_class
@@ -30,7 +29,7 @@ class MusicMagics(Magics):
             raise UsageError(str(error)) from None
 
     @line_magic
-    def songs(self, line: str) -> SongList:
+    def songs(self, line: str) -> Songs:
         """Show the songs bought last: twelve, or as many as the line says."""
         text = line.strip()
         if text and not (text.isascii() and text.isdigit()):

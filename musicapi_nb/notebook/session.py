@@ -27,9 +27,7 @@ from musicapi_nb.errors import (
 from musicapi_nb.ledger_types import Media
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
-from musicapi_nb.tasks import Song, Task, song_actions, task_list
-from musicapi_nb.tasks.card_media import CardMedia
-from musicapi_nb.tasks.html import song_card
+from musicapi_nb.tasks import Song, Songs, Task, song_actions, task_list
 from musicapi_nb.tasks.song_actions import SongMedia
 
 if TYPE_CHECKING:
@@ -48,22 +46,6 @@ open_sessions: dict[str, Session] = {}
 """Open sessions by a digest of connect()'s arguments; the one connected last is the last."""
 if hasattr(os, "register_at_fork"):  # a child connects anew
     os.register_at_fork(after_in_child=open_sessions.clear)
-
-
-class SongList(tuple[Song, ...]):
-    """Songs, displayed as cards in a notebook and as one line each in a terminal."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "\n".join(map(repr, self)) or "<no songs yet>"
-
-    @markup.html_repr
-    def _repr_html_(self) -> str:
-        if not self:
-            return markup.notice("No songs yet; api.run(request) creates some.")
-        media = CardMedia()
-        return str(markup.cards(song_card(song, urls=media.urls(song)) for song in self))
 
 
 class Session:
@@ -285,7 +267,7 @@ class Session:
 
         return Form(self, self._spawn, start)
 
-    def songs(self, last: int = 12) -> SongList:
+    def songs(self, last: int = 12) -> Songs:
         """Return the songs bought last, newest first: of the library, else of this session."""
         if (number := whole_number(last)) is None:
             raise InvalidArgument(f"last is a number of songs, not {last!r:.40}")
@@ -295,7 +277,7 @@ class Session:
         else:
             tasks = (job.task for job in reversed(self._jobs) if job.task is not None)
         songs = (song for task in tasks for song in task.songs if song.finished)
-        return SongList(itertools.islice(songs, number))
+        return Songs(itertools.islice(songs, number))
 
     def holds(self, song: Song) -> bool:
         """Return whether the library has a song."""

@@ -8,8 +8,8 @@ from musicapi_nb import markup
 from musicapi_nb.engines import model_of
 from musicapi_nb.tasks.answer_html import answer_blocks
 from musicapi_nb.tasks.card_media import CardMedia, MediaUrls
-from musicapi_nb.tasks.requested_tags import negative_tags, request_of, requested_tags
 from musicapi_nb.tasks.song import Song, State
+from musicapi_nb.tasks.songs import Songs
 from musicapi_nb.tasks.tag_fates import tag_fates
 from musicapi_nb.tasks.tag_reader import read_negative_tags, read_tags
 from musicapi_nb.tasks.tags import tag_key, unique_tags
@@ -47,22 +47,24 @@ def song_card(
     length = markup.format_duration(song.duration) or None
     is_text = song.engine == "lyrics"
     badges = [] if song.state == "succeeded" else [_state_badge(song.state, song.state_word)]
-    if task is not None and len(task.songs) > 1:
-        badges.append(markup.badge(f"{song.position + 1} of {len(task.songs)}"))
+    if number := position_text(song, task):
+        badges.append(markup.badge(number))
     if isinstance(pair := song.extra.get("pair"), str):
         badges.append(markup.badge(pair))
     if song.simulated:
         badges.append(markup.badge("simulated"))
-    if task is not None and task.name in _TRACKS:
+    request = song.request
+    name = task.name if task else f"{song.engine}.{request.operation}" if request else ""
+    if name in _TRACKS:
         return markup.card(
             song.title, _audio(song, urls), _links(song), facts=markup.facts(length), badges=badges
         )
-    model = song.model or _requested_model(task) or song.engine
+    model = song.model or (request and model_of(request)) or song.engine
     created = f"{markup.format_datetime(song.created_at)} UTC" if song.created_at else None
     seed = song.id or f"{song.task_id}/{song.position}"
     return markup.card(
         song.title,
-        markup.chips(tag_marks(song, task)),
+        markup.chips(tag_marks(song)),
         _audio(song, urls),
         _links(song),
         markup.verbatim(song.lyrics) if is_text and song.lyrics else markup.lyrics(song.lyrics),
@@ -72,6 +74,15 @@ def song_card(
         if is_text
         else markup.cover(urls.cover, seed, song.title, local=song.simulated),
     )
+
+
+def position_text(song: Song, task: Task | None) -> str:
+    """Return which of its task's songs it is, such as "1 of 2"; "" for an only song.
+
+    Without the task, the number of songs is that which its request makes.
+    """
+    total = len(task.songs) if task else (song.request.songs or 0) if song.request else 0
+    return f"{song.position + 1} of {total}" if song.position < total > 1 else ""
 
 
 def task_card(task: Task) -> markup.Html:
@@ -94,6 +105,15 @@ def task_card(task: Task) -> markup.Html:
         facts=markup.facts(_requested_model(task), _cost(task), _id_text(task)),
         badges=badges,
     )
+
+
+@markup.render.register
+def songs_html(songs: Songs) -> markup.Html:
+    """Return a card for each song."""
+    if not songs:
+        return markup.notice("No songs yet; api.run(request) creates some.")
+    media = CardMedia()
+    return markup.cards(song_card(song, urls=media.urls(song)) for song in songs)
 
 
 @markup.render.register
@@ -145,15 +165,13 @@ def _requested_model(task: Task | None) -> str | None:
     return model_of(task.request) if task and task.request else None
 
 
-def tag_marks(song: Song, task: Task | None) -> Iterator[str | tuple[str, markup.TagMark]]:
+def tag_marks(song: Song) -> Iterator[str | tuple[str, markup.TagMark]]:
     """Yield a song's tags as kept or added, then the requested tags that were dropped.
 
     Tags are compared as `tag_fates` does; a tag that should not come and did is "dropped", as
     "no drums". If the requested tags are unknown, or the song has no tags, yield the bare tags.
     """
-    request = request_of(song, task) if task else None
-    text = requested_tags(song, request)
-    negative = negative_tags(song.extra, request)
+    text, negative = song.requested_tags, song.negative_tags
     if not (text or negative) or not song.tags:
         yield from song.tags
         return

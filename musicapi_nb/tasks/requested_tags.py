@@ -6,15 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from musicapi_nb.engines import Request
-from musicapi_nb.tasks.song import Song
-from musicapi_nb.tasks.task import Task
-
-
-def request_of(song: Song, task: Task) -> Request | None:
-    """Return the request that made a song, in a batch that of its part; None if unknown."""
-    if not task.parts:
-        return task.request
-    return next((part.request for part in task.parts if song in part.songs), None)
 
 
 def requested_tags(song: Any, request: Request | None) -> str | None:

@@ -12,6 +12,7 @@ from musicapi_nb import markup
 from musicapi_nb.engines import Field, Request, operations
 from musicapi_nb.engines.fields import canonical_model
 from musicapi_nb.errors import InvalidRequest, Problem
+from musicapi_nb.tasks import requested_tags
 
 State: TypeAlias = Literal["pending", "running", "succeeded", "failed", "unknown"]
 FINAL: frozenset[State] = frozenset({"succeeded", "failed"})
@@ -59,6 +60,8 @@ class Song(msgspec.Struct, frozen=True, kw_only=True):
         How the service rewrote the requested tags, in order (studio only).
     uploaded
         True for an uploaded clip; follow-up requests then use the upload variant.
+    request
+        The request that made the song; None if it is unknown.
     extra
         Fields of the reply without an attribute here, and fields that could not be parsed.
     """
@@ -84,12 +87,23 @@ class Song(msgspec.Struct, frozen=True, kw_only=True):
     fail_reason: str | None = None
     simulated: bool = False
     uploaded: bool = False
+    request: Request | None = None
     extra: Mapping[str, Any] = {}
 
     @property
     def finished(self) -> bool:
         """True if the song will not change any more."""
         return self.state in FINAL
+
+    @property
+    def requested_tags(self) -> str | None:
+        """The requested tags as the service read them, else as requested; None if unknown."""
+        return requested_tags.requested_tags(self, self.request)
+
+    @property
+    def negative_tags(self) -> str | None:
+        """The tags that the song should avoid, as requested; None if none are known."""
+        return requested_tags.negative_tags(self.extra, self.request)
 
     def extend(self, **fields: Any) -> Request:
         """Return the request that continues this song, by default from its end.

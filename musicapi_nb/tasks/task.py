@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import force_setattr, replace
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.tasks.answer_html import summarize_answer
 from musicapi_nb.tasks.song import FINAL, Issue, Song, State
+from musicapi_nb.tasks.songs import Songs
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +26,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         "succeeded" or "failed" only when every expected song is final; one good and one failed
         song make it "succeeded". An unfamiliar word of the service gives "unknown"; the word is in
         `state_word`.
+    songs
+        The songs so far; each has the task's `request`, or that of its part of a batch.
     expected
         Number of songs that the request makes; None if unknown.
     submitted_at, started_at, finished_at
@@ -51,7 +55,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     operation: str | None = None
     state: State = "pending"
     state_word: str | None = None
-    songs: tuple[Song, ...] = ()
+    songs: tuple[Song, ...] = Songs()
     expected: int | None = None
     submitted_at: dt.datetime | None = None
     started_at: dt.datetime | None = None
@@ -68,6 +72,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool = False
     take: int = 1
     bought_before: bool = False
+
+    def __post_init__(self) -> None:
+        songs = self.songs
+        if self.request is not None and not self.parts:  # else the parts say which request it was
+            songs = Songs(
+                song if song.request is not None else replace(song, request=self.request)
+                for song in songs
+            )
+        if not isinstance(songs, Songs) or songs is not self.songs:
+            force_setattr(self, "songs", Songs(songs))
 
     @property
     def name(self) -> str:

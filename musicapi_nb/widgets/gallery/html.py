@@ -88,6 +88,6 @@ def table(
 
 def _tags_text(item: SongItem) -> str | None:
     """Join the first tags that the song has; None if it has none."""
-    marks = [(tag, "") if isinstance(tag, str) else tag for tag in tag_marks(item.song, item.task)]
+    marks = [(tag, "") if isinstance(tag, str) else tag for tag in tag_marks(item.song)]
     tags = [tag for tag, fate in marks if fate != "dropped"]
     return ", ".join([*tags[:_MAX_TAGS], *(["…"] if len(tags) > _MAX_TAGS else [])]) or None

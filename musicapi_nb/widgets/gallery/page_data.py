@@ -6,7 +6,7 @@ from typing import Any
 from musicapi_nb import markup
 from musicapi_nb.library import Rating
 from musicapi_nb.markup.escape import plain_attribute
-from musicapi_nb.tasks.html import tag_marks
+from musicapi_nb.tasks.html import position_text, tag_marks
 from musicapi_nb.tasks.song_actions import SongMedia
 from musicapi_nb.widgets.song_audio import no_audio_reason, playable_url
 from musicapi_nb.widgets.songs_of import SongCollection, SongItem
@@ -33,7 +33,7 @@ def columns(collection: SongCollection) -> dict[str, Any]:
         "created": [markup.format_datetime(song.created_at).partition(",")[0] for song in songs],
         "simulated": [int(song.simulated) for song in songs],
         "has_lyrics": [int(not markup.is_blank(song.lyrics)) for song in songs],
-        "position": [_position(item) for item in items],
+        "position": [position_text(item.song, item.task) for item in items],
         "tags": [_tags(item, tag_codes) for item in items],
         "tag_names": [
             "(blank)" if markup.is_blank(tag) else markup.one_line(tag, _TEXT_LIMIT)
@@ -47,14 +47,9 @@ def columns(collection: SongCollection) -> dict[str, Any]:
     }
 
 
-def _position(item: SongItem) -> str:
-    total = len(item.task.songs) if item.task else 0
-    return f"{item.song.position + 1} of {total}" if total > 1 else ""
-
-
 def _tags(item: SongItem, tag_codes: dict[str, int]) -> list[int]:
     codes = []
-    for mark in list(tag_marks(item.song, item.task))[:_MAX_TAGS]:
+    for mark in list(tag_marks(item.song))[:_MAX_TAGS]:
         tag = mark if isinstance(mark, str) else mark[0]
         fate: markup.TagMark = "plain" if isinstance(mark, str) else mark[1]
         codes.append(4 * tag_codes.setdefault(tag, len(tag_codes)) + _FATE_CODES[fate])
