@@ -18,7 +18,7 @@ from engine_samples import sample
 
 import musicapi_nb as mnb
 from musicapi_nb import markup
-from musicapi_nb.engines.fields import Field, LimitByModel
+from musicapi_nb.engines.fields import Field, LimitByModel, label_of
 from musicapi_nb.engines.request import Availability, Request
 from musicapi_nb.engines.sources import Source
 
@@ -58,7 +58,7 @@ def _index(engines: dict[str, list[Operation]]) -> str:
             "All operations of the service. Each is one class that declares its fields, limits and",
             "price; a request is checked before it is sent. `mnb.operations()` shows this table in",
             "a notebook.\n",
-            *_table(("request", "what it does", "price", "songs", "availability"), rows),
+            *_table(("request", "what it does", "price", "songs", "status"), rows),
             "\n## By path\n",
             "If a path serves several operations, a field of the body selects one; it is sent",
             "automatically.\n",
@@ -94,7 +94,7 @@ def _page(engine: str, operations: Sequence[Operation]) -> str:
             _NOTICE,
             f"{_without_name((inspect.getdoc(module) or '').partition(_PARAGRAPH)[0])}\n",
             *_engine_availability(operations),
-            *(line for op in operations for line in _operation(op, numbers)),
+            *(line for op in operations for line in _operation(op, operations[0], numbers)),
             "## Sources\n",
             "Where operations and fields were read, and the age of the text that was read.\n",
             *(
@@ -125,36 +125,47 @@ def _engine_availability(operations: Sequence[Operation]) -> Iterator[str]:
         yield f"> **{availability.status.capitalize()}.** {_availability(availability)}\n"
 
 
-def _operation(op: Operation, numbers: Mapping[Source | None, str]) -> Iterator[str]:
+def _operation(
+    op: Operation, first: Operation, numbers: Mapping[Source | None, str]
+) -> Iterator[str]:
+    """Yield the section of an operation; fields as in the first one are not described again."""
     yield f"## {_name(op)}\n"
     yield f"{_docstring(op)}\n"
     yield f"- **Sent as** {_sent(op)}"
     yield f"- **Reply:** {_reply(op)}"
     yield f"- **Price:** {_price(op)}"
     if op.availability:
-        yield f"- **Availability:** {op.availability.status}. {_availability(op.availability)}"
+        yield f"- **Status:** {op.availability.status}. {_availability(op.availability)}"
     if op.webhook:
         yield "- **Webhook:** accepts a `webhook_url`"
     yield f"- **Source:** {numbers.get(op.fields_source, 'unknown')}"
     yield ""
-    fields = op.fields()
-    if fields:
-        rows = [
-            (
-                _field(name, field),
-                " ".join(filter(None, (field.help, _sentence(field.advice_if_set)))),
-                _values(op, name),
-                numbers.get(field.source or op.fields_source, "unknown"),
-            )
-            for name, field in fields.items()
-        ]
-        yield from _table(("field", "what it does", "values", "source"), rows)
+    rows = _rows(op, numbers)
+    described = {} if op is first else _rows(first, numbers)
+    own = [row for name, row in rows.items() if row != described.get(name)]
+    if own:
+        yield from _table(("field", "label", "what it does", "values", "source"), own)
         yield ""
+    if shared := [f"`{name}`" for name, row in rows.items() if row == described.get(name)]:
+        yield f"As in [{_name(first)}](#{_anchor(first)}): {', '.join(shared)}.\n"
     request = sample(op)
     yield f"```python\n{_code(request)}\n```\n"
     if op.method == "POST":
         body = json.dumps(request.body(), indent=2, ensure_ascii=False)
         yield f"Request body:\n\n```json\n{body}\n```\n"
+
+
+def _rows(op: Operation, numbers: Mapping[Source | None, str]) -> dict[str, tuple[str, ...]]:
+    return {
+        name: (
+            _field(name, field),
+            label_of(name, field),
+            " ".join(filter(None, (field.help, _sentence(field.advice_if_set)))),
+            _values(op, name),
+            numbers.get(field.source or op.fields_source, "unknown"),
+        )
+        for name, field in op.fields().items()
+    }
 
 
 def _name(op: Operation) -> str:
@@ -221,10 +232,11 @@ _KINDS = {
     "switch": "`True` or `False`",
     "fraction": "a number from 0 to 1",
     "integer": "a whole number",
+    "whole seconds": "a whole number of seconds",
     "number": "a number",
     "seconds": "seconds",
-    "clip": "a clip id",
-    "clips": "a list of clip ids",
+    "clip": "the id of a song",
+    "clips": "a list of song ids",
     "url": "a public URL",
     "choices": "a list",
     "segments": "a list of `nuro.Segment(name=..., duration=...)`",
@@ -281,9 +293,14 @@ def _choices(field: Field) -> str:
         return ""
     others = " (others are allowed)" if field.allow_other else ""
     if len(field.choices) <= _MAX_CHOICES:
-        return ", ".join(f"`{choice}`" for choice in field.choices) + others
+        return ", ".join(_choice(field, choice) for choice in field.choices) + others
     of = "of" if field.kind == "choices" else "one of"
     return _collapsed(f"{of} {len(field.choices)}{others}", field.choices)
+
+
+def _choice(field: Field, choice: str) -> str:
+    label = field.option_labels.get(choice, choice)
+    return f"`{choice}`" if label.lower() == choice else f"`{choice}` ({label})"
 
 
 def _collapsed(summary: str, values: Sequence[str]) -> str:

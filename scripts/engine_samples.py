@@ -3,7 +3,7 @@
 from typing import Any
 
 import musicapi_nb as mnb
-from musicapi_nb.engines.fields import Field
+from musicapi_nb.engines.fields import Field, label_of
 from musicapi_nb.engines.request import Request, Segment
 
 _CLIPS = ("5a1e7c0d-2f64-4c0b-9d8e-7b3a6f215c90", "c7d2f3b8-91a4-4e6f-8b25-0e4d9a6c1f37")
@@ -85,7 +85,7 @@ def _candidates(field: Field, name: str, values: dict[str, Any]) -> list[Any]:
     """Return values to try: those of the field's kind, else one of every type."""
     increasing = 30 * (1 + sum(type(value) is int for value in values.values()))
     bounds = [int(bound) for bound in (field.minimum, field.maximum) if bound is not None]
-    is_lyrics = name == "lyrics" or field.help.lower().startswith(("the lyrics", "lyrics"))
+    is_lyrics = "lyrics" in label_of(name, field).lower()
     text = _LYRICS if is_lyrics else "rain on a tin roof, slow jazz"
     by_kind: dict[str, list[Any]] = {
         "text": [_short_text(name, text)],
@@ -96,6 +96,7 @@ def _candidates(field: Field, name: str, values: dict[str, Any]) -> list[Any]:
         "switch": [True, False],
         "fraction": [0.5],
         "integer": [increasing, *bounds],
+        "whole seconds": [increasing, *bounds],
         "number": [increasing, *bounds],
         "seconds": [increasing, *bounds],
         "clip": list(_CLIPS),

@@ -70,15 +70,29 @@ def test_prices_have_date_and_source() -> None:
 def test_each_field_shows_where_and_when_it_was_read(op: type[Request]) -> None:
     page = PAGES[f"{op.engine}.md"]
     sources = dict(re.findall(r"^(\d+)\. (.*)$", page.partition("\n## Sources\n")[2], re.MULTILINE))
-    section = page.partition(f"\n## {op.engine}.{op.__name__}\n")[2].partition("\n## ")[0]
+    sections = page.split("\n## ")
+    section = next(part for part in sections if part.startswith(f"{op.engine}.{op.__name__}\n"))
     assert op.fields_source
-    shown = re.findall(r"^- \*\*Source:\*\* ([\d-]+) \[\[(\d+)\]\]", section, re.MULTILINE)
-    shown += re.findall(r"^\| `.* ([\d-]+) \[\[(\d+)\]\]\(#sources\) \|$", section, re.MULTILINE)
-    expected = [field.source or op.fields_source for field in op.fields().values()]
-    assert [(month, sources[number]) for month, number in shown] == [
-        (f"{source.read:%Y-%m}", f"{source.title}, {source.read:%Y-%m}")
-        for source in (op.fields_source, *expected)
-    ]
+    shown = re.findall(r"^- \*\*(Source):\*\* ([\d-]+) \[\[(\d+)\]\]", section, re.MULTILINE)
+    rows = r"^\| `(\w+)`.* ([\d-]+) \[\[(\d+)\]\]\(#sources\) \|$"
+    shown += re.findall(rows, section, re.MULTILINE)
+    if reference := re.search(r"^As in \[.*: (.*)\.$", section, re.MULTILINE):
+        described = re.findall(rows, sections[1], re.MULTILINE)
+        shown += [row for row in described if f"`{row[0]}`" in reference[1]]
+    expected = {name: field.source or op.fields_source for name, field in op.fields().items()}
+    assert {name: (month, sources[number]) for name, month, number in shown} == {
+        name: (f"{source.read:%Y-%m}", f"{source.title}, {source.read:%Y-%m}")
+        for name, source in {"Source": op.fields_source, **expected}.items()
+    }
+
+
+def test_page_describes_a_shared_field_once_after_create() -> None:
+    page = PAGES["sonic.md"]
+    assert page.partition("\n## ")[2].startswith("sonic.Create\n")
+    assert page.count("| Styles to avoid |") == 6  # once for each source
+    assert "| `vocal_gender` | Voice | Who sings. | `f` (Female), `m` (Male) |" in page
+    cover = page.partition("\n## sonic.Cover\n")[2].partition("\n## ")[0]
+    assert "As in [sonic.Create](#soniccreate): `mv`, " in cover
 
 
 def test_example_code_produces_the_request_body() -> None:
@@ -113,7 +127,7 @@ def test_new_operation_gets_a_page() -> None:
     assert "> **Deprecated.** Ovens are cold. Source: a door." in page
     assert "- **Price:** unknown" in page
     assert "accepts a `webhook_url`" in page
-    assert "| `lit` (required) | Whether it is lit. | `True` or `False` | unknown |" in page
+    assert "| `lit` (required) | Lit | Whether it is lit. | `True` or `False` | unknown |" in page
     assert "a whole number; 120 to 250; only with `lit=True`" in page
     assert "Roast a clip \\| slowly." in pages["index.md"]
     request = engine_samples.sample(Roast)

@@ -176,7 +176,7 @@ class Hum(Request, frozen=True, kw_only=True):
 def test_new_operation_has_form(api: Session) -> None:
     form = api.form(Hum)
     type_in(form, "tune", "doremifaso")
-    assert "limit is 9" in field_state(form, "tune")["message"]
+    assert "1 character too many (10 of 9)" in field_state(form, "tune")["message"]
     assert field_state(form, "tune")["count"] == "10 / 9"
     type_in(form, "tune", "doremi")
     type_in(form, "speed", "1.5")
@@ -285,7 +285,7 @@ def test_batch_is_typed_line_by_line(api: Session) -> None:
         )
         assert not state(form)["ready"]
     type_in(form, "items", f'{line}\n\n{line[:-1]}, "title": "{"x" * 81}"}}')
-    assert "[1] title: has 81 characters" in field_state(form, "items")["message"]
+    assert "[1] title: 1 character too many (81 of 80)" in field_state(form, "items")["message"]
     type_in(form, "items", f"{line}\n\n{line}")
     assert form.request == sonic.Batch(items=[sonic.Create(**described)] * 2)
     assert field_state(form, "items")["count"] == "2 / 10"
@@ -307,7 +307,7 @@ def test_missing_field_turns_red_only_after_editing(api: Session) -> None:
     form = api.form(sonic.Concat)
     clip = field_state(form, "continue_clip_id")
     assert (clip["message"], clip["tone"]) == (
-        "Is required: The extension; give a clip id.",
+        "Is required (Extension); give the id of a song.",
         "warn",
     )
     assert state(form)["summary"] == [["Still to do: Continue clip id.", ""]]

@@ -83,7 +83,7 @@ def test_same_cell_returns_the_same_song(
         ("sonic.Batch --items '[{'", "--items: is not JSON"),
         ("sonic.Batch --items '[{\"cls\": 1}]'", "cls: no such field"),
         ("sonic --tag jazz --mv sonic-v5", "did you mean --tags? %%song sonic --help lists them"),
-        ("sonic --tags jazz", "mv: is required: The model; give one of sonic-v"),
+        ("sonic --tags jazz", "mv: is required (Model); give one of sonic-v"),
         ("sonic --mv sonic-v5 --tags spy jazz", "quote a value of several words"),
         ("sonic --mv sonic-v5 --mv sonic-v4", "is duplicated"),
         ("sonic --mv sonic-v5 --tags", "needs a value"),
@@ -93,7 +93,7 @@ def test_same_cell_returns_the_same_song(
         ("sonic --mv sonic-v5 --extra []", "--extra: should be a JSON object"),
         ("sonic --mv 'sonic-v5", "No closing quotation"),
         ("sonata --mv sonic-v5", "engines: sonic, studio, lyrics, nuro"),
-        ("nuro.Vocal --duration soon", "should be a whole number, not str 'soon'"),
+        ("nuro.Vocal --duration soon", "should be a whole number of seconds, not str 'soon'"),
         ("nuro", "choose %%song nuro.Instrumental or %%song nuro.Vocal"),
         (
             "sonic --mv sonic-v5 --custom_mode --continue_clip_id c1",

@@ -15,7 +15,7 @@ import pytest
 
 import musicapi_nb as mnb
 from musicapi_nb import nuro, sonic
-from musicapi_nb.engines.values import whole_number
+from musicapi_nb.engines.values import parse_seconds, whole_number
 from musicapi_nb.errors import InvalidArgument, InvalidRequest
 from musicapi_nb.library import Library, request_key
 from musicapi_nb.notebook.session import Session
@@ -197,3 +197,33 @@ def test_whole_number_of_a_column_with_gaps_is_an_integer(duration: Any) -> None
     assert type(request.duration) is int
     request = nuro.Instrumental(description="rain", duration=duration + duration / 60)
     assert [problem.field for problem in request.problems() if problem.hard] == ["duration"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("30", 30),
+        (" 30 s", 30),
+        ("30sec", 30),
+        ("1,5", 1.5),
+        ("1.5s", 1.5),
+        ("2:30", 150),
+        ("02:05,5", 125.5),
+        ("1:02:30", 3750),
+        ("2 min", 120),
+        ("2m30s", 150),
+        ("2 min 30", 150),
+        ("0:90", 90),
+    ],
+)
+def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> None:
+    assert parse_seconds(text) == seconds
+    assert isinstance(parse_seconds(text), int) == (seconds % 1 == 0)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "abc", "2:", ":30", "-5", "1:2:3:4", "s", "1e3", "2:3 min"]
+)
+def test_other_texts_are_no_durations(text: str) -> None:
+    with pytest.raises(ValueError, match="not a number of seconds"):
+        parse_seconds(text)

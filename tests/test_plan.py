@@ -552,10 +552,11 @@ def test_check_lists_every_problem_of_every_cell() -> None:
     }
     frame = plan.frame()
     long, missing = frame[TEXT].str.len() > 400, frame[TEXT].isna()
-    assert list(by_field[TEXT, "has 401 char"]) == frame.index[long].tolist()
+    assert list(by_field[TEXT, "1 character "]) == frame.index[long].tolist()
     assert list(by_field[TEXT, "is required "]) == frame.index[missing].tolist()
     assert list(by_field["mv", "should be te"]) == frame.index[frame["mv"] == 5].tolist()
-    for text in ("the plan was not sent and cost nothing", "has 401 characters", "(cells "):
+    long_text = "1 character too many (401 of 400)"
+    for text in ("the plan was not sent and cost nothing", long_text, "(cells "):
         assert text in str(error)
 
     problems = plan.problems()
@@ -576,7 +577,7 @@ def test_check_returns_the_advice_of_a_valid_plan() -> None:
 
     advice = plan.check()
     assert list(advice["order"]) == [0, 1]
-    assert advice["message"].str.startswith("unavailable").all()
+    assert advice["message"].str.startswith("not offered now").all()
     assert list(Plan.grid(sonic.Create, base=BASE, factors=FACTORS).check().columns) == list(advice)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+import typing
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb.engines import account, custom, lyrics, nuro, producer, riffusion, sonic, studio
 from musicapi_nb.engines.fields import Field
-from musicapi_nb.engines.request import Availability, Price, Request, model_of
+from musicapi_nb.engines.request import Availability, Group, Price, Request, model_of
 
 __all__ = [
     "Availability",
@@ -29,43 +31,55 @@ __all__ = [
 ]
 
 _ENGINES = ("sonic", "studio", "lyrics", "nuro", "producer", "riffusion", "account")
+_GROUPS = typing.get_args(Group)
 
 
 class Operations(tuple[type[Request], ...]):
-    """All declared operations; displays as a table."""
+    """All declared operations; displays as one table for each group."""
 
     __slots__ = ()
-    _COLUMNS = ("request", "what it does", "credits", "songs", "availability")
+    _COLUMNS = ("request", "what it does", "credits", "songs", "status")
 
-    def _rows(self) -> list[tuple[str, str, int | None, int | None, str]]:
-        # within an engine, operations that create from text come first
-        order = {kind: (_ENGINES.index(kind.engine), not _creates_from_text(kind)) for kind in self}
-        return [
-            (
-                f"{kind.engine}.{kind.__name__}",
-                operation_summary(kind),
-                kind().price(),
-                kind.songs,
-                kind.availability.status if kind.availability else "",
+    def _groups(self) -> dict[str, list[tuple[str, str, int | None, int | None, str]]]:
+        """Return the rows of each group."""
+        groups: dict[str, list[Any]] = {group: [] for group in _GROUPS}
+        for kind in self:
+            status = kind.availability.status if kind.availability else ""
+            name = f"{kind.engine}.{kind.__name__}"
+            groups[kind.group].append(
+                (name, operation_summary(kind), kind().price(), kind.songs, status)
             )
-            for kind in sorted(self, key=order.__getitem__)
-        ]
+        return {group: rows for group, rows in groups.items() if rows}
 
     def __repr__(self) -> str:
-        return "\n".join(
-            f"{name:<22} {markup.format_credits(price):>15}  {summary}"
-            f"{f' ({status})' if status else ''}"
-            for name, summary, price, _, status in self._rows()
-        )
+        lines: list[str] = []
+        for group, rows in self._groups().items():
+            lines += ["", group] if lines else [group]
+            lines += [
+                f"{name:<22} {markup.format_credits(price):>15}  {summary}"
+                f"{f' ({status})' if status else ''}"
+                for name, summary, price, _, status in rows
+            ]
+        return "\n".join(lines)
 
     @markup.html_repr
     def _repr_html_(self) -> str:
-        limited = {kind.engine: kind.availability for kind in self if kind.availability}
-        notices = [
-            markup.notice(f"{engine} is {availability.status}: {availability.note}.", "warn")
-            for engine, availability in limited.items()
+        cards = [
+            markup.card(group, markup.table(self._COLUMNS, rows))
+            for group, rows in self._groups().items()
         ]
-        return markup.stack(markup.table(self._COLUMNS, self._rows()), *notices)
+        return markup.stack(*cards, *self._notices())
+
+    def _notices(self) -> Iterator[str]:
+        """Yield what limits an engine, or some of its operations."""
+        limits = dict.fromkeys((kind.engine, kind.availability) for kind in self)
+        for engine, limit in limits:
+            if limit is not None:
+                members = [kind for kind in self if kind.engine == engine]
+                limited = [kind for kind in members if kind.availability == limit]
+                names = [f"{engine}.{kind.__name__}" for kind in limited]
+                subject = engine if limited == members else ", ".join(names)
+                yield markup.notice(f"{subject}: {limit.status}; {limit.note}.", "warn")
 
 
 def operation_summary(operation: type[Request]) -> str:
@@ -85,6 +99,11 @@ def _creates_from_text(operation: type[Request]) -> bool:
 
 
 def operations() -> Operations:
-    """Return every declared operation, engine by engine."""
-    classes = sorted(custom.DECLARED.values(), key=lambda operation: operation.__name__)
-    return Operations(sorted(classes, key=lambda operation: _ENGINES.index(operation.engine)))
+    """Return every declared operation, engine by engine; those that create from text come first."""
+
+    def rank(operation: type[Request]) -> tuple[int, int, bool, str]:
+        group = _GROUPS.index(operation.group)
+        needs_song = not _creates_from_text(operation)
+        return _ENGINES.index(operation.engine), group, needs_song, operation.__name__
+
+    return Operations(sorted(custom.DECLARED.values(), key=rank))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from musicapi_nb.engines.request import Price, ReplyKind, Request
+from musicapi_nb.engines.request import Group, Price, ReplyKind, Request
 from musicapi_nb.engines.sources import BALANCE, Source
 
 
 class Credits(Request, frozen=True, kw_only=True):
-    """Read the credit balance; free of charge."""
+    """Read the credit balance, which is free."""
 
     engine: ClassVar[str] = "account"
+    group: ClassVar[Group] = "Texts and account"
+    action: ClassVar[str] = "Read the balance"
     path: ClassVar[str] = "/api/v1/get-credits"
     method: ClassVar[Literal["POST", "GET"]] = "GET"
     reply: ClassVar[ReplyKind] = "immediate"

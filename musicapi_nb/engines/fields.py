@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from musicapi_nb.engines.sources import Source
 
 _Text: TypeAlias = Literal["text", "long text", "tags", "choice", "clip", "url"]
-_Number: TypeAlias = Literal["integer", "number", "fraction", "seconds"]
+_Number: TypeAlias = Literal["integer", "number", "fraction", "seconds", "whole seconds"]
 _List: TypeAlias = Literal["choices", "clips", "segments", "requests"]
 Kind: TypeAlias = Literal[_Text, _Number, _List, "switch", "text or integer"]
 
@@ -35,6 +35,14 @@ class Field:
         What the field does, in one sentence for users.
     kind
         Each kind has one Python type and one form control.
+    label
+        Name of the field for people; see `label_of`.
+    example
+        Example of a value as a person types it.
+    option_labels
+        Texts of values for people. A switch with texts chooses between two modes.
+    advanced
+        True if most requests leave the field out; forms fold it away.
     required
         Always required. Fields required only in some modes are checked by `Request.rules`.
     advice_if_missing
@@ -64,6 +72,10 @@ class Field:
     help: str
     kind: Kind = "text"
     _: dataclasses.KW_ONLY
+    label: str = ""
+    example: str = ""
+    option_labels: Mapping[Any, str] = dataclasses.field(default_factory=dict)
+    advanced: bool = False
     required: bool = False
     advice_if_missing: str = ""
     advice_if_set: str = ""
@@ -79,6 +91,11 @@ class Field:
     item: type | None = None
     renderers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
+    @property
+    def is_whole(self) -> bool:
+        """True if the value is a whole number."""
+        return self.kind in {"integer", "whole seconds"}
+
     def limit_for(self, model: str | None) -> int | None:
         """Return the character limit for a model; None if there is none."""
         if isinstance(self.limit, LimitByModel):
@@ -92,6 +109,14 @@ class Field:
         """
         name = canonical_model(model)
         return self.renderers.get(name, name)
+
+
+def label_of(name: str, field: Field) -> str:
+    """Return a field's label; by default made of its name: "Start (seconds)" of "start_s"."""
+    if field.label:
+        return field.label
+    label = name.removesuffix("_s").replace("_", " ").capitalize()
+    return f"{label} (seconds)" if name.endswith("_s") else label
 
 
 def is_missing(value: Any) -> bool:
@@ -111,14 +136,14 @@ _PYTHON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "fraction": ((int, float), "a number from 0 to 1"),
     "number": ((int, float), "a number"),
     "seconds": ((int, float), "a number of seconds"),
+    "whole seconds": ((int,), "a whole number of seconds"),
     "choices": ((list, tuple), "a list of texts"),
-    "clips": ((list, tuple), "a list of clip ids"),
+    "clips": ((list, tuple), "a list of song ids"),
     "segments": ((list, tuple), "a list of nuro.Segment(name=..., duration=...)"),
     "requests": ((list, tuple), "a list of requests"),
 }
 _TEXT = ((str,), "text")
-_FORMS: Mapping[str, str] = {"clip": "a clip id", "url": "an https:// or http:// URL"}
-_ARTICLES = frozenset({"a", "an", "the"})
+_FORMS: Mapping[str, str] = {"clip": "the id of a song", "url": "an https:// or http:// URL"}
 # The service accepts no files, only URLs (docs upload-music).
 _PUBLISH = (
     "a local file, which the service cannot reach; it needs a public URL. api.publish(path, "
@@ -136,15 +161,14 @@ _PRIVATE = re.compile(
 
 
 def missing_problem(name: str, field: Field) -> str:
-    """Return the message about a required field that is not set: its help, and what to give."""
+    """Return the message about a required field that is not set: its label, and what to give."""
     _, form = _PYTHON_TYPES.get(field.kind, _TEXT)
     form = _FORMS.get(field.kind, form)
     if field.choices:
         form = f"{'one' if field.kind == 'choice' else 'a list'} of {', '.join(field.choices)}"
-    words = set(re.findall(r"\w+", field.help.lower())) - _ARTICLES
-    repeats_name = words <= set(name.split("_"))
-    help_ = "" if repeats_name else f": {field.help.rstrip('.')}"
-    return f"is required{help_}; give {form}"
+    label = label_of(name, field)
+    repeats_name = label.lower() == name.replace("_", " ")
+    return f"is required{'' if repeats_name else f' ({label})'}; give {form}"
 
 
 def value_problems(value: Any, field: Field, model: str | None) -> Iterator[tuple[str, bool]]:
@@ -195,15 +219,21 @@ def _text_problems(value: str, field: Field, model: str | None) -> Iterator[tupl
 def _length_problems(length: int, field: Field, model: str | None) -> Iterator[tuple[str, bool]]:
     limit, largest = field.limit_for(model), field.limit_for(None)
     if largest is not None and length > largest:
-        yield f"has {length} characters; the limit is {largest}", True
+        yield f"{_excess(length, largest)} of {largest:,})", True
     elif limit is not None and length > limit:
-        yield f"has {length} characters; the limit of {model} was {limit}", False
+        yield f"{_excess(length, limit)} of the {limit:,} that {model} took)", False
     elif limit is not None and length == limit:
-        yield f"has exactly {limit} characters; the service may require fewer", False
+        yield f"has exactly {limit:,} characters; the service may require fewer", False
+
+
+def _excess(length: int, limit: int) -> str:
+    plural = "" if length == limit + 1 else "s"
+    return f"{length - limit:,} character{plural} too many ({length:,}"
 
 
 def _number_problems(value: float, field: Field) -> Iterator[tuple[str, bool]]:
-    low = 0.0 if field.kind in {"fraction", "seconds"} and field.minimum is None else field.minimum
+    starts_at_0 = field.kind in {"fraction", "seconds", "whole seconds"} and field.minimum is None
+    low = 0.0 if starts_at_0 else field.minimum
     high = 1.0 if field.kind == "fraction" and field.maximum is None else field.maximum
     if not math.isfinite(value):
         yield f"should be a finite number, not {value}", True

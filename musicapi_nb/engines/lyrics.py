@@ -6,14 +6,19 @@ import datetime as dt
 from typing import Annotated, ClassVar
 
 from musicapi_nb.engines.fields import Field
-from musicapi_nb.engines.request import Price, ReplyKind, Request
+from musicapi_nb.engines.request import Group, Price, ReplyKind, Request
 from musicapi_nb.engines.sources import LYRICS, Source
 
 
 class Make(Request, frozen=True, kw_only=True):
-    """Write two titles with lyrics; the reply is immediate."""
+    """Write two lyrics with titles.
+
+    The reply is immediate.
+    """
 
     engine: ClassVar[str] = "lyrics"
+    group: ClassVar[Group] = "Texts and account"
+    action: ClassVar[str] = "Write lyrics"
     path: ClassVar[str] = "/api/v1/sonic/lyrics"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 2
@@ -22,5 +27,13 @@ class Make(Request, frozen=True, kw_only=True):
     text_fields: ClassVar[tuple[str, ...]] = ("description",)
 
     description: Annotated[
-        str | None, Field("What the lyrics are about.", "long text", required=True, limit=120)
+        str | None,
+        Field(
+            "Say what the lyrics are about.",
+            "long text",
+            label="Description",
+            example="rain on a tin roof",
+            required=True,
+            limit=120,
+        ),
     ] = None

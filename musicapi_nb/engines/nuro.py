@@ -1,4 +1,4 @@
-"""Nuro: one song or one piece of background music per request, in Chinese or English."""
+"""Nuro: one song or one instrumental per request, in Chinese or English."""
 
 from __future__ import annotations
 
@@ -72,14 +72,17 @@ class _Nuro(Request, frozen=True, kw_only=True):
     cost: ClassVar[Price | None] = Price(10, *NURO)
     fields_source: ClassVar[Source | None] = NURO
     availability: ClassVar[Availability | None] = Availability(
-        "retired elsewhere",
+        "may be gone",
         "deprecated, and retired (410) on the sibling host; it may be retired here too",
         "docs of the sibling host, 2026",
     )
 
 
 class Vocal(_Nuro, frozen=True, kw_only=True):
-    """Make one song with your lyrics; the service chooses what you leave out."""
+    """Make one song with your lyrics.
+
+    The service chooses what you leave out.
+    """
 
     constants: ClassVar[Mapping[str, Any]] = {"type": "vocal"}
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics",)
@@ -87,18 +90,51 @@ class Vocal(_Nuro, frozen=True, kw_only=True):
 
     lyrics: Annotated[
         str | None,
-        Field("Lyrics of 300 to 2000 characters.", "long text", required=True, limit=2000),
+        Field(
+            "Your words, from 300 to 2,000 characters.",
+            "long text",
+            label="Lyrics",
+            example="[Verse]\nRain on a tin roof",
+            required=True,
+            limit=2000,
+        ),
     ] = None
     gender: Annotated[
-        str | None, Field("The singer's gender.", "choice", choices=("Female", "Male"))
+        str | None,
+        Field(
+            "Who sings.",
+            "choice",
+            label="Voice",
+            choices=("Female", "Male"),
+            option_labels={None: "Automatic"},
+        ),
     ] = None
-    genre: Annotated[str | None, Field("The genre.", "choice", choices=GENRES)] = None
-    mood: Annotated[str | None, Field("The mood.", "choice", choices=MOODS)] = None
-    timbre: Annotated[str | None, Field("The timbre of the voice.", "choice", choices=TIMBRES)] = (
-        None
-    )
+    genre: Annotated[
+        str | None, Field("The style of the song.", "choice", label="Genre", choices=GENRES)
+    ] = None
+    mood: Annotated[
+        str | None, Field("The mood of the song.", "choice", label="Mood", choices=MOODS)
+    ] = None
+    timbre: Annotated[
+        str | None,
+        Field(
+            "The sound of the voice.",
+            "choice",
+            label="Timbre",
+            choices=TIMBRES,
+            option_labels={"Sweet_AUDIO_TIMBRE": "Sweet", "Cute_AUDIO_TIMBRE": "Cute"},
+        ),
+    ] = None
     duration: Annotated[
-        int | None, Field("Length in seconds.", "integer", minimum=30, maximum=240)
+        int | None,
+        Field(
+            "The length of the song, from 30 s to 4 min.",
+            "whole seconds",
+            label="Length",
+            example="2:30",
+            minimum=30,
+            maximum=240,
+        ),
     ] = None
 
     def rules(self) -> Iterator[Problem]:
@@ -108,7 +144,7 @@ class Vocal(_Nuro, frozen=True, kw_only=True):
 
 
 class Instrumental(_Nuro, frozen=True, kw_only=True):
-    """Make one piece of background music.
+    """Make one instrumental.
 
     Version 1.0 (the default) has genre, mood, instrument and theme; "v2.0" has a duration or
     `segments` instead.
@@ -123,38 +159,65 @@ class Instrumental(_Nuro, frozen=True, kw_only=True):
     tag_fields: ClassVar[tuple[str, ...]] = ("genre", "mood", "instrument", "theme", "description")
 
     description: Annotated[
-        str | None, Field("Description of the music.", "long text", required=True)
+        str | None,
+        Field(
+            "Say what the music should be like.",
+            "long text",
+            label="Description",
+            example="calm piano, rain outside",
+            required=True,
+        ),
     ] = None
     version: Annotated[
-        str | None, Field("Version of the model; default v1.0.", "choice", choices=("v1.0", "v2.0"))
+        str | None,
+        Field(
+            "1.0 has genre, mood, instruments and themes; 2.0 has sections.",
+            "choice",
+            label="Version",
+            choices=("v1.0", "v2.0"),
+            option_labels={None: "Automatic (1.0)", "v1.0": "1.0", "v2.0": "2.0"},
+        ),
     ] = None
     duration: Annotated[
         int | None,
         Field(
-            "Length in seconds: 1 to 60 (v1.0), 30 to 120 (v2.0).",
-            "integer",
+            "The length: up to 1 min in version 1.0, from 30 s to 2 min in version 2.0.",
+            "whole seconds",
+            label="Length",
+            example="0:45",
             minimum=1,
             maximum=120,
         ),
     ] = None
     genre: Annotated[
-        Sequence[str] | None, Field("Genres (v1.0).", "choices", choices=BGM_GENRES, max_items=5)
+        Sequence[str] | None,
+        Field("Up to five genres.", "choices", label="Genres", choices=BGM_GENRES, max_items=5),
     ] = None
     mood: Annotated[
-        Sequence[str] | None, Field("Moods (v1.0).", "choices", choices=BGM_MOODS, max_items=5)
+        Sequence[str] | None,
+        Field("Up to five moods.", "choices", label="Moods", choices=BGM_MOODS, max_items=5),
     ] = None
     instrument: Annotated[
         Sequence[str] | None,
-        Field("Instruments (v1.0).", "choices", choices=BGM_INSTRUMENTS, max_items=5),
+        Field(
+            "Up to five instruments.",
+            "choices",
+            label="Instruments",
+            choices=BGM_INSTRUMENTS,
+            max_items=5,
+        ),
     ] = None
     theme: Annotated[
-        Sequence[str] | None, Field("Themes (v1.0).", "choices", choices=BGM_THEMES, max_items=5)
+        Sequence[str] | None,
+        Field("Up to five themes.", "choices", label="Themes", choices=BGM_THEMES, max_items=5),
     ] = None
     segments: Annotated[
         Sequence[Segment] | None,
         Field(
-            "The segments in order: 5 to 120 s each, 30 to 120 s in total (v2.0).",
+            "The sections in order: 5 to 120 s each, 30 to 120 s in total.",
             "segments",
+            label="Sections",
+            example="intro 10\nverse 20",
             item=Segment,
         ),
     ] = None

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 
 from musicapi_nb.engines import sources
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import Price, Request, range_problems
+from musicapi_nb.engines.request import Group, Price, Request, range_problems
 from musicapi_nb.errors import Problem
 
 MODEL = "Lyria 3 Pro"
@@ -29,24 +29,36 @@ OLDER = (
 )
 _IGNORED = "has no effect: the service has ignored it since 2026-04"
 
-_Clip: TypeAlias = Annotated[str | None, Field("The clip.", "clip", required=True)]
+_Clip: TypeAlias = Annotated[
+    str | None, Field("The song to work on.", "clip", label="Song", required=True)
+]
 _Model: TypeAlias = Annotated[
     str | None,
     Field(
-        f"The model; default {MODEL}.",
+        f"Which model makes the song; {MODEL} unless you choose.",
         "choice",
+        label="Model",
         choices=(MODEL, *OLDER),
         allow_other=True,
         renderers=dict.fromkeys(("", *OLDER), MODEL),
     ),
 ]
 _Title: TypeAlias = Annotated[
-    str | None, Field("The title.", limit=80, source=sources.PRODUCER_2025)
+    str | None,
+    Field(
+        "The title of the song.",
+        label="Title",
+        example="Tin Roof",
+        limit=80,
+        source=sources.PRODUCER_2025,
+    ),
 ]
 
 
-def _ignored(text: str, minimum: float | None = None) -> Field:
-    return Field(f"{text} (ignored).", "fraction", minimum=minimum, advice_if_set=_IGNORED)
+def _ignored(help_: str, label: str, minimum: float | None = None) -> Field:
+    return Field(
+        help_, "fraction", label=label, minimum=minimum, advice_if_set=_IGNORED, advanced=True
+    )
 
 
 class _Producer(Request, frozen=True, kw_only=True):
@@ -63,32 +75,72 @@ class _Music(_Producer, frozen=True, kw_only=True):
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "sound")
     tag_fields: ClassVar[tuple[str, ...]] = ("sound",)
 
-    sound: Annotated[str | None, Field("The sound: styles, instruments.", "long text")] = None
-    lyrics: Annotated[str | None, Field("The lyrics.", "long text", limit=5000)] = None
+    sound: Annotated[
+        str | None,
+        Field(
+            "Say what the song should sound like: styles, instruments.",
+            "long text",
+            label="Sound",
+            example="slow jazz, brushed drums",
+        ),
+    ] = None
+    lyrics: Annotated[
+        str | None,
+        Field(
+            "Your words, with [Verse], [Chorus].",
+            "long text",
+            label="Lyrics",
+            example="[Verse]\nRain on a tin roof",
+            limit=5000,
+        ),
+    ] = None
     title: _Title = None
     mv: _Model = None
     make_instrumental: Annotated[
         bool | None,
         Field(
-            "No vocals (ignored).",
+            "Ignored by the service.",
             "switch",
+            label="Instrumental (no vocals)",
+            advanced=True,
             advice_if_set=f'{_IGNORED}; leave out lyrics and write "no vocals" in the sound',
         ),
     ] = None
-    seed: Annotated[str | int | None, Field("Random seed.", "text or integer")] = None
+    seed: Annotated[
+        str | int | None,
+        Field(
+            "A text or number that makes a result repeatable.",
+            "text or integer",
+            label="Seed",
+            advanced=True,
+        ),
+    ] = None
     sound_strength: Annotated[
-        float | None, _ignored("How closely to follow the sound, 0.2 to 1", minimum=0.2)
+        float | None, _ignored("Ignored by the service.", "Sound influence", minimum=0.2)
     ] = None
     lyrics_strength: Annotated[
-        float | None, _ignored("How closely to follow the lyrics, 0 to 1")
+        float | None, _ignored("Ignored by the service.", "Lyrics influence")
     ] = None
-    weirdness: Annotated[float | None, _ignored("How unusual the result may be, 0 to 1")] = None
-    bpm: Annotated[float | None, Field("Beats per minute.", "number", source=sources.SDK)] = None
+    weirdness: Annotated[float | None, _ignored("Ignored by the service.", "Weirdness")] = None
+    bpm: Annotated[
+        float | None,
+        Field(
+            "Beats per minute.",
+            "number",
+            label="Tempo",
+            example="92",
+            source=sources.SDK,
+            advanced=True,
+        ),
+    ] = None
     length: Annotated[
         int | None,
         Field(
-            "Length in whole seconds, of the new part if there is one (then default 60).",
-            "integer",
+            "The length of the song, or of the part to add (1 min unless you choose).",
+            "whole seconds",
+            label="Length",
+            example="2:30",
+            advanced=True,
             minimum=1,
             maximum=240,
         ),
@@ -101,13 +153,23 @@ class Create(_Music, frozen=True, kw_only=True):
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
 
     cover_url: Annotated[
-        str | None, Field("Public URL of audio to start from.", "url", source=sources.PRODUCER_2025)
+        str | None,
+        Field(
+            "A public link to audio to start from.",
+            "url",
+            label="Link to audio",
+            example="https://example.org/tune.mp3",
+            source=sources.PRODUCER_2025,
+            advanced=True,
+        ),
     ] = None
     cover_strength: Annotated[
         float | None,
         Field(
-            "How closely to follow that audio (0.2 to 1).",
+            "How closely to follow that audio.",
             "fraction",
+            label="Audio influence",
+            advanced=True,
             minimum=0.2,
             source=sources.PRODUCER_2025,
         ),
@@ -123,44 +185,67 @@ class Create(_Music, frozen=True, kw_only=True):
 class _FromClip(_Music, frozen=True, kw_only=True):
     """Fields of operations on a section of an earlier song."""
 
+    group: ClassVar[Group] = "Continue or change songs"
     text_fields: ClassVar[tuple[str, ...]] = ("instruction", "lyrics", "sound")
 
     clip_id: _Clip = None
     starts_at: Annotated[
         float | None,
-        Field("Second of the clip where the new section starts.", "seconds", required=True),
+        Field(
+            "Where in the song the new part starts.",
+            "seconds",
+            label="From",
+            example="1:45",
+            required=True,
+        ),
     ] = None
-    instruction: Annotated[str | None, Field("What to play there, in words.", "long text")] = None
+    instruction: Annotated[
+        str | None, Field("Say what should happen there.", "long text", label="Instruction")
+    ] = None
 
     def rules(self) -> Iterator[Problem]:
         if all(is_missing(text) for text in (self.instruction, self.sound, self.lyrics)):
-            yield Problem("instruction", "is recommended by the docs", hard=False)
+            yield Problem(
+                "instruction", "may be wanted by the service: its docs recommend it", hard=False
+            )
 
 
 class Extend(_FromClip, frozen=True, kw_only=True):
-    """Continue a song from a given second."""
+    """Extend a song from a given time."""
 
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_music"}
 
-    extend_s: Annotated[float | None, Field("Seconds to add.", "seconds", source=sources.SDK)] = (
-        None
-    )
+    extend_s: Annotated[
+        float | None,
+        Field(
+            "How much to add.", "seconds", label="Length to add", example="1:00", source=sources.SDK
+        ),
+    ] = None
 
 
 class ExtendUpload(Extend, frozen=True, kw_only=True):
-    """Continue a clip registered with `Upload`."""
+    """Extend an uploaded song from a given time.
+
+    The song was registered with `Upload`.
+    """
 
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "extend_upload_music"}
 
 
 class Replace(_FromClip, frozen=True, kw_only=True):
-    """Regenerate one section of a song."""
+    """Make a section of a song again."""
 
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "replace_music"}
 
     ends_at: Annotated[
         float | None,
-        Field("Second of the clip where the new section ends.", "seconds", required=True),
+        Field(
+            "Where in the song the new part ends.",
+            "seconds",
+            label="To",
+            example="2:05",
+            required=True,
+        ),
     ] = None
 
     def rules(self) -> Iterator[Problem]:
@@ -169,14 +254,18 @@ class Replace(_FromClip, frozen=True, kw_only=True):
 
 
 class ReplaceUpload(Replace, frozen=True, kw_only=True):
-    """Regenerate one section of a clip registered with `Upload`."""
+    """Make a section of an uploaded song again.
+
+    The song was registered with `Upload`.
+    """
 
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "replace_upload_music"}
 
 
 class Cover(_Producer, frozen=True, kw_only=True):
-    """Sing a song in another style."""
+    """Cover a song in another style."""
 
+    group: ClassVar[Group] = "Continue or change songs"
     path: ClassVar[str] = "/api/v1/producer/create"
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_music"}
     cost: ClassVar[Price | None] = Price(12, *sources.LIKE_CREATE, is_assumption=True)
@@ -186,17 +275,33 @@ class Cover(_Producer, frozen=True, kw_only=True):
 
     clip_id: _Clip = None
     instruction: Annotated[
-        str | None, Field("The new style, in words.", "long text", required=True)
+        str | None,
+        Field(
+            "Say what the new style is.",
+            "long text",
+            label="Instruction",
+            example="as spy jazz, with a trumpet",
+            required=True,
+        ),
     ] = None
     strength: Annotated[
-        float | None, Field("How far to depart from the clip (0 to 1); default 0.5.", "fraction")
+        float | None,
+        Field(
+            "How far to depart from the song; 0.5 unless you choose.",
+            "fraction",
+            label="Strength",
+            advanced=True,
+        ),
     ] = None
     title: _Title = None
     mv: _Model = None
 
 
 class CoverUpload(Cover, frozen=True, kw_only=True):
-    """Sing a clip registered with `Upload` in another style."""
+    """Cover an uploaded song in another style.
+
+    The song was registered with `Upload`.
+    """
 
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "cover_upload_music"}
 
@@ -208,17 +313,47 @@ class _File(_Producer, frozen=True, kw_only=True):
 
 
 class Upload(_File, frozen=True, kw_only=True):
-    """Register audio at a public URL as a clip, which is the result of its task."""
+    """Upload audio by its public link.
+
+    The result of its task is a song to extend, cover or replace a section of.
+    """
+
+    group: ClassVar[Group] = "Upload audio, make voices"
+    action: ClassVar[str] = "Upload"
 
     path: ClassVar[str] = "/api/v1/producer/upload"
 
-    audio_url: Annotated[str | None, Field("Public URL of the audio.", "url", required=True)] = None
+    audio_url: Annotated[
+        str | None,
+        Field(
+            "A public link to the audio.",
+            "url",
+            label="Link to the audio",
+            example="https://example.org/tune.mp3",
+            required=True,
+        ),
+    ] = None
 
 
 class Download(_File, frozen=True, kw_only=True):
-    """Get a link to a clip as MP3 or WAV, which is the result of its task."""
+    """Get a song as MP3 or WAV.
+
+    The result of its task is a link.
+    """
+
+    group: ClassVar[Group] = "Take songs apart"
+    action: ClassVar[str] = "Get the file"
 
     path: ClassVar[str] = "/api/v1/producer/download"
 
     clip_id: _Clip = None
-    format: Annotated[str | None, Field("The format.", "choice", choices=("mp3", "wav"))] = None
+    format: Annotated[
+        str | None,
+        Field(
+            "The kind of file.",
+            "choice",
+            label="Format",
+            choices=("mp3", "wav"),
+            option_labels={"mp3": "MP3", "wav": "WAV"},
+        ),
+    ] = None

@@ -23,6 +23,13 @@ from musicapi_nb.errors import InvalidArgument, InvalidRequest, Problem
 
 _HASHED = frozenset({str, int, float, bool})
 ReplyKind: TypeAlias = Literal["task", "immediate"]
+Group: TypeAlias = Literal[
+    "Make songs",
+    "Continue or change songs",
+    "Take songs apart",
+    "Upload audio, make voices",
+    "Texts and account",
+]
 ActiveWhen: TypeAlias = Mapping[str, Mapping[str, tuple[Any, ...]]]
 
 
@@ -56,7 +63,7 @@ class Price:
 class Availability:
     """Notice that an operation may no longer be offered."""
 
-    status: Literal["unavailable", "retired elsewhere", "deprecated"]
+    status: Literal["not offered now", "may be gone", "deprecated"]
     note: str
     source: str
 
@@ -155,6 +162,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
 
     engine: ClassVar[str]
     operation: ClassVar[str]
+    group: ClassVar[Group] = "Make songs"
+    """What the operation is for; a list of operations has one part for each group."""
+    action: ClassVar[str] = ""
+    """Text of a button that sends the request; by default "Make 2 songs" or "Send"."""
     path: ClassVar[str]
     method: ClassVar[Literal["POST", "GET"]] = "POST"
     constants: ClassVar[Mapping[str, Any]] = {}
@@ -186,7 +197,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         _make_plain(self, self.__struct_fields__)
         for name, field in self.fields().items():  # a column with gaps has 30.0 for 30
             value = getattr(self, name)
-            if field.kind == "integer" and type(value) is float and value.is_integer():
+            if field.is_whole and type(value) is float and value.is_integer():
                 msgspec.structs.force_setattr(self, name, int(value))
 
     @classmethod

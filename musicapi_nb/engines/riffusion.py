@@ -9,6 +9,7 @@ from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import (
     ActiveWhen,
     Availability,
+    Group,
     Price,
     ReplyKind,
     Request,
@@ -42,7 +43,10 @@ _REPLACED_BY = Availability(
 
 
 class Create(Request, frozen=True, kw_only=True):
-    """Make two songs, new or from an earlier clip (see `task_type`)."""
+    """Make two songs, new ones or from an earlier song.
+
+    `task_type` chooses.
+    """
 
     path: ClassVar[str] = "/api/v1/riffusion/create"
     songs: ClassVar[int | None] = 2
@@ -60,43 +64,114 @@ class Create(Request, frozen=True, kw_only=True):
     tag_fields: ClassVar[tuple[str, ...]] = ("sound", "prompt")
 
     task_type: Annotated[
-        str | None, Field("What to make.", "choice", required=True, choices=TASKS)
+        str | None,
+        Field(
+            "What to make.",
+            "choice",
+            label="Task",
+            required=True,
+            choices=TASKS,
+            option_labels={task: task.replace("_", " ").capitalize() for task in TASKS},
+        ),
     ] = "create_music"
     custom_mode: Annotated[
         bool | None,
         Field(
-            "True: you give lyrics, sound and title. False: you describe the song.",
+            "Whether you describe the song (False) or write its lyrics (True).",
             "switch",
+            label="Mode",
+            option_labels={False: "Describe the song", True: "Write the lyrics"},
             required=True,
         ),
     ] = None
-    mv: Annotated[str | None, Field("The model.", "choice", choices=MODELS, allow_other=True)] = (
-        None
-    )
+    mv: Annotated[
+        str | None,
+        Field(
+            "Which model makes the song.", "choice", label="Model", choices=MODELS, allow_other=True
+        ),
+    ] = None
     lyrics: Annotated[
-        str | None, Field("The lyrics (custom mode).", "long text", limit=3000, source=SDK)
+        str | None,
+        Field(
+            "Your words, with [Verse], [Chorus].",
+            "long text",
+            label="Lyrics",
+            example="[Verse]\nRain on a tin roof",
+            limit=3000,
+            source=SDK,
+        ),
     ] = None
     sound: Annotated[
-        str | None, Field("Styles, comma-separated (custom mode).", "tags", limit=200, source=SDK)
+        str | None,
+        Field(
+            "Styles, instruments and moods, separated by commas.",
+            "tags",
+            label="Styles",
+            example="slow jazz, brushed drums",
+            limit=200,
+            source=SDK,
+        ),
     ] = None
-    title: Annotated[str | None, Field("The title (custom mode).")] = None
+    title: Annotated[
+        str | None, Field("The title of the song.", label="Title", example="Tin Roof")
+    ] = None
     prompt: Annotated[
         str | None,
-        Field("Description of the song (description mode).", "long text", limit=200, source=SDK),
+        Field(
+            "Say what the song should be like.",
+            "long text",
+            label="Description",
+            example="rain on a tin roof, slow jazz",
+            limit=200,
+            source=SDK,
+        ),
     ] = None
-    make_instrumental: Annotated[bool | None, Field("No vocals.", "switch")] = None
+    make_instrumental: Annotated[
+        bool | None,
+        Field("Make the song without a singer.", "switch", label="Instrumental (no vocals)"),
+    ] = None
     vocal_variation: Annotated[
-        float | None, Field("How much the voice may vary (0 to 1).", "fraction", source=SDK)
+        float | None,
+        Field(
+            "How much the voice may vary.",
+            "fraction",
+            label="Voice variation",
+            source=SDK,
+            advanced=True,
+        ),
     ] = None
-    continue_clip_id: Annotated[str | None, Field("The clip to start from.", "clip")] = None
+    continue_clip_id: Annotated[
+        str | None, Field("The song to start from.", "clip", label="Song")
+    ] = None
     continue_at: Annotated[
-        int | None, Field("Whole second of the clip to continue from.", "integer", minimum=0)
+        int | None,
+        Field(
+            "Where in the song the new part starts.",
+            "whole seconds",
+            label="Continue at",
+            example="1:45",
+            minimum=0,
+        ),
     ] = None
     replace_start_time: Annotated[
-        float | None, Field("Second where the section to replace starts.", "seconds", source=SDK)
+        float | None,
+        Field(
+            "Where the section to replace starts.",
+            "seconds",
+            label="Section from",
+            example="0:30",
+            source=SDK,
+        ),
     ] = None
     replace_end_time: Annotated[
-        float | None, Field("Second where the section to replace ends.", "seconds", source=SDK)
+        float | None,
+        Field(
+            "Where the section to replace ends.",
+            "seconds",
+            label="Section to",
+            example="0:50",
+            source=SDK,
+        ),
     ] = None
 
     def rules(self) -> Iterator[Problem]:
@@ -112,7 +187,13 @@ class Create(Request, frozen=True, kw_only=True):
 
 
 class Upload(Request, frozen=True, kw_only=True):
-    """Register audio at a public URL as a clip; the reply has its `clip_id`."""
+    """Upload audio by its public link.
+
+    The reply has its `clip_id`.
+    """
+
+    group: ClassVar[Group] = "Upload audio, make voices"
+    action: ClassVar[str] = "Upload"
 
     path: ClassVar[str] = "/api/v1/riffusion/upload"
     reply: ClassVar[ReplyKind] = "immediate"
@@ -120,4 +201,13 @@ class Upload(Request, frozen=True, kw_only=True):
     fields_source: ClassVar[Source | None] = SDK
     availability: ClassVar[Availability | None] = _REPLACED_BY
 
-    url: Annotated[str | None, Field("Public URL of the audio.", "url", required=True)] = None
+    url: Annotated[
+        str | None,
+        Field(
+            "A public link to the audio.",
+            "url",
+            label="Link to the audio",
+            example="https://example.org/tune.mp3",
+            required=True,
+        ),
+    ] = None

@@ -7,12 +7,23 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import ActiveWhen, Availability, Price, Request, range_problems
+from musicapi_nb.engines.request import (
+    ActiveWhen,
+    Availability,
+    Group,
+    Price,
+    Request,
+    range_problems,
+)
 from musicapi_nb.engines.sources import STUDIO, Source
 from musicapi_nb.errors import Problem
 
 _REGULAR = {"mode": "regular"}
 MODELS = ("studio130-v1.5", "studio32-v1.5")
+
+
+def _strength(help_: str, label: str) -> Field:
+    return Field(help_, "fraction", label=label, advanced=True)
 
 
 class _Studio(Request, frozen=True, kw_only=True):
@@ -26,52 +37,84 @@ class _Studio(Request, frozen=True, kw_only=True):
     tag_fields: ClassVar[tuple[str, ...]] = ("prompt",)
     negative_tag_fields: ClassVar[tuple[str, ...]] = ("negative_prompt",)
     availability: ClassVar[Availability | None] = Availability(
-        "unavailable",
+        "not offered now",
         "the service has listed studio as unavailable since early 2025",
         "docs.musicapi.ai navigation, 2025",
     )
 
     prompt: Annotated[
-        str | None, Field("Description of the song, including tags.", "long text", required=True)
+        str | None,
+        Field(
+            "Say what the song should be like, with its styles.",
+            "long text",
+            label="Description",
+            example="rain on a tin roof, slow jazz",
+            required=True,
+        ),
     ] = None
     model_type: Annotated[
         str | None,
         Field(
-            "The model: songs of 130 or 32 seconds.",
+            "Which model makes the song: of 130 or of 32 seconds.",
             "choice",
+            label="Model",
+            option_labels={
+                "studio130-v1.5": "studio130-v1.5 (2:10)",
+                "studio32-v1.5": "studio32-v1.5 (0:32)",
+            },
             required=True,
             choices=MODELS,
             allow_other=True,
         ),
     ] = None
-    negative_prompt: Annotated[str | None, Field("What to avoid.", "long text")] = None
-    seed: Annotated[int | None, Field("Random seed; -1 picks one.", "integer", minimum=-1)] = None
+    negative_prompt: Annotated[
+        str | None,
+        Field(
+            "Say what the song should not be like.", "long text", label="To avoid", advanced=True
+        ),
+    ] = None
+    seed: Annotated[
+        int | None,
+        Field(
+            "A number that makes a result repeatable; -1 picks one.",
+            "integer",
+            label="Seed",
+            minimum=-1,
+            advanced=True,
+        ),
+    ] = None
     bypass_prompt_optimization: Annotated[
-        bool | None, Field("Use the prompt as it is, without rewriting it.", "switch")
+        bool | None,
+        Field(
+            "Without this, the service rewrites the description.",
+            "switch",
+            label="Use the description as it is",
+            advanced=True,
+        ),
     ] = None
     prompt_strength: Annotated[
-        float | None, Field("How closely to follow the prompt (0 to 1).", "fraction")
+        float | None, _strength("How closely to follow the description.", "Description influence")
     ] = 0.5
-    clarity_strength: Annotated[float | None, Field("Clarity of sound (0 to 1).", "fraction")] = (
-        0.25
-    )
+    clarity_strength: Annotated[
+        float | None, _strength("How clear the sound should be.", "Clarity")
+    ] = 0.25
     lyrics_strength: Annotated[
-        float | None, Field("How closely to follow the lyrics (0 to 1).", "fraction")
+        float | None, _strength("How closely to follow the lyrics.", "Lyrics influence")
     ] = 0.5
     generation_quality: Annotated[
-        float | None, Field("Higher quality, lower speed (0 to 1).", "fraction")
+        float | None, _strength("Higher quality takes longer.", "Quality")
     ] = 0.75
     song_section_start: Annotated[
-        float | None, Field("Its start within a full song (0 to 1).", "fraction")
+        float | None, _strength("Where it would start in a full song.", "Part of a song: from")
     ] = None
     song_section_end: Annotated[
-        float | None, Field("Its end within a full song (0 to 1).", "fraction")
+        float | None, _strength("Where it would end in a full song.", "Part of a song: to")
     ] = None
     lyrics_placement_start: Annotated[
-        float | None, Field("Where the lyrics start in the song (0 to 1).", "fraction")
+        float | None, _strength("Where in the song the lyrics start.", "Lyrics from")
     ] = None
     lyrics_placement_end: Annotated[
-        float | None, Field("Where the lyrics end in the song (0 to 1).", "fraction")
+        float | None, _strength("Where in the song the lyrics end.", "Lyrics to")
     ] = None
 
     def rules(self) -> Iterator[Problem]:
@@ -80,7 +123,10 @@ class _Studio(Request, frozen=True, kw_only=True):
 
 
 class Description(_Studio, frozen=True, kw_only=True):
-    """Make two songs from a description; the service writes the lyrics."""
+    """Make two songs from a description.
+
+    The service writes the lyrics.
+    """
 
     constants: ClassVar[Mapping[str, Any]] = {"lyrics_type": "generate", "config": _REGULAR}
 
@@ -91,7 +137,16 @@ class Custom(_Studio, frozen=True, kw_only=True):
     constants: ClassVar[Mapping[str, Any]] = {"lyrics_type": "user", "config": _REGULAR}
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
 
-    lyrics: Annotated[str | None, Field("The lyrics.", "long text", required=True)] = None
+    lyrics: Annotated[
+        str | None,
+        Field(
+            "Your words, with [Verse], [Chorus].",
+            "long text",
+            label="Lyrics",
+            example="[Verse]\nRain on a tin roof",
+            required=True,
+        ),
+    ] = None
 
 
 class Instrumental(_Studio, frozen=True, kw_only=True):
@@ -101,7 +156,9 @@ class Instrumental(_Studio, frozen=True, kw_only=True):
 
 
 class Extend(_Studio, frozen=True, kw_only=True):
-    """Add music after (continuation) or before (precede) an earlier song."""
+    """Extend a song at its end or its beginning."""
+
+    group: ClassVar[Group] = "Continue or change songs"
 
     constants: ClassVar[Mapping[str, Any]] = {"config": {}}  # `body` fills it
     active_when: ClassVar[ActiveWhen] = {"lyrics": {"lyrics_type": ("user",)}}
@@ -110,26 +167,41 @@ class Extend(_Studio, frozen=True, kw_only=True):
     mode: Annotated[
         str | None,
         Field(
-            "Where the new section goes.",
+            "Where the new part goes.",
             "choice",
+            label="Place",
+            option_labels={"continuation": "After the song", "precede": "Before the song"},
             required=True,
             choices=("continuation", "precede"),
         ),
     ] = "continuation"
-    song_id: Annotated[str | None, Field("The song to extend.", "clip", required=True)] = None
+    song_id: Annotated[
+        str | None, Field("The song to extend.", "clip", label="Song", required=True)
+    ] = None
     context_length: Annotated[
-        float | None, Field("Seconds of the song to use as context.", "seconds")
+        float | None,
+        Field(
+            "How much of the song to listen to.",
+            "seconds",
+            label="Context",
+            example="0:30",
+            advanced=True,
+        ),
     ] = None
     lyrics_type: Annotated[
         str | None,
         Field(
             "Who writes the lyrics.",
             "choice",
+            label="Lyrics by",
+            option_labels={"generate": "The service", "user": "Me", "instrumental": "No vocals"},
             required=True,
             choices=("generate", "user", "instrumental"),
         ),
     ] = "generate"
-    lyrics: Annotated[str | None, Field("The lyrics, if lyrics_type is user.", "long text")] = None
+    lyrics: Annotated[
+        str | None, Field("Your words, with [Verse], [Chorus].", "long text", label="Lyrics")
+    ] = None
 
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()

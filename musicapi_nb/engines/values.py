@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import enum
 import numbers
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from musicapi_nb.errors import InvalidArgument
 
+_NUMBER = r"\d+(?:[.,]\d+)?"
+_CLOCK = re.compile(rf"(?:(\d+):)?(\d+):({_NUMBER})")
+_UNITS = re.compile(
+    rf"(?:({_NUMBER})\s*m(?:in(?:utes?)?)?)?\s*(?:({_NUMBER})\s*(?:s(?:ec(?:onds?)?)?)?)?"
+)
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
@@ -59,6 +65,20 @@ def whole_number(value: Any, minimum: int = 0) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if value == value // 1 and value >= minimum else None
+
+
+def parse_seconds(text: str) -> float:
+    """Return the seconds of "30", "30s", "1,5", "2:30" or "2 min"; ValueError for other texts."""
+    text = text.strip().lower()
+    if match := _CLOCK.fullmatch(text):
+        hours, minutes, seconds = match.groups()
+    elif text and (match := _UNITS.fullmatch(text)):
+        hours, (minutes, seconds) = None, match.groups()
+    else:
+        raise ValueError(f"not a number of seconds: {text!r:.40}")
+    parts = (float((part or "0").replace(",", ".")) for part in (hours, minutes, seconds))
+    total = sum((part * unit for part, unit in zip(parts, (3600, 60, 1), strict=True)), 0.0)
+    return int(total) if total.is_integer() else total
 
 
 def number_of_seconds(name: str, value: Any) -> float:

@@ -17,6 +17,7 @@ from musicapi_nb.engines import (
     operation_summary,
     operations,
 )
+from musicapi_nb.engines.values import parse_seconds
 from musicapi_nb.errors import InvalidRequest, Problem
 from musicapi_nb.tasks.tags import split_at_commas
 from musicapi_nb.widgets.form.wording import name_of, read_extra
@@ -89,7 +90,8 @@ def _operation_help(operation: type[Request]) -> str:
         lines.append(f"  the cell's text: {' or '.join(operation.text_fields)}")
     for name, field in operation.fields().items():
         required = " (required)" if field.required else ""
-        lines.append(f"  --{name}{_value_help(field)}{required}  {field.help}")
+        label = f"{field.label}: " if field.label else ""
+        lines.append(f"  --{name}{_value_help(field)}{required}  {label}{field.help}")
     lines.append("  --take N  buys new songs; with a library, each take is bought once")
     lines.append("  --extra JSON  fields that this version does not declare")
     return "\n".join(lines)
@@ -187,7 +189,10 @@ def _parse_value(name: str, field: Field, text: str) -> Any:
         return _SWITCH_VALUES.get(text.lower(), text) if text else True
     if not text:
         raise _invalid(Problem(f"--{name}", "needs a value"))
-    if field.kind in {"integer", "number", "seconds", "fraction"}:
+    if field.kind in {"seconds", "whole seconds"}:
+        with contextlib.suppress(ValueError):
+            return parse_seconds(text)
+    if field.is_whole or field.kind in {"number", "seconds", "fraction"}:
         return _parse_number(text)
     if field.kind == "requests":
         return _parse_requests(name, field, text)

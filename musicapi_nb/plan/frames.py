@@ -14,6 +14,7 @@ from musicapi_nb.plan.validation import coerce_int, name_problems, to_python
 _INTEGER_COLUMNS = ("block", "order", "take", "price", "songs")
 _DTYPES: dict[str, Any] = {
     "integer": "Int64",
+    "whole seconds": "Int64",
     "string": TEXT,
     "boolean": "boolean",
     "floating": "float64",

@@ -30,7 +30,7 @@ def to_python(value: Any) -> Any:
 def coerce_int(kind: type[Request], name: str, value: Any) -> Any:
     """Undo the conversion of an integer field to float by a missing value in its column."""
     field = kind.fields().get(name)
-    if field and field.kind == "integer" and isinstance(value, float) and value.is_integer():
+    if field and field.is_whole and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 

@@ -30,6 +30,7 @@ def _values(field: Field) -> st.SearchStrategy[Any]:
     strategies: dict[str, st.SearchStrategy[Any]] = {
         "switch": st.booleans(),
         "integer": st.integers(0, 300),
+        "whole seconds": st.integers(0, 300),
         "fraction": st.floats(0, 1),
         "number": _numbers,
         "seconds": st.floats(0, 300),

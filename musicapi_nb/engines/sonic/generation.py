@@ -18,15 +18,17 @@ MODELS = (*NEWEST, *OLDER)
 MIXING_MODEL = "sonic-v4-5-all"
 """For `Sample` and `Mashup` only; `Create` with it was refused live."""
 
-CUSTOM_MODE = "True: you give the lyrics. False: you describe the song."
+MODES = {False: "Describe the song", True: "Write the lyrics"}
+MODE_HELP = "Whether you describe the song (False) or write its lyrics (True)."
 _PROMPT = LimitByModel(5000, {"sonic-v3-5": 3000, "sonic-v4": 3000})
 _TAGS = LimitByModel(1000, {"sonic-v3-5": 200, "sonic-v4": 200})
 
 
 def _choice_of(*models: str) -> Field:
     return Field(
-        "The model.",
+        "Which model makes the song.",
         "choice",
+        label="Model",
         required=True,
         choices=models,
         allow_other=True,
@@ -37,36 +39,96 @@ def _choice_of(*models: str) -> Field:
 
 Model: TypeAlias = Annotated[str | None, _choice_of(*MODELS)]
 MixingModel: TypeAlias = Annotated[str | None, _choice_of(*MODELS, MIXING_MODEL)]
-Title: TypeAlias = Annotated[str | None, Field("The title.", limit=80, source=REFUSALS)]
-Tags: TypeAlias = Annotated[
-    str | None, Field("Styles, comma-separated.", "tags", limit=_TAGS, source=REFUSALS)
+Title: TypeAlias = Annotated[
+    str | None,
+    Field("The title of the song.", label="Title", example="Tin Roof", limit=80, source=REFUSALS),
 ]
-NegativeTags: TypeAlias = Annotated[str | None, Field("Styles to avoid, comma-separated.", "tags")]
+Tags: TypeAlias = Annotated[
+    str | None,
+    Field(
+        "Styles, instruments and moods, separated by commas.",
+        "tags",
+        label="Styles",
+        example="slow jazz, brushed drums",
+        limit=_TAGS,
+        source=REFUSALS,
+    ),
+]
+NegativeTags: TypeAlias = Annotated[
+    str | None,
+    Field(
+        "What the song should not be like, separated by commas.",
+        "tags",
+        label="Styles to avoid",
+        example="metal, autotune",
+        advanced=True,
+    ),
+]
+Instrumental: TypeAlias = Annotated[
+    bool | None,
+    Field("Make the song without a singer.", "switch", label="Instrumental (no vocals)"),
+]
 Gender: TypeAlias = Annotated[
-    str | None, Field("Gender of the singer: f or m.", "choice", choices=("f", "m"))
+    str | None,
+    Field(
+        "Who sings.",
+        "choice",
+        label="Voice",
+        choices=("f", "m"),
+        option_labels={None: "Automatic", "f": "Female", "m": "Male"},
+        advanced=True,
+    ),
 ]
 StyleWeight: TypeAlias = Annotated[
-    float | None, Field("How closely to follow the tags (0 to 1).", "fraction")
+    float | None,
+    Field("How closely to follow the styles.", "fraction", label="Style influence", advanced=True),
 ]
 Weirdness: TypeAlias = Annotated[
-    float | None, Field("How unusual the result may be (0 to 1).", "fraction")
+    float | None, Field("From safe to strange.", "fraction", label="Weirdness", advanced=True)
 ]
 AudioWeight: TypeAlias = Annotated[
-    float | None, Field("How closely to follow the source's sound (0 to 1).", "fraction")
+    float | None,
+    Field(
+        "How closely to follow the sound of the original.",
+        "fraction",
+        label="Audio influence",
+        advanced=True,
+    ),
 ]
 Length: TypeAlias = Annotated[
-    int | None, Field("Target length in whole seconds.", "integer", minimum=10, maximum=360)
+    int | None,
+    Field(
+        "The length to aim at, from 10 s to 6 min.",
+        "whole seconds",
+        label="Length, about",
+        example="2:30",
+        minimum=10,
+        maximum=360,
+        advanced=True,
+    ),
 ]
 AutoConcat: TypeAlias = Annotated[
-    bool | None, Field("Also join the new section with its source.", "switch")
+    bool | None,
+    Field(
+        "Also join the new part with the original.",
+        "switch",
+        label="Join with the original",
+        advanced=True,
+    ),
 ]
 SunoCdn: TypeAlias = Annotated[
     bool | None,
     Field(
-        "Links on Suno's CDN. The docs require it, so it is always sent.", "switch", default=False
+        "Get links to files on Suno's servers instead of the service's.",
+        "switch",
+        label="Links on Suno's own servers",
+        default=False,  # the docs require the field, so it is always sent
+        advanced=True,
     ),
 ]
-Clip: TypeAlias = Annotated[str | None, Field("The clip.", "clip", required=True)]
+Clip: TypeAlias = Annotated[
+    str | None, Field("The song to work on.", "clip", label="Song", required=True)
+]
 
 
 class MusicFields(Request, frozen=True, kw_only=True):
@@ -84,13 +146,17 @@ class MusicFields(Request, frozen=True, kw_only=True):
     tag_fields: ClassVar[tuple[str, ...]] = ("tags", "gpt_description_prompt")
     negative_tag_fields: ClassVar[tuple[str, ...]] = ("negative_tags",)
 
-    custom_mode: Annotated[bool | None, Field(CUSTOM_MODE, "switch", required=True)] = None
+    custom_mode: Annotated[
+        bool | None, Field(MODE_HELP, "switch", label="Mode", option_labels=MODES, required=True)
+    ] = None
     mv: Model = None
     prompt: Annotated[
         str | None,
         Field(
-            "The lyrics (custom mode); with auto_lyrics, their subject.",
+            "Your words, with [Verse], [Chorus].",
             "long text",
+            label="Lyrics",
+            example="[Verse]\nRain on a tin roof",
             limit=_PROMPT,
             source=REFUSALS,
         ),
@@ -98,15 +164,25 @@ class MusicFields(Request, frozen=True, kw_only=True):
     title: Title = None
     tags: Tags = None
     negative_tags: NegativeTags = None
-    make_instrumental: Annotated[bool | None, Field("No vocals.", "switch")] = None
+    make_instrumental: Instrumental = None
     gpt_description_prompt: Annotated[
         str | None,
         Field(
-            "Description of the song (description mode).", "long text", limit=400, source=REFUSALS
+            "Say what the song should be like.",
+            "long text",
+            label="Description",
+            example="rain on a tin roof, slow jazz",
+            limit=400,
+            source=REFUSALS,
         ),
     ] = None
     auto_lyrics: Annotated[
-        bool | None, Field("Write the lyrics from the prompt (custom mode).", "switch")
+        bool | None,
+        Field(
+            "The service writes the lyrics; say under Lyrics what they are about.",
+            "switch",
+            label="Write the lyrics for me",
+        ),
     ] = None
     vocal_gender: Gender = None
     style_weight: StyleWeight = None

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeAlias
 
 from musicapi_nb.engines import sources
 from musicapi_nb.engines.fields import Field, is_missing
-from musicapi_nb.engines.request import Price, ReplyKind, Request, range_problems
+from musicapi_nb.engines.request import Group, Price, ReplyKind, Request, range_problems
 from musicapi_nb.engines.sonic import generation
 from musicapi_nb.errors import Problem
 
+_Link: TypeAlias = Annotated[
+    str | None,
+    Field(
+        "A public link to the audio.",
+        "url",
+        label="Link to the audio",
+        example="https://example.org/tune.mp3",
+        required=True,
+    ),
+]
 _REPLACED = ("sonic-v5-5", "sonic-v5", "sonic-v4-5-plus", "sonic-v4-5", "sonic-v4")
 
 
 class _Mixed(generation.MusicFields, frozen=True, kw_only=True):
+    group: ClassVar[Group] = "Continue or change songs"
     cost: ClassVar[Price | None] = Price(14, *sources.SIBLING, is_assumption=True)
     fields_source: ClassVar[sources.Source | None] = sources.MIXING
 
@@ -23,18 +34,47 @@ class _Mixed(generation.MusicFields, frozen=True, kw_only=True):
 
 
 class Sample(_Mixed, frozen=True, kw_only=True):
-    """Make songs that sample a section of a clip, or of audio at a public URL."""
+    """Make two songs that sample a part of a song, or of audio on the web."""
 
     path: ClassVar[str] = "/api/v1/sonic/sample"
 
-    make_instrumental: Annotated[bool | None, Field("No vocals.", "switch", required=True)] = None
-    sample_clip_id: Annotated[str | None, Field("The clip to sample.", "clip")] = None
-    url: Annotated[str | None, Field("Or the public URL of the audio.", "url")] = None
+    make_instrumental: Annotated[
+        bool | None,
+        Field(
+            "Make the song without a singer.",
+            "switch",
+            label="Instrumental (no vocals)",
+            required=True,
+        ),
+    ] = None
+    sample_clip_id: Annotated[
+        str | None,
+        Field("The song to sample, unless you give a link.", "clip", label="Song to sample"),
+    ] = None
+    url: Annotated[
+        str | None,
+        Field(
+            "A public link to audio, instead of a song.",
+            "url",
+            label="Link to audio",
+            example="https://example.org/tune.mp3",
+        ),
+    ] = None
     chop_sample_start_s: Annotated[
-        float | None, Field("Second where the sample starts.", "seconds", required=True)
+        float | None,
+        Field(
+            "Where the sample starts.",
+            "seconds",
+            label="Sample from",
+            example="0:30",
+            required=True,
+        ),
     ] = None
     chop_sample_end_s: Annotated[
-        float | None, Field("Second where the sample ends.", "seconds", required=True)
+        float | None,
+        Field(
+            "Where the sample ends.", "seconds", label="Sample to", example="0:40", required=True
+        ),
     ] = None
 
     def rules(self) -> Iterator[Problem]:
@@ -47,14 +87,20 @@ class Sample(_Mixed, frozen=True, kw_only=True):
 
 
 class Mashup(_Mixed, frozen=True, kw_only=True):
-    """Combine two clips into new songs."""
+    """Mix two songs into new ones."""
 
     path: ClassVar[str] = "/api/v1/sonic/mashup"
 
     mashup_clip_ids: Annotated[
         Sequence[str] | None,
         Field(
-            "The two clips.", "clips", required=True, min_items=2, max_items=2, source=sources.SDK
+            "The two songs to mix.",
+            "clips",
+            label="Songs to mix",
+            required=True,
+            min_items=2,
+            max_items=2,
+            source=sources.SDK,
         ),
     ] = None
 
@@ -62,12 +108,13 @@ class Mashup(_Mixed, frozen=True, kw_only=True):
         yield from super().rules()
         match self.mashup_clip_ids:
             case [first, second] if first == second:
-                yield Problem("mashup_clip_ids", "has the same clip twice", hard=False)
+                yield Problem("mashup_clip_ids", "has the same song twice", hard=False)
 
 
 class ReplaceSection(Request, frozen=True, kw_only=True):
-    """Re-sing one section of a clip."""
+    """Sing a section of a song again, with other words."""
 
+    group: ClassVar[Group] = "Continue or change songs"
     path: ClassVar[str] = "/api/v1/sonic/replace-section"
     songs: ClassVar[int | None] = 2
     cost: ClassVar[Price | None] = Price(10, *sources.SIBLING, is_assumption=True)
@@ -80,13 +127,27 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
     clip_id: generation.Clip = None
     mv: generation.Model = None
     infill_start_s: Annotated[
-        float | None, Field("Second where the section starts.", "seconds", required=True)
+        float | None,
+        Field(
+            "Where the section starts.",
+            "seconds",
+            label="Section from",
+            example="0:30",
+            required=True,
+        ),
     ] = None
     infill_end_s: Annotated[
-        float | None, Field("Second where the section ends.", "seconds", required=True)
+        float | None,
+        Field(
+            "Where the section ends.", "seconds", label="Section to", example="0:50", required=True
+        ),
     ] = None
-    infill_lyrics: Annotated[str | None, Field("The lyrics of the section.", "long text")] = None
-    prompt: Annotated[str | None, Field("The lyrics of the whole song.", "long text")] = None
+    infill_lyrics: Annotated[
+        str | None, Field("The new words.", "long text", label="Lyrics of the section")
+    ] = None
+    prompt: Annotated[
+        str | None, Field("The words of the whole song.", "long text", label="Lyrics of the song")
+    ] = None
     title: generation.Title = None
     tags: generation.Tags = None
     negative_tags: generation.NegativeTags = None
@@ -100,34 +161,38 @@ class ReplaceSection(Request, frozen=True, kw_only=True):
         yield from range_problems(self, "infill_start_s", "infill_end_s")
         for name in ("infill_lyrics", "prompt", "title", "tags"):
             if getattr(self, name) is None:
-                yield Problem(name, "seems to be required, judging by the docs", hard=False)
+                yield Problem(name, "may be wanted by the service, judging by its docs", hard=False)
 
 
 class Upload(Request, frozen=True, kw_only=True):
-    """Register audio at a public URL as a clip; the reply has its `clip_id`.
+    """Upload audio by its public link.
 
-    MP3 or WAV, up to 8 minutes. The service downloads it, which takes about 20 s.
+    MP3 or WAV, up to 8 minutes. The service downloads it, which takes about 20 s. The reply has
+    its `clip_id`.
     """
 
+    group: ClassVar[Group] = "Upload audio, make voices"
+    action: ClassVar[str] = "Upload"
     path: ClassVar[str] = "/api/v1/sonic/upload"
     reply: ClassVar[ReplyKind] = "immediate"
     songs: ClassVar[int | None] = 0
     cost: ClassVar[Price | None] = Price(2, *sources.CLIENTS)
     fields_source: ClassVar[sources.Source | None] = sources.UPLOAD
 
-    url: Annotated[str | None, Field("Public URL of the audio.", "url", required=True)] = None
+    url: _Link = None
 
 
 class _Uploaded(generation.MusicFields, frozen=True, kw_only=True):
+    group: ClassVar[Group] = "Upload audio, make voices"
     fields_source: ClassVar[sources.Source | None] = sources.UPLOADS
 
-    url: Annotated[str | None, Field("Public URL of the audio.", "url", required=True)] = None
+    url: _Link = None
     audio_weight: generation.AudioWeight = None
     duration: generation.Length = None
 
 
 class UploadExtend(_Uploaded, frozen=True, kw_only=True):
-    """Register audio at a public URL and continue it from a given second."""
+    """Upload a song (by link) and extend it from a given time."""
 
     path: ClassVar[str] = "/api/v1/sonic/upload-extend"
     cost: ClassVar[Price | None] = Price(10, *sources.LIKE_EXTEND, is_assumption=True)
@@ -135,20 +200,31 @@ class UploadExtend(_Uploaded, frozen=True, kw_only=True):
     continue_at: Annotated[
         float | None,
         Field(
-            "Second of the audio to continue from.",
+            "Where in the audio the new part starts.",
             "seconds",
-            advice_if_missing="is required by the docs, but not by the vendor's SDK",
+            label="Continue at",
+            example="1:45",
+            advice_if_missing=(
+                "may be wanted by the service: its docs require it, the vendor's SDK does not"
+            ),
         ),
     ] = None
     auto_concat: generation.AutoConcat = None
 
 
 class UploadCover(_Uploaded, frozen=True, kw_only=True):
-    """Register audio at a public URL and re-sing it in another style."""
+    """Upload a song (by link) and cover it in another style."""
 
     path: ClassVar[str] = "/api/v1/sonic/upload-cover"
     cost: ClassVar[Price | None] = Price(14, *sources.LIKE_COVER, is_assumption=True)
 
     auto_concat: Annotated[
-        bool | None, Field("Also join the cover with its source.", "switch", source=sources.SDK)
+        bool | None,
+        Field(
+            "Also join the cover with the original.",
+            "switch",
+            label="Join with the original",
+            source=sources.SDK,
+            advanced=True,
+        ),
     ] = None

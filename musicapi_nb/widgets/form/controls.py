@@ -257,6 +257,7 @@ _KINDS: Mapping[str, _Kind] = {
     "switch": _Kind("switch", lambda value: value is True, lambda raw: raw),
     "fraction": _Kind("fraction", _number_or_none, lambda raw: raw, _range),
     "integer": _Kind("text", _write_text, _read_integer, {"numeric": True}),
+    "whole seconds": _Kind("text", _write_text, _read_integer, {"numeric": True}),
     "number": _NUMBER,
     "seconds": _NUMBER,
     "clips": _Kind(
