@@ -91,7 +91,8 @@ def field_state(form: Form, name: str) -> dict[str, Any]:
 
 
 def results(form: Form) -> list[str]:
-    return [str(view) for view in form._results.children]
+    """Return what the page shows below the form, newest first."""
+    return list(form._results.cards)
 
 
 def click(form: Form, turn: int | None = None, price: str | None = None) -> None:
@@ -489,7 +490,7 @@ def test_each_press_buys_next_take(api_with_library: Session) -> None:
     assert api_with_library.library is not None
     assert [entry.take for entry in api_with_library.library.entries()] == [1, 2, 3]
     assert charges(api_with_library) == 3
-    assert "take=3)" in results(form)[-1]
+    assert "take=3)" in results(form)[0]
     third = api_with_library.run(SONG, take=3).result()
     assert form.job is not None
     assert [song.id for song in third.songs] == [song.id for song in form.job.task.songs]
@@ -505,7 +506,7 @@ def test_uncertain_take_is_not_skipped(api_with_library: Session) -> None:
     assert charges(api_with_library) == 1
     assert isinstance(form.job, mnb.Job)
     assert isinstance(form.job.exception(), UncertainPurchase)
-    assert "resolve" in results(form)[-1]
+    assert "resolve" in results(form)[0]
 
 
 # --- without widgets -----------------------------------------------------------------------

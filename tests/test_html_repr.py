@@ -35,7 +35,17 @@ def values_of(api: Session, folder: Path) -> list[Any]:
     plan = mnb.Plan.grid(sonic.Create, base=base, factors={"mv": ["sonic-v5", "sonic-v4-5"]})
     new, run = (api.experiment(name, plan, budget=100, deadline=1e7) for name in ("new", "run"))
     run.start().result()
-    jobs = [job, Monitor(job), new, run, run.experiment, run.dry_run, plan, api.form(SONG)]
+    jobs = [
+        job,
+        Monitor(job),
+        Monitor(job)._display_(),
+        new,
+        run,
+        run.experiment,
+        run.dry_run,
+        plan,
+        api.form(SONG),
+    ]
     songs = [task, task.songs[0], api.songs(), SONG, mnb.operations(), api]
     exported = api.export(folder / "files")
     gallery = api.gallery()

@@ -78,21 +78,19 @@ def test_watcher_is_called_for_start_and_end(api: Session) -> None:
 
 def test_failing_button_shows_error_and_sends_nothing(api: Session) -> None:
     run = two_cell_run(api)
-    monitor = Monitor(run)
-    monitor._row(with_card=False)
+    widget = Monitor(run)._display_()
     api.library.close()  # type: ignore[union-attr]
-    monitor._buttons[0].click()
-    assert "closed" in monitor._problem.value
+    widget._receive(widget, {"click": 0}, [])
+    assert "closed" in widget.problem
     assert api.simulator is not None
     assert len(api.simulator.request_log.posts) == 0
 
 
 def test_double_click_starts_once(api: Session) -> None:
     run = two_cell_run(api)
-    monitor = Monitor(run)
-    monitor._row(with_card=False)
+    widget = Monitor(run)._display_()
     for _ in range(2):
-        monitor._buttons[0].click()
+        widget._receive(widget, {"click": 0}, [])
     assert run.job is not None
     run.job.result()
     assert api.simulator is not None

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Callable, Generator
+from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb.errors import MusicAPIError
@@ -10,7 +11,7 @@ from musicapi_nb.experiment import Experiment, Progress
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.plan import DryRun
-from musicapi_nb.widgets.monitor import Action, BarState, experiment_bar_state
+from musicapi_nb.widgets.monitor import Action, BarState, experiment_bar_state, live_card
 
 _START_HELP = "Buy the remaining songs within the budget, and wait for them."
 _PAUSE_HELP = "Stop buying; keep waiting for songs already bought."
@@ -152,3 +153,7 @@ class ExperimentRun:
             self.job._ipython_display_()
         else:
             display({"text/html": self._repr_html_(), "text/plain": text}, raw=True)
+
+    def _display_(self) -> Any:
+        """Return what marimo displays."""
+        return live_card(self)

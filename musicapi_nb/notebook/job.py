@@ -18,7 +18,8 @@ from musicapi_nb.engines.values import number_of_seconds
 from musicapi_nb.errors import MusicAPIError, WaitTimeout, refuse_copy
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.tasks import Task
-from musicapi_nb.widgets.monitor import Action, BarState
+from musicapi_nb.widgets.host import host
+from musicapi_nb.widgets.monitor import Action, BarState, live_card
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
@@ -258,16 +259,23 @@ class Job(Generic[_Result]):
         return markup.card(self.title, *body, *advice, facts=facts, badges=badges)
 
     def _ipython_display_(self) -> None:
-        from IPython import get_ipython  # noqa: PLC0415 - only notebooks have IPython
-        from IPython.display import display  # noqa: PLC0415 - as above
+        from IPython.display import display  # noqa: PLC0415 - only notebooks have IPython
 
-        if getattr(get_ipython(), "kernel", None) is None:  # a terminal cannot update in place
+        place = host()
+        if place == "terminal":  # it cannot update in place
             print(repr(self))  # noqa: T201
+            return
+        if place == "voila" and not self.done():  # only widgets can change there
+            display(live_card(self))
             return
         display_id = uuid.uuid4().hex
         display(self._bundle(), raw=True, display_id=display_id)
         self._display_ids.append(display_id)
         self._start_refreshing()
+
+    def _display_(self) -> Any:
+        """Return what marimo displays."""
+        return live_card(self)
 
     def _bundle(self) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from musicapi_nb import markup
+from musicapi_nb.widgets.host import host
 
 if TYPE_CHECKING:
     from musicapi_nb.experiment import Progress
+    from musicapi_nb.widgets.live_cards import LiveCards
 
 _FINAL_STATES = frozenset({"ended", "stopped", "cancelled"})
-_log = logging.getLogger(__name__)
 
 
 class Action(NamedTuple):
@@ -67,34 +65,37 @@ def monitor(work: Watchable) -> Monitor | Bar:
     work
         `api.run(...)`, `api.experiment(...)`, or another job.
     """
-    return Monitor(work) if _in_notebook() else follow(work)
+    return follow(work) if host() == "terminal" else Monitor(work)
 
 
-def _in_notebook() -> bool:
-    if "IPython" not in sys.modules:
-        return False
-    from IPython import get_ipython  # noqa: PLC0415 - a plain script does not pay for the import
+def live_card(work: Watchable) -> LiveCards:
+    """Return a widget with the card of a job or an experiment, which follows it."""
+    from musicapi_nb.widgets.live_cards import LiveCards  # noqa: PLC0415 - loads ipywidgets
 
-    return getattr(get_ipython(), "kernel", None) is not None
+    widget = LiveCards()
+
+    def draw() -> None:
+        widget.cards = [work._repr_html_()]
+
+    work.watch(draw)
+    draw()
+    return widget
 
 
 class Monitor:
     """The card of a job or an experiment with buttons below it; made by `monitor`.
 
-    The card is static HTML that is replaced in place, so that a saved notebook has its final
-    state; in voila, where only widgets can change, it is a widget. The buttons are widgets and
-    are removed when no action is possible any more.
+    In Jupyter the card is static HTML that is replaced in place, so that a saved notebook has its
+    final state. Where only widgets can change, the card is part of the widget of the buttons,
+    which are removed when no action is possible any more.
     """
 
     def __init__(self, work: Watchable) -> None:
         self._work = work
+        self._has_static_card = host() == "jupyter"
         self._card_id = uuid.uuid4().hex
-        self._buttons_id = uuid.uuid4().hex
-        self._is_watching = self._buttons_removed = False
         self._lock = threading.Lock()
-        self._buttons: list[Any] = []
-        self._problem: Any = None
-        self._voila_card: Any = None
+        self._widget: LiveCards | None = None
 
     @markup.safe_repr
     def __repr__(self) -> str:
@@ -107,70 +108,48 @@ class Monitor:
     def _ipython_display_(self) -> None:
         from IPython.display import display  # noqa: PLC0415 - not needed outside of notebooks
 
-        in_voila = "VOILA_PREHEAT" in os.environ  # voila sets it in each of its kernels
-        if not in_voila or self._work.done():
+        is_done = self._work.done()
+        if self._has_static_card or is_done:
             display(self._bundle(), raw=True, display_id=self._card_id)
-        if self._work.done():
-            return
-        display(self._row(with_card=in_voila), display_id=self._buttons_id)
-        self._buttons_removed = False
-        if not self._is_watching:
-            self._is_watching = True
+        if not is_done:
+            display(self._display_())
+
+    def _display_(self) -> LiveCards:
+        """Return the widget, which follows the work; marimo displays it."""
+        if self._widget is None:
+            from musicapi_nb.widgets.live_cards import LiveCards  # noqa: PLC0415 - as above
+
+            self._widget = LiveCards(self._click)
             self._work.watch(self._refresh)
         self._refresh()
+        return self._widget
 
     def _bundle(self) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}
 
-    def _row(self, *, with_card: bool) -> Any:
-        import ipywidgets  # noqa: PLC0415 - as above
-
-        self._voila_card = ipywidgets.HTML() if with_card else None
-        self._problem = ipywidgets.HTML(layout={"min_height": "28px"})
-        self._buttons = [
-            ipywidgets.Button(
-                description=action.label,
-                tooltip=action.tooltip,
-                disabled=not action.enabled,
-                layout={"width": "auto", "min_width": "88px"},
-            )
-            for action in self._work.actions()
-        ]
-        for index, button in enumerate(self._buttons):
-            button.on_click(lambda _, index=index: self._click(index))
-        row = ipywidgets.HBox(self._buttons, layout={"flex_flow": "row wrap"})
-        card = [self._voila_card] if with_card else []
-        return ipywidgets.VBox([*card, row, self._problem])
-
     def _click(self, index: int) -> None:
-        try:
-            action = self._work.actions()[index]
-            self._problem.value = ""
-            if action.enabled:
-                action.run()
-        except Exception as error:  # noqa: BLE001 - an exception in a callback is invisible
-            _log.debug("a monitor's button failed", exc_info=True)
-            self._problem.value = markup.notice(f"{type(error).__name__}: {error}", "bad")
+        action = self._work.actions()[index]
+        if action.enabled:
+            action.run()
         self._refresh()
 
     def _refresh(self) -> None:
         from IPython.display import update_display  # noqa: PLC0415 - as above
 
         with self._lock:
-            if self._voila_card is None:
+            widget = self._widget
+            if widget is None:
+                return
+            if self._has_static_card:
                 update_display(self._bundle(), raw=True, display_id=self._card_id)
             else:
-                self._voila_card.value = self._repr_html_()
-            for button, action in zip(self._buttons, self._work.actions(), strict=True):
-                button.description = action.label
-                button.disabled = not action.enabled
-            if self._work.done() and self._voila_card is not None:
-                for button in self._buttons:
-                    button.layout.display = "none"
-            elif self._work.done() and not self._buttons_removed:
-                self._buttons_removed = True
+                widget.cards = [self._repr_html_()]
+            actions = () if self._work.done() else self._work.actions()
+            had_buttons = bool(widget.buttons)
+            widget.buttons = [(action.label, action.tooltip, action.enabled) for action in actions]
+            if had_buttons and not actions and self._has_static_card:
                 empty = {"text/html": "", "text/plain": ""}
-                update_display(empty, raw=True, display_id=self._buttons_id)
+                update_display(empty, raw=True, display_id=widget.model_id)
 
 
 class Bar:

@@ -22,6 +22,8 @@ from musicapi_nb.widgets.base import join_modules
 from musicapi_nb.widgets.form import wording
 from musicapi_nb.widgets.form.controls import Control, can_take, fields_in_order
 from musicapi_nb.widgets.form.submission import Buyer, Job, Submission
+from musicapi_nb.widgets.host import host
+from musicapi_nb.widgets.live_cards import LiveCards
 
 _FOLDER = Path(__file__).parent
 _REFRESH_SECONDS = 0.5
@@ -75,8 +77,7 @@ class Form:
         self._controls: Mapping[str, Control] = {}
         self._submissions: list[Submission] = []
         self._display_ids: list[str] = []
-        self._view, self._results = FormView(), ipywidgets.VBox()
-        self._results.add_class("musicapi-results")
+        self._view, self._results = FormView(), LiveCards()
         self._operation = default_operation(self._operations)
         self._select(self._operation, start if isinstance(start, Request) else None)
         self._view.on_msg(self._receive)
@@ -207,9 +208,8 @@ class Form:
             take = self._next_take(request)
             self.job = self._api.run(request, take=take)
             self._takes[repr(request)] = take
-            submission = Submission(self.job, request, take, ipywidgets.HTML())
+            submission = Submission(self.job, request, take)
             self._submissions.append(submission)
-            self._results.children = [submission.view for submission in self._submissions]
             self._is_paused = True
             self._draw()
         self._spawn(self._follow(submission))
@@ -262,13 +262,18 @@ class Form:
         started = time.monotonic()
         end = asyncio.ensure_future(_end_of(submission.job))
         while not submission.job.done():
-            submission.draw()
+            self._draw_results(submission)
             await asyncio.wait({end}, timeout=_REFRESH_SECONDS)
-        submission.draw()
+        self._draw_results(submission)
         self._save_results()
         await asyncio.sleep(max(0.0, started + _DOUBLE_CLICK_SECONDS - time.monotonic()))
         await self._read_balance()
         self._resume_button()
+
+    def _draw_results(self, submission: Submission) -> None:
+        """Update one purchase, and show all, newest first."""
+        submission.draw()
+        self._results.cards = [submission.shown for submission in reversed(self._submissions)]
 
     def _pause_button(self) -> None:
         self._is_paused = True
@@ -308,10 +313,9 @@ class Form:
         return markup.stack(markup.notice(_STATIC_TEXT), self._results_html())
 
     def _ipython_display_(self) -> None:
-        from IPython import get_ipython  # noqa: PLC0415 - not needed outside of notebooks
-        from IPython.display import display  # noqa: PLC0415 - as above
+        from IPython.display import display  # noqa: PLC0415 - not needed outside of notebooks
 
-        if getattr(get_ipython(), "kernel", None) is None:  # a terminal has no widgets
+        if host() == "terminal":  # it has no widgets
             print(repr(self))  # noqa: T201
             return
         self._spawn(self._read_balance())
@@ -320,6 +324,13 @@ class Form:
         display_id = uuid.uuid4().hex
         display(self._results_bundle(), raw=True, display_id=display_id)
         self._display_ids.append(display_id)
+
+    def _display_(self) -> Any:
+        """Return what marimo displays: the form, and below it the purchases."""
+        import marimo  # noqa: PLC0415 - not a dependency: it is there, because it calls this
+
+        self._spawn(self._read_balance())
+        return marimo.vstack([self._view, self._results])
 
     def _results_bundle(self) -> dict[str, Any]:
         jobs = [repr(submission.job) for submission in reversed(self._submissions)]

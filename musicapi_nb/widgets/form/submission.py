@@ -31,12 +31,12 @@ class Buyer(Protocol):
 
 @dataclasses.dataclass(eq=False)
 class Submission:
-    """A submitted request with its job and the widget that shows it."""
+    """A submitted request with its job and the HTML that shows it."""
 
     job: Job
     request: Request
     take: int
-    view: Any  # an ipywidgets.HTML
+    shown: str = ""
     _playable: tuple[Any, ...] = ()
 
     @property
@@ -47,10 +47,10 @@ class Submission:
         return markup.stack(markup.Html(self.job._repr_html_()), code_block)
 
     def draw(self) -> None:
-        """Update the view, unless that would only restart players that may be playing."""
+        """Update what is shown, unless that would only restart players that may be playing."""
         songs = self.job.task.songs if self.job.task else ()
         playable = tuple(song for song in songs if song.finished)
         if playable and playable == self._playable and not self.job.done():
             return
         self._playable = playable
-        self.view.value = self.html
+        self.shown = self.html
