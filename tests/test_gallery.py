@@ -22,7 +22,8 @@ from musicapi_nb.errors import DownloadFailed, InvalidRequest
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Song, Task
-from musicapi_nb.widgets.gallery import Gallery, _gallery, gallery
+from musicapi_nb.widgets import song_widget
+from musicapi_nb.widgets.gallery import Gallery, gallery
 from musicapi_nb.widgets.song_audio import Audio
 from tests.browser import hostile
 from tests.library.helpers import FAILED, acknowledged, buy, looked, song
@@ -129,7 +130,7 @@ def test_library_gallery_refreshes(library: Library) -> None:
 def test_gallery_of_a_large_library_has_its_latest_purchases(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_gallery, "_LATEST", 3)
+    monkeypatch.setattr(song_widget, "_LATEST", 3)
     for number in range(5):
         request = song(str(number))
         claim = buy(library, request, f"t{number}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from musicapi_nb._blind_test.widget import BlindTest
+from musicapi_nb.widgets import song_widget
 from musicapi_nb.widgets.base import LiveWidget, join_modules
 from musicapi_nb.widgets.form.form import FormView
 from musicapi_nb.widgets.gallery import Gallery, _gallery
@@ -24,12 +25,14 @@ def test_joined_module_stands_alone(widget: type[LiveWidget]) -> None:
 
 
 def test_every_module_of_gallery_is_joined_after_its_imports() -> None:
-    names = list(_gallery._MODULES)
-    assert sorted(names) == sorted(path.stem for path in FOLDER.glob("*.js"))
-    for position, name in enumerate(names):
-        source = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
-        imports = re.findall(r"^import [^;]*from \"\./(\w+)\.js\";", source, flags=re.MULTILINE)
-        assert set(imports) <= set(names[:position])
+    modules = [path.resolve() for path in _gallery.MODULES]
+    parts = Path(song_widget.__file__).parent / "song_parts"
+    for folder in (FOLDER, parts):
+        assert set(folder.glob("*.js")) <= set(modules)
+    for position, path in enumerate(modules):
+        source = path.read_text(encoding="utf-8")
+        imports = re.findall(r"^import [^;]*from \"(\.[^\"]+)\";", source, flags=re.MULTILINE)
+        assert {(path.parent / name).resolve() for name in imports} <= set(modules[:position])
 
 
 def test_multiline_imports_are_removed_and_exports_are_kept(tmp_path: Path) -> None:

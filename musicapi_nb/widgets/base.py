@@ -24,6 +24,11 @@ def join_modules(*paths: Path) -> str:
     return _EXPORT.sub("", _IMPORT.sub("", source))
 
 
+def join_styles(*paths: Path) -> str:
+    """Join CSS files into one."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+
+
 class LiveWidget(anywidget.AnyWidget):
     """A widget whose saved output also holds its `_repr_html_` and its `repr`."""
 

@@ -14,7 +14,7 @@ export interface RenderArgs {
   el: HTMLElement;
 }
 
-// --- gallery: see gallery/page_data.py and gallery/_gallery.py
+// --- songs: see song_data.py and song_widget.py
 
 export interface Factor {
   name: string;
@@ -82,30 +82,35 @@ export interface Store {
 export interface PlayerParts {
   node: HTMLElement;
   button: HTMLButtonElement;
-  canvas: HTMLCanvasElement;
-  time: HTMLElement;
+  canvas: HTMLCanvasElement | null;
+  time: HTMLElement | null;
   share: number;
 }
 
 export interface RatingParts {
+  node: HTMLElement;
   stars: HTMLButtonElement[];
   clear: HTMLButtonElement;
   status: HTMLElement;
-  note: HTMLInputElement;
+  note: HTMLInputElement | null;
 }
 
-export interface Card {
+/** A song on the page: what the player and the ratings of a widget keep up to date. */
+export interface SongNode {
   node: HTMLElement;
-  cover: HTMLElement;
-  body: HTMLElement;
-  lyrics: HTMLElement;
-  reason: HTMLElement;
+  reason: HTMLElement | null;
   player: PlayerParts | null;
   rating: RatingParts | null;
 }
 
-export interface CardActions {
-  focused(index: number): void;
+export interface Card extends SongNode {
+  cover: HTMLElement;
+  body: HTMLElement;
+  lyrics: HTMLElement;
+  reason: HTMLElement;
+}
+
+export interface SongActions {
   toggle(index: number): void;
   seekTo(index: number, event: MouseEvent): void;
   rate(index: number, rating: { stars?: number; note?: string }): void;

@@ -7,7 +7,7 @@ import {
   releaseBlobs,
   storeBlob,
   storeOf,
-} from "../../musicapi_nb/widgets/gallery/store.js";
+} from "../../musicapi_nb/widgets/song_parts/store.js";
 
 /**
  * A model with nothing but its songs.

@@ -1,267 +1,67 @@
 """The gallery widget: browse, play and rate songs, one page at a time."""
 
-import dataclasses
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
-
-import traitlets
+from typing import Any
 
 from musicapi_nb import markup
-from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio
-from musicapi_nb.library import Library, Rating
-from musicapi_nb.library.ratings import new_rating
-from musicapi_nb.tasks import Song
-from musicapi_nb.widgets import song_audio
-from musicapi_nb.widgets.base import LiveWidget, join_modules
-from musicapi_nb.widgets.gallery import page_data
+from musicapi_nb.library import Library
+from musicapi_nb.widgets.base import join_modules, join_styles
 from musicapi_nb.widgets.gallery.html import gallery_html, summary_line
 from musicapi_nb.widgets.gallery.saved_page import SavedPage, save_page
-from musicapi_nb.widgets.songs_of import songs_of
+from musicapi_nb.widgets.song_widget import PAGE_SIZE, SONG_MODULES, SONG_STYLES, Fetch, SongWidget
 
-Fetch: TypeAlias = Callable[[Song], Future[song_audio.Audio]]
-PAGE_SIZE = 24
-_LATEST = 5_000  # purchases of a library: filters and search run in the page, on all songs
-_PEAK_BUCKETS = 240
-_MAX_MESSAGE = 1_000
 _FOLDER = Path(__file__).parent
-_MODULES = ("text", "filter", "store", "waveform", "toolbar", "card", "player", "view")
+MODULES = (
+    *SONG_MODULES,
+    *(_FOLDER / f"{name}.js" for name in ("filter", "toolbar", "card", "view")),
+)
 
 
-@dataclasses.dataclass(frozen=True)
-class _SongRef:
-    """A song of the list as it was at one `refresh`; indices change meaning with the next."""
-
-    index: int
-    generation: int
-
-
-class Gallery(LiveWidget):
+class Gallery(SongWidget):
     """Songs in pages of 24 that can be filtered, sorted, grouped by factor, played and rated.
 
     Audio comes from the library's file if there is one, else from the song's link. The page
-    reports stars and notes as stored only after the library has stored them. Keys on a focused
+    reports stars and notes as saved only after the library has saved them. Keys on a focused
     song: space plays and pauses, the arrows move to the previous and next song, with shift they
     seek, 1 to 5 rate, 0 clears the rating. `collection` has the songs, factors and library.
     """
 
-    _esm = join_modules(_FOLDER.parent / "dom.js", *(_FOLDER / f"{name}.js" for name in _MODULES))
-    _css = _FOLDER / "gallery.css"
-    _songs = traitlets.Dict().tag(sync=True)
-    _ratings = traitlets.Dict().tag(sync=True)
-    _view = traitlets.Dict().tag(sync=True)
+    _esm = join_modules(*MODULES)
+    _css = join_styles(SONG_STYLES, _FOLDER / "gallery.css")
 
     def __init__(
         self, source: Any, *, library: Library | None = None, fetch: Fetch | None, title: str = ""
     ) -> None:
-        self._source, self._library, self._fetch, self._title = source, library, fetch, title
-        self._session_ratings: dict[int, Rating] = {}  # without a library
-        self._peaks: dict[_SongRef, bytes] = {}
-        self._generation = 0
-        self.collection = songs_of(source, library, latest=_LATEST)
-        ratings, songs = self._state()
-        super().__init__(_ratings=ratings, _songs=songs)
-        self.on_msg(self._receive)
-
-    def refresh(self) -> None:
-        """Read the experiment or library again, to show new songs."""
-        if not self.collection.refreshable:
-            return
-        self.collection = songs_of(self._source, self._library, latest=_LATEST)
-        self._generation += 1
-        self._peaks.clear()
-        with self.hold_sync():
-            self._ratings, self._songs = self._state()
+        self._title = title
+        super().__init__(source, library=library, fetch=fetch)
 
     @property
     def view(self) -> Mapping[str, Any]:
         """Current view of the page: page (from 0), matches (songs that pass), and filters."""
         return dict(self._view)
 
-    def rating(self, index: int) -> Rating | None:
-        """Return the rating of the song at an index of the list, from 0."""
-        library = self.collection.library
-        if library is None:
-            return self._session_ratings.get(index)
-        return library.rating(self.collection.items[index].song)
-
-    def ratings(self) -> list[Rating]:
-        """Return the ratings of these songs; `mnb.ratings_frame(gallery)` is a table of them."""
-        return list(self.ratings_by_index().values())
-
-    def ratings_by_index(self) -> dict[int, Rating]:
-        """Return the ratings of these songs by their index in the list, from 0."""
-        if self.collection.library is not None:
-            return self.collection.ratings()
-        ratings = self._session_ratings.items()
-        return {index: rating for index, rating in ratings if not rating.empty}
-
     def save_page(self, path: str | Path, **options: Any) -> SavedPage:
         """Write these songs to an HTML page: see `mnb.save_page`."""
         return save_page(path, self, **{"title": self._title, **options})
 
-    def _state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the marks by song index, and the data of all songs."""
-        collection, ratings = self.collection, self.ratings_by_index()
-        library = collection.library
-        songs = {
-            **page_data.columns(collection),
-            "generation": self._generation,
+    def _song_data(self) -> dict[str, Any]:
+        collection = self.collection
+        return {
+            **super()._song_data(),
             "heading": markup.one_line(self._title),
             "without_songs": collection.without_songs,
             "note": collection.note,
             "refreshable": collection.refreshable,
-            "can_fetch": self._fetch is not None,
-            "library": "" if library is None else markup.one_line(library.path.name),
-            "details": {
-                str(index): page_data.detail(item, collection.media(item.song), ratings.get(index))
-                for index, item in enumerate(collection.items[:PAGE_SIZE])
-            },
         }
-        return {str(index): _mark(rating) for index, rating in ratings.items()}, songs
-
-    def _receive(self, _: Any, request: Any, __: Any) -> None:
-        """Answer the page. An exception raised here would be invisible, so it is sent instead."""
-        try:
-            self._answer(request)
-        except Exception as error:  # noqa: BLE001 - see the docstring
-            self.send({"type": "problem", "request": request, "message": _error_text(error)})
-
-    def _answer(self, request: Any) -> None:
-        kind = request.get("type") if isinstance(request, dict) else None
-        if kind == "refresh":
-            self.refresh()
-        elif kind not in {"page", "rate", "audio", "peaks"}:
-            raise InvalidArgument(f"the page sent an unknown request: {request!r:.80}")
-        elif request.get("generation") != self._generation:
-            raise InvalidArgument("the list has changed; try again")
-        elif kind == "page":
-            self._on_page(request)
-        elif kind == "rate":
-            self._on_rate(request)
-        else:
-            ref = _SongRef(self._index(request), self._generation)
-            send = self._send_audio if kind == "audio" else self._send_peaks
-            self._queue(ref, lambda: send(ref))
-
-    def _reply(
-        self, kind: str, ref: _SongRef, buffers: list[bytes] | None = None, **content: Any
-    ) -> None:
-        message = {"type": kind, "generation": ref.generation, "index": ref.index, **content}
-        self.send(message, buffers=buffers)
-
-    def _index(self, request: Mapping[str, Any]) -> int:
-        index = request.get("index")
-        if not isinstance(index, int) or not 0 <= index < len(self.collection.items):
-            raise InvalidArgument(f"there is no song {index!r:.40} in this gallery")
-        return index
-
-    def _on_page(self, request: Mapping[str, Any]) -> None:
-        if not isinstance(indices := request.get("indices"), list):
-            raise InvalidArgument("a page is a list of song indices")
-        valid = [self._index({"index": index}) for index in indices[:PAGE_SIZE]]
-        items, media = self.collection.items, self.collection.media
-        details = {
-            str(index): page_data.detail(items[index], media(items[index].song), self.rating(index))
-            for index in valid
-        }
-        self.send({"type": "page", "generation": self._generation, "details": details})
-
-    def _on_rate(self, request: Mapping[str, Any]) -> None:
-        index, stars, note = self._index(request), request.get("stars"), request.get("note")
-        rating, problem = None, ""
-        try:
-            rating = self.rating(index)
-            rating = self._rate(index, stars, note)
-        except MusicAPIError as error:
-            problem = str(error)
-        mark = _mark(rating)
-        if self._ratings.get(str(index)) != mark:
-            self._ratings = {**self._ratings, str(index): mark}
-        self._reply(
-            "rating",
-            _SongRef(index, self._generation),
-            mark=mark,
-            note=rating.note if rating else "",
-            problem=problem,
-            field="note" if stars is None else "stars",
-        )
-
-    def _rate(self, index: int, stars: Any, note: Any) -> Rating:
-        song, library = self.collection.items[index].song, self.collection.library
-        if song.state != "succeeded":
-            raise InvalidArgument("this song cannot be rated: it was not made")
-        if library is not None:
-            return library.rate(song, stars, note=note)
-        rating = new_rating(song, self._session_ratings.get(index), stars, note)
-        self._session_ratings[index] = rating
-        return rating
-
-    def _queue(self, ref: _SongRef, work: Callable[[], None]) -> None:
-        def run() -> None:
-            if ref.generation != self._generation:
-                return
-            try:
-                work()
-            except Exception as error:  # noqa: BLE001 - as in _receive
-                self._reply("no_audio", ref, message=_error_text(error))
-
-        self._in_worker(run)
-
-    def _send_audio(self, ref: _SongRef) -> None:
-        song = self.collection.items[ref.index].song
-        audio = self._stored_audio(song)
-        if audio is not None:
-            self._deliver(ref, audio)
-        elif self._fetch is not None and song.audio_url:
-            future = self._fetch(song)
-            future.add_done_callback(
-                lambda _: self._queue(ref, lambda: self._deliver(ref, future.result()))
-            )
-        else:
-            unreachable = "the browser cannot reach the song's link, or the link is dead"
-            raise NoAudio(song_audio.no_audio_reason(song) or unreachable)
-
-    def _stored_audio(self, song: Song) -> song_audio.Audio | None:
-        path = self.collection.media(song).audio
-        return None if path is None else song_audio.read_audio(path, song_audio.MAX_BYTES)
-
-    def _deliver(self, ref: _SongRef, audio: song_audio.Audio) -> None:
-        self._reply("audio", ref, [audio.content], media_type=audio.media_type)
-        self._reply_peaks(ref, audio)
-
-    def _send_peaks(self, ref: _SongRef) -> None:
-        song, audio = self.collection.items[ref.index].song, None
-        if ref not in self._peaks:
-            audio = self._stored_audio(song)
-        if audio is not None or ref in self._peaks:
-            self._reply_peaks(ref, audio)
-        elif self._fetch is not None and song_audio.playable_url(song):
-            future = self._fetch(song)
-
-            def send() -> None:
-                if future.exception() is None:  # else the player reports it when it is used
-                    self._reply_peaks(ref, future.result())
-
-            future.add_done_callback(lambda _: self._queue(ref, send))
-
-    def _reply_peaks(self, ref: _SongRef, audio: song_audio.Audio | None) -> None:
-        if ref not in self._peaks and audio is not None:
-            try:
-                self._peaks[ref] = song_audio.peaks(audio, _PEAK_BUCKETS).tobytes()
-            except NoAudio:  # the browser may still be able to play it
-                self._peaks[ref] = b""
-        self._reply("peaks", ref, [self._peaks[ref]])
 
     @markup.safe_repr
     def __repr__(self) -> str:
         return summary_line(self.collection, self.ratings_by_index())
 
-    @markup.html_repr
     def _repr_html_(self) -> str:
         ratings = self.ratings_by_index()
-        return gallery_html(self.collection, ratings, self._title, PAGE_SIZE)
+        return str(gallery_html(self.collection, ratings, self._title, PAGE_SIZE))
 
 
 def gallery(
@@ -288,13 +88,3 @@ def gallery(
         `source` holds no songs.
     """
     return Gallery(source, library=library, fetch=fetch, title=title)
-
-
-def _mark(rating: Rating | None) -> list[int]:
-    """Return the stars (0: none) and whether there is a note."""
-    return [rating.stars or 0, int(bool(rating.note))] if rating else [0, 0]
-
-
-def _error_text(error: Exception) -> str:
-    text = str(error) if isinstance(error, MusicAPIError) else f"{type(error).__name__}: {error}"
-    return text[:_MAX_MESSAGE]

@@ -1,22 +1,21 @@
 // @ts-check
 // The card of one song. What is known at once is drawn at once; details are filled in later.
-/** @import { Card, CardActions, Detail, Songs } from "../types" */
+/** @import { Card, Detail, SongActions, Songs } from "../types" */
 
 import { element, isolated, separated } from "../dom.js";
-import { FATES } from "./filter.js";
-import { coverUrl, minutes } from "./text.js";
+import { createPlayer, createRating, nameOf, showCover } from "../song_parts/controls.js";
+import { tagChips } from "../song_parts/tags.js";
+import { minutes } from "../song_parts/text.js";
 
-const FATE_SIGNS = ["", "✓ ", "+ ", "− "];
 const VISIBLE_TAGS = 10;
 
 /**
  * @param {Songs} songs
  * @param {number} index
- * @param {CardActions} actions
+ * @param {SongActions} actions
  * @returns {Card}
  */
 export function createCard(songs, index, actions) {
-  const title = songs.title[index];
   const cover = element("div", { class: "mnb-cover" });
   const body = element("div", { class: "mnb-body" });
   const lyrics = element("div", { class: "mnb-lyrics", dir: "auto" });
@@ -27,9 +26,8 @@ export function createCard(songs, index, actions) {
       class: "mnb-card",
       role: "group",
       tabindex: "-1",
-      "aria-label": `Song ${title}`,
+      "aria-label": `Song ${nameOf(songs, index)}`,
       "data-index": index,
-      onfocusin: () => actions.focused(index),
     },
     element("div", { class: "mnb-head" }, cover, heading(songs, index)),
     levels(songs, index),
@@ -42,9 +40,10 @@ export function createCard(songs, index, actions) {
   /** @type {Card} */
   const card = { node, cover, body, lyrics, reason, player: null, rating: null };
   if (songs.playable[index]) {
-    addPlayer(card, index, title, actions);
-    addRating(card, index, title, actions);
-    body.append(reason);
+    card.player = createPlayer(songs, index, actions);
+    card.rating = createRating(songs, index, actions);
+    card.rating.note = createNote(songs, index, actions);
+    body.append(card.player.node, card.rating.node, card.rating.note, reason);
   }
   return card;
 }
@@ -90,16 +89,9 @@ function levels(songs, index) {
  * @param {number} index
  */
 function chips(songs, index) {
-  const codes = songs.tags[index];
-  /** @type {(code: number) => HTMLElement} */
-  const chip = (code) => {
-    const fate = FATES[code & 3];
-    const name = isolated(songs.tag_names[code >> 2]);
-    const attributes = { class: `mnb-chip mnb-${fate || "plain"}`, title: fate || undefined };
-    return element("span", attributes, FATE_SIGNS[code & 3], name);
-  };
-  const box = element("div", { class: "mnb-chips" }, ...codes.slice(0, VISIBLE_TAGS).map(chip));
-  const hidden = codes.slice(VISIBLE_TAGS);
+  const all = tagChips(songs, index);
+  const box = element("div", { class: "mnb-chips" }, ...all.slice(0, VISIBLE_TAGS));
+  const hidden = all.slice(VISIBLE_TAGS);
   if (hidden.length) {
     const more = element(
       "button",
@@ -107,7 +99,7 @@ function chips(songs, index) {
       `and ${hidden.length} more tags`,
     );
     more.addEventListener("click", () => {
-      more.replaceWith(...hidden.map(chip));
+      more.replaceWith(...hidden);
       box.closest(/** @type {"div"} */ (".mnb-card"))?.focus();
     });
     box.append(more);
@@ -116,88 +108,21 @@ function chips(songs, index) {
 }
 
 /**
- * @param {Card} card
+ * @param {Songs} songs
  * @param {number} index
- * @param {string} title
- * @param {CardActions} actions
+ * @param {SongActions} actions
  */
-function addPlayer(card, index, title, actions) {
-  const button = element(
-    "button",
-    {
-      type: "button",
-      class: "mnb-play",
-      "aria-label": `Play ${title}`,
-      onclick: () => actions.toggle(index),
-    },
-    "Play",
-  );
-  const canvas = element("canvas", {
-    class: "mnb-wave",
-    role: "slider",
-    tabindex: "0",
-    "aria-label": `Position in ${title}`,
-    "aria-valuemin": "0",
-    onclick: (/** @type {MouseEvent} */ event) => actions.seekTo(index, event),
-  });
-  const time = element("span", { class: "mnb-time" });
-  const node = element("div", { class: "mnb-player" }, button, canvas, time);
-  card.player = { node, button, canvas, time, share: 0 };
-  card.body.append(node);
-}
-
-/**
- * @param {Card} card
- * @param {number} index
- * @param {string} title
- * @param {CardActions} actions
- */
-function addRating(card, index, title, actions) {
-  const stars = [1, 2, 3, 4, 5].map((number) =>
-    element(
-      "button",
-      {
-        type: "button",
-        class: "mnb-star",
-        "aria-label": `Rate ${title} ${number} of 5`,
-        onclick: () => actions.rate(index, { stars: number }),
-      },
-      String(number),
-    ),
-  );
-  const clear = element(
-    "button",
-    {
-      type: "button",
-      class: "mnb-link",
-      "aria-label": `Clear the rating of ${title}`,
-      onclick: () => actions.rate(index, { stars: 0 }),
-    },
-    "Clear",
-  );
-  const status = element("span", { class: "mnb-status", role: "status" });
-  const note = element("input", {
+function createNote(songs, index, actions) {
+  return element("input", {
     type: "text",
     class: "mnb-note",
     maxlength: "4000",
     placeholder: "Note",
-    "aria-label": `Note on ${title}`,
+    "aria-label": `Note on ${nameOf(songs, index)}`,
     onblur: () => actions.noteChanged(index),
     onkeydown: (/** @type {KeyboardEvent} */ { key }) =>
       key === "Enter" && actions.noteChanged(index),
   });
-  card.rating = { stars, clear, status, note };
-  card.body.append(
-    element(
-      "div",
-      { class: "mnb-rating", role: "group", "aria-label": `Rating of ${title}` },
-      element("span", { class: "mnb-quiet" }, "Rating"),
-      ...stars,
-      clear,
-      status,
-    ),
-    note,
-  );
 }
 
 /**
@@ -208,17 +133,10 @@ function addRating(card, index, title, actions) {
  * @param {number} simulated
  */
 export function fillCard(card, detail, state, simulated) {
-  card.cover.style.backgroundImage = detail.gradient;
-  const url = coverUrl(detail.cover, simulated);
-  if (url && !card.cover.firstChild) {
-    const image = element("img", { alt: "", loading: "lazy", onerror: () => image.remove() });
-    image.src = url;
-    card.cover.append(image);
-  }
+  showCover(card.cover, detail, simulated);
   card.lyrics.textContent = detail.lyrics;
-  if (card.rating && document.activeElement !== card.rating.note) {
-    card.rating.note.value = detail.note;
-  }
+  const note = card.rating?.note;
+  if (note && document.activeElement !== note) note.value = detail.note;
   if (detail.no_audio && card.player) {
     card.reason.textContent = detail.no_audio;
     card.player.node.replaceChildren(card.reason);
@@ -227,29 +145,4 @@ export function fillCard(card, detail, state, simulated) {
     const kind = state === "failed" ? "mnb-notice mnb-failed" : "mnb-notice";
     card.body.append(element("div", { class: kind }, isolated(detail.no_audio)));
   }
-}
-
-/**
- * Show the stars that Python has stored.
- * @param {Card} card
- * @param {number} stars
- */
-export function showStars(card, stars) {
-  if (!card.rating) return;
-  card.rating.stars.forEach((button, position) => {
-    button.classList.toggle("mnb-set", position < stars);
-    button.setAttribute("aria-pressed", String(position + 1 === stars));
-  });
-  card.rating.clear.disabled = stars === 0;
-}
-
-/**
- * @param {Card | undefined} card
- * @param {string} text
- * @param {boolean} failed
- */
-export function showStatus(card, text, failed) {
-  if (!card?.rating) return;
-  card.rating.status.className = failed ? "mnb-status mnb-bad" : "mnb-status";
-  card.rating.status.textContent = text;
 }

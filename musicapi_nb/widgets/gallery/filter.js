@@ -2,10 +2,10 @@
 // Which songs the gallery shows, and in which order. No DOM.
 /** @import { Ratings, Songs, ViewState } from "../types" */
 
-import { songCount } from "./text.js";
+import { FATES } from "../song_parts/tags.js";
+import { songCount } from "../song_parts/text.js";
 
 export const PAGE_SIZE = 24;
-export const FATES = ["", "kept", "added", "dropped"]; // by the two low bits of a tag code
 export const STATES = ["pending", "running", "succeeded", "failed", "unknown"];
 /** @type {ViewState} */
 export const START = {

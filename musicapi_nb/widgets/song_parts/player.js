@@ -1,8 +1,10 @@
 // @ts-check
-// Playing one song of the gallery at a time.
-/** @import { Card, Detail, Songs, Store } from "../types" */
+// Playing one song of a widget at a time, in the song's own controls and in the player bar.
+/** @import { PlayerParts, SongNode, Songs, Store } from "../types" */
 
 import { element } from "../dom.js";
+import { nameOf } from "./controls.js";
+import { PlayerBar } from "./player_bar.js";
 import { blobUrl } from "./store.js";
 import { minutes, safeUrl } from "./text.js";
 import { drawWaveform } from "./waveform.js";
@@ -15,8 +17,12 @@ const EVENTS = ["play", "pause", "ended", "loadedmetadata", "timeupdate"];
  * @typedef {object} PlayerView
  * @property {Songs} songs
  * @property {Store} store
- * @property {Map<number, Card>} cards
+ * @property {Map<number, SongNode>} cards
+ * @property {import("../types").Model} model
  * @property {(request: object) => boolean} request
+ * @property {(changes: object) => void} saveView
+ * @property {(index: number, step: number) => number | null} nextOf
+ * @property {(index: number, previous: number) => void} reveal
  */
 
 export class Player {
@@ -27,14 +33,31 @@ export class Player {
     this.current = null;
     /** @type {Set<number>} songs whose link failed here; Python was asked for their audio */
     this.failedLinks = new Set();
-    /** @type {Set<number>} */
-    this.unpainted = new Set();
+    /** @type {Map<PlayerParts, number>} */
+    this.unpainted = new Map();
+    this.playOn = view.model.get("_view").playOn ?? true;
+    this.bar = new PlayerBar(
+      {
+        toggle: (index) => this.toggle(index),
+        step: (index, step) => this.step(index, step),
+        seekTo: (index, event) => this.seekTo(index, event),
+        seekBy: (index, seconds) => this.seekBy(index, seconds),
+        setPlayOn: (playOn) => {
+          this.playOn = playOn;
+          this.view.saveView({ playOn });
+        },
+      },
+      this.playOn,
+    );
     this.audio = element("audio", { preload: "auto", class: "mnb-audio" });
     for (const name of EVENTS) {
       this.audio.addEventListener(name, () => {
         if (this.current !== null) this.draw(this.current);
       });
     }
+    this.audio.addEventListener("ended", () => {
+      if (this.playOn && this.current !== null) this.step(this.current, 1);
+    });
     this.audio.addEventListener("error", () => this.onError());
     /** @type {(event: Event) => void} */
     this.pauseForOthers = ({ target }) => {
@@ -69,11 +92,12 @@ export class Player {
   /** @param {number} index */
   play(index) {
     const { songs, store, cards } = this.view;
-    const card = cards.get(index);
-    if (!card?.player) return;
+    if (!songs.playable[index] || store.details.get(index)?.no_audio) return;
     this.stop();
     this.current = index;
-    card.reason.textContent = "";
+    this.bar.showSong(songs, index);
+    const reason = cards.get(index)?.reason;
+    if (reason) reason.textContent = "";
     const link = safeUrl(store.details.get(index)?.url, songs.simulated[index]);
     const blob = blobUrl(store, index);
     if (blob) {
@@ -85,6 +109,18 @@ export class Player {
       this.fail(index, `No audio. ${KERNEL_GONE}`);
     }
     this.draw(index);
+  }
+
+  /**
+   * Play the song after (1) or before (-1) another.
+   * @param {number} index
+   * @param {number} step
+   */
+  step(index, step) {
+    const next = this.view.nextOf(index, step);
+    if (next === null) return;
+    this.view.reveal(next, index);
+    this.play(next);
   }
 
   /**
@@ -117,6 +153,13 @@ export class Player {
     if (previous !== null) this.draw(previous);
   }
 
+  /** Stop, for a new list of songs. */
+  reset() {
+    this.stop();
+    this.failedLinks.clear();
+    this.bar.hide();
+  }
+
   onError() {
     const index = this.current;
     if (index === null || !this.hasSource()) return;
@@ -144,7 +187,8 @@ export class Player {
    */
   explain(index, reason) {
     const card = this.view.cards.get(index);
-    if (card) card.reason.textContent = reason;
+    if (card?.reason) card.reason.textContent = reason;
+    if (index === this.bar.index) this.bar.reason.textContent = reason;
   }
 
   /** @param {number} index */
@@ -187,54 +231,66 @@ export class Player {
   }
 
   /**
-   * Show the state of a song's player.
+   * Show the state of a song's player, also in the bar.
    * @param {number} index
    */
   draw(index) {
-    const player = this.view.cards.get(index)?.player;
-    if (!player) return;
-    const { audio } = this;
+    const card = this.view.cards.get(index);
     const isCurrent = this.current === index;
+    card?.node.classList.toggle("mnb-playing", isCurrent);
+    if (card?.player) this.drawParts(card.player, index, isCurrent);
+    if (this.bar.index === index) this.drawParts(this.bar.parts, index, isCurrent);
+  }
+
+  /**
+   * @param {PlayerParts} parts
+   * @param {number} index
+   * @param {boolean} isCurrent
+   */
+  drawParts(parts, index, isCurrent) {
+    const { audio } = this;
     const position = isCurrent ? audio.currentTime : 0;
     const end = this.duration(index);
     const isLoading = isCurrent && audio.readyState < 2 && !audio.error;
     const action = isLoading ? "Loading" : isCurrent && !audio.paused ? "Pause" : "Play";
-    if (player.button.textContent !== action) {
-      player.button.textContent = action;
-      player.button.setAttribute("aria-label", `${action} ${this.view.songs.title[index]}`);
+    const label = `${action} ${nameOf(this.view.songs, index)}`;
+    if (parts.button.getAttribute("aria-label") !== label) {
+      parts.button.dataset.icon = action.toLowerCase();
+      parts.button.setAttribute("aria-label", label);
     }
-    this.view.cards.get(index)?.node.classList.toggle("mnb-playing", isCurrent);
-    player.time.textContent = `${minutes(position)} / ${minutes(end)}`;
-    player.canvas.setAttribute("aria-valuemax", String(Math.round(end ?? 0)));
-    player.canvas.setAttribute("aria-valuenow", String(Math.round(position)));
-    player.canvas.setAttribute("aria-valuetext", `${minutes(position)} of ${minutes(end)}`);
-    player.share = end ? position / end : 0;
-    this.schedulePaint(index);
+    parts.share = end ? position / end : 0;
+    if (parts.time) parts.time.textContent = `${minutes(position)} / ${minutes(end)}`;
+    if (!parts.canvas) {
+      parts.node.style.setProperty("--mnb-share", String(parts.share));
+      return;
+    }
+    parts.canvas.setAttribute("aria-valuemax", String(Math.round(end ?? 0)));
+    parts.canvas.setAttribute("aria-valuenow", String(Math.round(position)));
+    parts.canvas.setAttribute("aria-valuetext", `${minutes(position)} of ${minutes(end)}`);
+    this.schedulePaint(parts, index);
   }
 
   /**
    * Paint all waveforms of a frame together: sizes are read before anything is painted, so the
    * page is laid out once.
+   * @param {PlayerParts} parts
    * @param {number} index
    */
-  schedulePaint(index) {
+  schedulePaint(parts, index) {
     if (!this.unpainted.size) requestAnimationFrame(() => this.paint());
-    this.unpainted.add(index);
+    this.unpainted.set(parts, index);
   }
 
   paint() {
-    const paints = [...this.unpainted].flatMap((index) => {
-      const player = this.view.cards.get(index)?.player;
-      return player ? [{ index, player }] : [];
-    });
+    const paints = [...this.unpainted];
     this.unpainted.clear();
     /** @type {[number, number][]} */
-    const sizes = paints.map(({ player }) => [
-      player.canvas.clientWidth,
-      player.canvas.clientHeight,
+    const sizes = paints.map(([{ canvas }]) => [
+      canvas?.clientWidth ?? 0,
+      canvas?.clientHeight ?? 0,
     ]);
-    paints.forEach(({ index, player }, position) => {
-      drawWaveform(player.canvas, sizes[position], this.view.store.peaks.get(index), player.share);
+    paints.forEach(([{ canvas, share }, index], position) => {
+      if (canvas) drawWaveform(canvas, sizes[position], this.view.store.peaks.get(index), share);
     });
   }
 }
