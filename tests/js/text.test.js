@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { coverUrl, minutes, safeUrl, songCount } from "../../musicapi_nb/widgets/song_parts/text.js";
+import {
+  coverUrl,
+  minutes,
+  safeUrl,
+  songCount,
+} from "../../musicapi_nb/widgets/song_parts/text.js";
 
 test("seconds are shown as minutes, from an hour on with hours", () => {
   assert.equal(minutes(0), "0:00");
@@ -38,4 +43,21 @@ test("only https is loaded, and http on this machine for simulated songs", () =>
     assert.equal(safeUrl(url, false), null, String(url));
   }
   assert.equal(safeUrl("http://127.0.0.1.evil.example/a.mp3", true), null);
+});
+
+test("a cover may also be a picture in the data", () => {
+  assert.equal(
+    coverUrl("data:image/jpeg;base64,/9j/4A==", false),
+    "data:image/jpeg;base64,/9j/4A==",
+  );
+  assert.equal(coverUrl("https://cdn.example/a.png", false), "https://cdn.example/a.png");
+  for (const url of [
+    "data:image/svg+xml;base64,PHN2Zz4=",
+    "data:text/html;base64,PHA+",
+    'data:image/jpeg;base64,/9j/" onerror=',
+    "http://cdn.example/a.png",
+    null,
+  ]) {
+    assert.equal(coverUrl(url, false), null, String(url));
+  }
 });
