@@ -117,7 +117,7 @@ class InvalidPlan(InvalidRequest):
     frame rows with that problem, ascending; empty if it concerns the whole plan.
     """
 
-    def __init__(self, problems: Mapping[Problem, Sequence[int]], noun: str = "cell") -> None:
+    def __init__(self, problems: Mapping[Problem, Sequence[int]], noun: str = "request") -> None:
         described = [
             dataclasses.replace(problem, message=f"{problem.message}{_format_rows(noun, rows)}")
             for problem, rows in problems.items()

@@ -94,6 +94,12 @@ class Entry(msgspec.Struct, frozen=True):
         """Whether it failed, and no refund was reported. It is then not bought again."""
         return self.state == "failed" and self.refunded is not True
 
+    @property
+    def may_be_charged(self) -> bool:
+        """Whether credits were or may have been charged. It is then not bought again."""
+        under_way = {"sending", "accepted", "reposting", "uncertain"}
+        return self.state == "done" or self.state in under_way or self.failed_and_charged
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PurchaseTerms:

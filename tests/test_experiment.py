@@ -226,7 +226,7 @@ async def test_empty_plan_ends_at_once(sim: Simulator, library: Library) -> None
     assert run.progress.state == "ended"
     assert run.songs().empty
     assert run.frame().empty
-    assert "no cells" in repr(run)
+    assert "no requests" in repr(run)
     assert run._repr_html_()
     assert sim.request_log.total == 0
 
@@ -253,7 +253,7 @@ async def test_invalid_plan_raises_with_all_problems(sim: Simulator, library: Li
 
 async def test_budget_below_one_block_raises(sim: Simulator, library: Library) -> None:
     async with experiment(sim, library, plan(2), budget=4 * PRICE - 1) as run:
-        with pytest.raises(errors.OverBudget, match=r"79 credits does not cover block 1 .*80"):
+        with pytest.raises(errors.OverBudget, match=r"79 credits does not cover round 1 .*80"):
             await run.run()
     assert sim.request_log.total == 0
     assert library.budgets() == {}
@@ -324,7 +324,7 @@ async def test_budget_stops_at_whole_blocks(sim: Simulator, library: Library) ->
     failures = run.failures()
     assert len(failures) == 8
     assert (
-        failures["reason"].str.contains(r"60 credits of the budget .*block 3 \(80 credits\)").all()
+        failures["reason"].str.contains(r"60 credits of the budget .*round 3 \(80 credits\)").all()
     )
     assert not failures["may_have_cost"].any()
     assert (run.progress.remaining, run.progress.state) == (3 * PRICE, "stopped")
@@ -379,7 +379,7 @@ async def test_client_budget_also_stops_at_whole_blocks(sim: Simulator, library:
     assert states(run) == {"done": 4, "not_run": 4}
     assert (
         run.failures()["reason"]
-        .str.contains(r"60 credits of 'evening' .*block 2 \(80 credits\)")
+        .str.contains(r"60 credits of 'evening' .*round 2 \(80 credits\)")
         .all()
     )
     assert run.progress.state == "stopped"
@@ -389,7 +389,7 @@ async def test_client_budget_also_stops_at_whole_blocks(sim: Simulator, library:
 async def test_unknown_prices_need_assume(sim: Simulator, library: Library) -> None:
     design = Plan.grid(Unpriced, factors={"description": ["a storm"]})
     async with experiment(sim, library, design, budget=50) as run:
-        with pytest.raises(errors.UnknownPrice, match="1 cells have no known price"):
+        with pytest.raises(errors.UnknownPrice, match="1 request without a known price"):
             await run.run()
         assert sim.request_log.total == 0
     assumed = Plan.grid(sonic.Download, base={"clip_id": "c1"}, factors={"formats": [["mp3"]]})
@@ -844,11 +844,11 @@ async def test_card_has_counts_credits_and_advice(sim: Simulator, library: Libra
     for text in (
         "1 uncertain",
         "3 done",
-        "4 not run",
-        "1 of 2 blocks",
-        "0 of the budget of 80",
-        "do not cover block 2",
-        "failures() shows how to settle",
+        "4 not sent",
+        "round 2 of 2",
+        "budget of 80: 60 spent, 20 on hold, 0 left",
+        "do not cover round 2",
+        "run.failures() says how to settle",
     ):
         assert text in html
     assert "3 done" in repr(run)

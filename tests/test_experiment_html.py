@@ -1,13 +1,15 @@
 """Cards of an experiment and a library."""
 
 import dataclasses
+import datetime as dt
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
-from musicapi_nb import MusicAPI, sonic
+from musicapi_nb import MusicAPI, markup, sonic
 from musicapi_nb.errors import LostReply
 from musicapi_nb.experiment import Experiment, Progress, html
 from musicapi_nb.experiment.progress import CellState, Failure
@@ -21,7 +23,7 @@ _PLAN = Plan.grid(
     base={"custom_mode": False, "gpt_description_prompt": "{word}"},
     factors={"mv": ["sonic-v6"], "word": ["rain", "tide", "snow", "fog"]},
 )
-_SHORT = "the remaining 20 credits of the budget do not cover block 1 (80 credits)"
+_SHORT = "the remaining 20 credits of the budget do not cover round 1 (80 credits)"
 
 MakeProgress: TypeAlias = Callable[..., Progress]
 
@@ -46,6 +48,10 @@ def make_progress(library: Library) -> MakeProgress:
 
 def _card(progress: Progress) -> str:
     return html.card(progress, [], 0)
+
+
+def _plain(card: str) -> str:
+    return re.sub(r"<[^>]+>", "", card)
 
 
 # --- the tracker ---------------------------------------------------------------------------
@@ -76,12 +82,46 @@ def test_cell_with_a_new_failure_is_listed_once_and_first() -> None:
 
 
 def test_card_before_the_start(make_progress: MakeProgress) -> None:
-    assert "of 4 cells" not in _card(make_progress())
+    assert "of 4" not in _card(make_progress())
     assert "Nothing is sent until you start it." in _card(make_progress())
-    assert "bought earlier" not in _card(make_progress())
+    assert "already paid" not in _card(make_progress())
     card = _card(make_progress(counts={"planned": 1, "done": 2, "uncertain": 1}))
-    assert "3 cells were bought earlier" in card
-    assert "they cost nothing" in card
+    assert "3 requests already paid: nothing more to pay for." in card
+    assert "not started" in card
+
+
+def test_bought_plan_is_complete_before_the_start(make_progress: MakeProgress) -> None:
+    complete = make_progress(counts={"done": 4})
+    for text in (_card(complete), html.line(complete)):
+        assert "complete" in text
+        assert "not started" not in text
+    assert "Nothing is sent until" not in _card(complete)
+    assert "Next: run.songs() · api.gallery(run)" in _card(complete)
+
+
+def test_budget_figures_add_up(make_progress: MakeProgress) -> None:
+    progress = make_progress(
+        spent=100,
+        reserved=20,
+        budget=140,
+        remaining=10,
+        budget_spent=80,
+        budget_held=20,
+        budget_other=30,
+    )
+    text = "budget of 140: 80 spent, 20 on hold, 30 by an earlier plan, 10 left · paid before: 20"
+    assert text in html.line(progress)
+
+
+def test_card_counts_one_and_many(make_progress: MakeProgress) -> None:
+    now = dt.datetime.now(dt.UTC)
+    one = make_progress(
+        state="ended", counts={"done": 1}, cells=1, finished=1, from_library=1, started=now
+    )
+    local = markup.format_local_time(now)
+    assert f"1 of 1 was already paid · paid now: 0 · started {local}" in _plain(_card(one))
+    assert "round" not in _plain(_card(one))
+    assert "1 purchase of this name belongs to an earlier plan" in html.card(one, [], 1)
 
 
 def test_common_reason_is_shown_once(make_progress: MakeProgress) -> None:
@@ -90,19 +130,19 @@ def test_common_reason_is_shown_once(make_progress: MakeProgress) -> None:
     stopped = make_progress(
         state="stopped", counts=counts, finished=2, stop_reason=_SHORT, failures=failures
     )
-    assert _card(stopped).count("do not cover block 1") == 1
+    assert _card(stopped).count("do not cover round 1") == 1
     assert "it broke" in _card(stopped)
 
 
 def test_cancelled_is_shown_only_with_unfinished_cells(make_progress: MakeProgress) -> None:
-    reason = "the experiment was cancelled before this cell was bought"
+    reason = "the experiment was cancelled before this request was sent"
     half = make_progress(
         state="cancelled", counts={"done": 2, "not_run": 2}, finished=2, stop_reason=reason
     )
-    assert "Not all cells were run: it was cancelled." in _card(half)
+    assert "Not all requests were sent: it was cancelled." in _card(half)
     assert "cancelled before" not in _card(half) + html.line(half)
     full = make_progress(state="cancelled", counts={"done": 4}, finished=4, stop_reason=reason)
-    assert "Not all cells were run" not in _card(full)
+    assert "Not all requests were sent" not in _card(full)
 
 
 # --- the library's card --------------------------------------------------------------------

@@ -49,19 +49,19 @@ def wait_until(condition: Callable[[], object]) -> None:
 def test_actions_follow_experiment_state(api: Session) -> None:
     run = two_cell_run(api)
     labels = [action.label for action in run.actions()]
-    assert labels == ["Start", "Pause", "Resume", "Cancel"]
+    assert labels == ["Start", "Pause", "Resume", "Stop (keeps what is paid)"]
     assert enabled_actions(run) == ["Start"]
     assert api.simulator is not None
     api.simulator.clock.speed = 0
     run.start()
     wait_until(lambda: run.progress.state == "running")
-    assert enabled_actions(run) == ["Pause", "Cancel"]
+    assert enabled_actions(run) == ["Pause", "Stop (keeps what is paid)"]
     run.pause()
     wait_until(lambda: run.progress.state == "paused")
-    assert enabled_actions(run) == ["Resume", "Cancel"]
+    assert enabled_actions(run) == ["Resume", "Stop (keeps what is paid)"]
     run.cancel()
     wait_until(lambda: run.job is not None and run.job.done())
-    assert enabled_actions(run) == ["Start again"]
+    assert enabled_actions(run) == ["Run the rest"]
     assert not run.done()
     api.simulator.clock.speed = 3000
     run.start().result()

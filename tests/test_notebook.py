@@ -9,6 +9,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
@@ -389,8 +391,9 @@ def test_text_and_html_follow_the_state_of_the_job(api: Session) -> None:
     stuck = api.run(SONG)
     assert "sonic.create" in repr(stuck)
     _wait_until(lambda: stuck.task is not None)
-    assert "elapsed" in repr(stuck)
-    assert re.search(r"elapsed, (\d:\d\d|up) to \d:\d\d more", stuck._repr_html_())
+    assert re.search(r"(in the queue|being made), \d:\d\d", repr(stuck))
+    estimate = r"\d:\d\d, (about \d+|up) to \d+ (min|s) left \(simulated time\)"
+    assert re.search(estimate, stuck._repr_html_())
     finished = api.run(SONG)
     task = finished.result()
     assert finished._repr_html_() == task._repr_html_()
@@ -527,7 +530,7 @@ def test_paid_task_is_resumed_from_the_library(tmp_path: Path) -> None:
     assert job.task is not None
     assert resumed.id == again.id == job.task.id != second_take.id
     assert again.state == "succeeded"
-    assert "from the library, 0 credits" in again._repr_html_()
+    assert "already in your library, free" in again._repr_html_()
 
 
 def test_spend_limit_covers_the_whole_session(
@@ -579,3 +582,76 @@ def test_unusable_library_raises_before_anything_is_sent(tmp_path: Path) -> None
         with pytest.raises(mnb.errors.LibraryError):
             mnb.connect("sk-some-key-0001", base_url=simulator.url, library=tmp_path)
         assert simulator.request_log.total == 0
+
+
+# --- the cards of an experiment ------------------------------------------------------------------
+
+
+class _Output:
+    """Cards as the front end shows them: the latest HTML of each display id."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.cards: dict[str, str] = {}
+        kernel = SimpleNamespace(kernel=object())
+        monkeypatch.setattr("IPython.get_ipython", lambda: kernel)
+        monkeypatch.setattr("IPython.display.display", self._show)
+        monkeypatch.setattr("IPython.display.update_display", self._show)
+
+    def _show(self, value: Any, *, display_id: str = "", raw: bool = False) -> None:
+        self.cards[display_id] = value["text/html"] if raw else value._repr_html_()
+
+
+def test_cards_follow_the_experiment_through_later_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = mnb.Plan.grid(
+        sonic.Create,
+        base={"custom_mode": False, "gpt_description_prompt": "{topic}"},
+        factors={"mv": ["sonic-v6"], "topic": ["rain", "tide"]},
+    )
+    output = _Output(monkeypatch)
+    with EmbeddedSimulator(Simulator(speed=600)) as simulator:
+        api = _kernel(simulator, tmp_path)
+        simulator.faults.arm("lost_reply")
+        run = api.experiment("harbour", plan)
+        run._ipython_display_()
+        assert sum("Nothing is sent until you start it" in card for card in output.cards.values())
+        run.start()._ipython_display_()
+        run.result()
+        followed = {name: card for name, card in output.cards.items() if name}
+        assert len(followed) == 2
+        assert all("1 uncertain" in card for card in followed.values())
+
+        (uncertain,) = api.library.entries("uncertain")  # type: ignore[union-attr]
+        api.library.resolve(uncertain.id, charged=False)  # type: ignore[union-attr]
+        run.start().result()
+        _wait_until(lambda: all("complete" in output.cards[name] for name in followed))
+        assert not any("uncertain" in output.cards[name] for name in followed)
+
+        later = api.experiment("harbour", plan).dry_run
+        assert (later.credits, later.bought, later.paid) == (0, 2, 40)
+        assert "credits: 0 to pay: all 2 requests are in the library (40 paid before)" in repr(
+            later
+        )
+        api.close()
+
+
+def test_job_says_that_songs_are_ready_while_files_are_saved(tmp_path: Path) -> None:
+    saving: list[tuple[str, str, str]] = []
+    with EmbeddedSimulator(Simulator(speed=600)) as simulator:
+        api = _kernel(simulator, tmp_path)
+        job = api.run(SONG)
+
+        def watch() -> None:
+            if job.task is not None and job.task.finished and not job.done():
+                saving.append((job._repr_html_(), repr(job), job.bar_state().text))
+
+        job.watch(watch)
+        job.result()
+        api.close()
+    card, line, text = saving[0]
+    assert "Songs are ready · saving the audio to your library…" in card
+    assert "left" not in card.partition("max-width:420px")[2].partition("max-width")[0]
+    assert "succeeded" not in card
+    assert line == "<Job sonic.create: ready, saving the audio to your library…>"
+    assert text == "Songs are ready, saving the audio to your library…"

@@ -532,7 +532,7 @@ def test_unknown_number_of_songs_is_missing_not_zero() -> None:
     assert plan.frame()["songs"].isna().all()
     assert plan.dry_run().songs == 0
     assert plan.dry_run().songs_unknown == 2
-    assert "plus an unknown number from 2 cells" in repr(plan.dry_run())
+    assert "plus an unknown number from 2 requests" in repr(plan.dry_run())
 
 
 def test_check_lists_every_problem_of_every_cell() -> None:
@@ -556,7 +556,7 @@ def test_check_lists_every_problem_of_every_cell() -> None:
     assert list(by_field[TEXT, "is required "]) == frame.index[missing].tolist()
     assert list(by_field["mv", "should be te"]) == frame.index[frame["mv"] == 5].tolist()
     long_text = "1 character too many (401 of 400)"
-    for text in ("the plan was not sent and cost nothing", long_text, "(cells "):
+    for text in ("the plan was not sent and cost nothing", long_text, "(requests "):
         assert text in str(error)
 
     problems = plan.problems()
@@ -583,9 +583,9 @@ def test_check_returns_the_advice_of_a_valid_plan() -> None:
 
 def test_problems_name_ranges_of_cells() -> None:
     plan = Plan.grid(sonic.Create, base={**BASE, "mv": None}, factors=FACTORS)
-    assert "(cells 0 to 5)" in refusal(plan.check)
+    assert "(requests 0 to 5)" in refusal(plan.check)
     single = Plan.grid(sonic.Create, base={"custom_mode": False, "mv": "sonic-v6"}, factors={})
-    assert "(cell 0)" in refusal(single.check)
+    assert "(request 0)" in refusal(single.check)
 
 
 # --- invalid arguments -----------------------------------------------------------------------
@@ -615,10 +615,10 @@ def test_problems_name_ranges_of_cells() -> None:
         ({"repeats": True}, "repeats: should be a whole number"),
         ({"seed": "x"}, "seed: should be a whole number, not 'x'"),
         ({"seed": None}, "seed: should be a whole number"),
-        ({"repeats": 10**9}, "would have 6,000,000,000 cells; the limit is 100,000"),
+        ({"repeats": 10**9}, "would have 6,000,000,000 requests; the limit is 100,000"),
         (
             {"factors": {f"f{index}": range(10) for index in range(5000)}},
-            "would have far too many cells; the limit is 100,000; Plan.pairwise needs far fewer",
+            "would have far too many requests; the limit is 100,000; Plan.pairwise needs far fewer",
         ),
     ],
 )
@@ -669,7 +669,7 @@ def test_a_factor_without_end_is_refusal() -> None:
         yield from itertools.count()
 
     error = refusal(lambda: Plan.grid(sonic.Create, base=BASE, factors={"style": endless()}))
-    assert "would have 100,001 cells" in error
+    assert "would have 100,001 requests" in error
 
 
 def test_numpy_and_pandas_levels_become_python_values() -> None:
@@ -710,12 +710,12 @@ def test_plan_repr_and_card() -> None:
     plan = Plan.grid(sonic.Create, base=BASE, factors=FACTORS, repeats=3)
 
     assert repr(plan) == (
-        "<Plan: grid of sonic.Create, 18 cells in 3 blocks: style (3) x topic (2)>"
+        "<Plan: grid of sonic.Create, 18 requests in 3 rounds: style (3) x topic (2)>"
     )
     html = plan._repr_html_()
     for text in (
         "Plan: grid of sonic.Create",
-        "18 cells in 3 blocks",
+        "18 requests in 3 rounds",
         "36 songs",
         "360 credits",
         "jazz | punk | fado",

@@ -151,9 +151,9 @@ def test_seeds_give_different_squares() -> None:
             [6] * 4,
             "Latin squares of 6 levels are available for at most 3 factors, not 4",
         ),
-        (Plan.latin, [400] * 3, "would have 160,000 cells"),
+        (Plan.latin, [400] * 3, "would have 160,000 requests"),
         (Plan.pairwise, [3], "pairwise needs two factors or more"),
-        (Plan.pairwise, [400, 400, 2], "would have 160,000 cells"),
+        (Plan.pairwise, [400, 400, 2], "would have 160,000 requests"),
         (Plan.pairwise, [300] * 10, "10 factors of up to 300 levels are too many"),
         (Plan.one_at_a_time, [], "one_at_a_time needs at least one factor"),
     ],
@@ -250,12 +250,12 @@ def test_factor_that_changes_with_the_block_is_aliased_with_it() -> None:
 def test_constant_factors_are_listed() -> None:
     aliasing = aliasing_of(plan_of(Plan.grid, [2, 1]))
     assert aliasing.constant == ("b",)
-    assert ("b", "no, constant in all cells", "") in aliasing.rows()
+    assert ("b", "no, the same in all requests", "") in aliasing.rows()
     with pytest.raises(KeyError):
         _ = aliasing["b"]
     single = aliasing_of(plan_of(Plan.grid, [1]))
     assert single.effects == ()
-    assert single.rows() == [("a", "no, constant in all cells", "")]
+    assert single.rows() == [("a", "no, the same in all requests", "")]
     assert "estimable" in plan_of(Plan.grid, [1]).dry_run()._repr_html_()
     assert "estimable" not in plan_of(Plan.grid, []).dry_run()._repr_html_()
 
@@ -356,9 +356,9 @@ def test_dry_run_sums_songs_credits_share_and_time() -> None:
     assert (run.balance, run.share, run.blocks_covered) == (300, 1.2, 2)
     assert run.seconds == 17 * 3.0
     for text in (
-        "18, in 3 blocks",
+        "18, in 3 rounds",
         "300 credits; the plan needs 120% of it: enough for 2 of 3",
-        "0:51 to submit all, one per 3 s",
+        "about 51 s to send all, one every 3 s, then about 2 to 4 min",
     ):
         assert text in repr(run)
         assert text in run._repr_html_()
@@ -377,7 +377,7 @@ def test_empty_balance_covers_no_block() -> None:
     run = plan_of(Plan.grid, [2]).dry_run(0, pace=0)
 
     assert (run.share, run.blocks_covered, run.seconds) == (math.inf, 0, 0)
-    assert "0 credits: enough for 0 of 1 blocks" in repr(run)
+    assert "0 credits: enough for 0 of 1 round" in repr(run)
 
 
 def test_unknown_price_is_not_zero() -> None:
@@ -392,7 +392,7 @@ def test_unknown_price_is_not_zero() -> None:
     run = (plan + newer).dry_run(1000)
 
     assert (run.credits, run.credits_unknown, run.blocks_covered) == (60, 2, None)
-    assert "at least 60; the price of 2 cells is unknown" in repr(run)
+    assert "at least 60; the price of 2 requests is unknown" in repr(run)
     assert "the plan's share is unknown" in repr(run)
     assert "credits: unknown" in repr(newer.dry_run(10))
     assert "credits unknown" in newer._repr_html_()
@@ -422,7 +422,7 @@ def test_refused_cells_are_listed() -> None:
     assert {problem.field for problem in run.refused} == {"description"}
     orders = [cell.order for cell in plan if cell.levels["topic"] != "rain"]
     assert sorted(itertools.chain.from_iterable(run.refused.values())) == orders
-    assert "refused: 2 of 3 cells" in repr(run)
+    assert "problems: 2 of 3 requests would be refused" in repr(run)
     assert "400 characters" in run._repr_html_()
 
 

@@ -38,7 +38,7 @@ async def test_duplicate_cells_are_priced_wherever_a_plan_is_displayed() -> None
     run = await asyncio.to_thread(dry_run)
     expected = (
         "mv: one model, sonic-v6, renders sonic-v5, sonic-v6; comparing these finds nothing: "
-        "40 credits for the same again (2 of the cells)"
+        "40 credits for the same again (2 of the requests)"
     )
     assert run.credits == 80
     for text in (repr(run), run._repr_html_(), plan._repr_html_()):
@@ -50,7 +50,7 @@ async def test_duplicate_cells_are_priced_wherever_a_plan_is_displayed() -> None
 @pytest.mark.parametrize(("repeats", "credits_"), [(1, 40), (2, 80), (3, 120)])
 def test_repeats_are_bought_again_too(repeats: int, credits_: int) -> None:
     (message,) = advice(compare(["sonic-v5", "sonic-v6"], repeats))
-    assert f"{credits_} credits for the same again ({2 * repeats} of the cells)" in message
+    assert f"{credits_} credits for the same again ({2 * repeats} of the requests)" in message
 
 
 def test_each_further_id_is_bought_again() -> None:
@@ -82,14 +82,14 @@ def test_default_and_older_ids_of_producer_are_one_model() -> None:
 
     (message,) = advice(plan)
     assert message.startswith("one model, Lyria 3 Pro, renders FUZZ-2.0, Lyria 3 Pro, no model;")
-    assert "48 credits for the same again (4 of the cells)" in message
+    assert "48 credits for the same again (4 of the requests)" in message
 
 
 def test_models_may_come_from_texts_or_other_plans() -> None:
     factors = {"model": ["sonic-v6", "sonic-v5"]}
     base = {"custom_mode": False, "gpt_description_prompt": "jazz", "mv": "{model}"}
     (message,) = advice(Plan.grid(sonic.Create, base=base, factors=factors))
-    assert "20 credits for the same again (1 of the cells)" in message
+    assert "20 credits for the same again (1 of the requests)" in message
 
     (message,) = advice(compare(["sonic-v6"]) + compare(["sonic-v5"]))
     assert "40 credits for the same again" in message

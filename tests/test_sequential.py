@@ -147,7 +147,7 @@ async def test_rule_and_budget_stop_at_the_first_of_both(tmp_path: Path) -> None
     )
     assert set(frame[frame["block"] <= 3]["state"]) == {"done"}
     assert set(frame[frame["block"] > 3]["state"]) == {"not_run"}
-    assert "do not cover block 4" in str(progress.stop_reason)
+    assert "do not cover round 4" in str(progress.stop_reason)
     assert spent == 6 * price
 
 

@@ -22,7 +22,7 @@ from musicapi_nb.errors import (
 from musicapi_nb.experiment import html
 from musicapi_nb.experiment.eta import estimate_remaining
 from musicapi_nb.experiment.ledger_view import ExperimentLedger
-from musicapi_nb.experiment.progress import ENDED, CellState, Progress, RunState
+from musicapi_nb.experiment.progress import ENDED, UNDER_WAY, CellState, Progress, RunState
 from musicapi_nb.experiment.runner import Runner
 from musicapi_nb.experiment.stop_rule import Looks, StopRule
 from musicapi_nb.experiment.tracker import CellTracker
@@ -163,8 +163,8 @@ class Experiment:
         if unpriced and self._assume is None:
             assumed = unpriced[0].assumed_price()
             raise UnknownPrice(
-                f"{len(unpriced)} cells have no known price, and {self.name!r} has a budget: give "
-                "assume=..., the credits to count for each of them"
+                f"{markup.plural(len(unpriced), 'request')} without a known price, and "
+                f"{self.name!r} has a budget: give assume=..., the credits to count for each"
                 + (f", such as {assumed.proposal}" if assumed else "")
             )
 
@@ -174,9 +174,9 @@ class Experiment:
             cost = tracker.credits(block)
             if cost > limit:
                 raise OverBudget(
-                    f"the budget of {limit} credits does not cover block "
-                    f"{self.plan.cells[block[0]].block} of {self.name!r} ({cost} credits), and "
-                    "only whole blocks are bought"
+                    f"the budget of {limit:,} credits does not cover round "
+                    f"{self.plan.cells[block[0]].block} of {self.name!r} ({cost:,} credits), and "
+                    "only whole rounds are bought"
                 )
             if cost:
                 return
@@ -253,10 +253,12 @@ class Experiment:
         tracker, runner = self._tracker, self._runner
         states = list(tracker.states)  # another thread may be changing them
         counts = collections.Counter(state.state for state in states)
+        in_budget = collections.Counter[bool]()
+        for state in states:
+            in_budget[state.state in UNDER_WAY] += state.held
         remaining = None
         if self.budget is not None:
-            held = self._held_outside + sum(state.held for state in states)
-            remaining = max(self.budget - held, 0)
+            remaining = max(self.budget - self._held_outside - in_budget.total(), 0)
         final = runner is not None and (runner.stopped or not runner.running)
         cells = list(zip(tracker.cells, states, strict=True))
         unfinished = {cell.block for cell, state in cells if state.state not in ENDED}
@@ -273,6 +275,9 @@ class Experiment:
             bought=sum(state.spent + state.reserved for state in states if not state.bought_before),
             budget=self.budget,
             remaining=remaining,
+            budget_spent=in_budget[False],
+            budget_held=in_budget[True],
+            budget_other=self._held_outside,
             blocks_done=blocks - len(unfinished),
             blocks=blocks,
             started=runner.started if runner else None,

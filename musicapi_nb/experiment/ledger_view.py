@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from musicapi_nb.library import ACTIVE_STATES, Entry, Library, PurchaseTerms, request_key
+from musicapi_nb.library import (
+    ACTIVE_STATES,
+    Entry,
+    Library,
+    PurchaseTerms,
+    live_entries,
+    request_key,
+)
 from musicapi_nb.plan import Cell
 
 
@@ -26,12 +33,7 @@ class ExperimentLedger:
 
     def read_entries(self) -> list[Entry | None]:
         """Return each cell's entry: the live one, else the latest."""
-        entries: dict[str, Entry] = {}
-        for entry in self.library.entries_by_key(self._request_keys, simulated=self._simulated):
-            earlier = entries.get(entry.request_key)
-            if earlier is None or earlier.state not in ACTIVE_STATES:
-                entries[entry.request_key] = entry
-        return [entries.get(key) for key in self._request_keys]
+        return live_entries(self.library, self._request_keys, simulated=self._simulated)
 
     def link_purchases(self) -> list[Entry | None]:
         """Read the entries, and link purchases made outside the experiment to it."""

@@ -200,6 +200,9 @@ class Progress:
         Credits that this run spent or reserved.
     budget, remaining
         The experiment's budget in credits, and the unused part of it; None without a budget.
+    budget_spent, budget_held, budget_other
+        The used parts of the budget: spent, on hold, and by purchases outside of the plan.
+        Purchases that were made before, or elsewhere, are in none of them.
     blocks_done
         Number of blocks in which every cell is finished.
     started, seconds
@@ -223,6 +226,9 @@ class Progress:
     bought: int
     budget: int | None
     remaining: int | None
+    budget_spent: int
+    budget_held: int
+    budget_other: int
     blocks_done: int
     blocks: int
     started: dt.datetime | None

@@ -100,7 +100,7 @@ class Runner:
 
     def cancel(self) -> None:
         self.cancelled = True
-        self.stop_reason = "the experiment was cancelled before this cell was bought"
+        self.stop_reason = "the experiment was cancelled before this request was sent"
         self._report_change()
 
     def _report_change(self) -> None:
@@ -215,7 +215,7 @@ class Runner:
         number = self._tracker.cells[block[0]].block
         name = "the budget" if budget.name in self._budgets else f"{budget.name!r}"
         self.stop_reason = (
-            f"the remaining {budget.remaining} credits of {name} do not cover block {number} "
+            f"the remaining {budget.remaining} credits of {name} do not cover round {number} "
             f"({cost} credits)"
         )
         return False

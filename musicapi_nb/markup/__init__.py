@@ -21,6 +21,7 @@ from musicapi_nb.markup.components import (
     format_credits,
     format_datetime,
     format_duration,
+    format_estimate,
     format_local_time,
     gradient,
     link,

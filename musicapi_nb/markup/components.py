@@ -56,6 +56,8 @@ _FIGURES: Final = "font-variant-numeric:tabular-nums"
 
 _MIN_FOR_TWO_DECIMALS: Final = 0.1
 _MAX_UNBROKEN: Final = 24
+# Units of an estimate: name, seconds, and the least seconds given in it.
+_ESTIMATE_UNITS: Final = (("h", 3600, 7200.0), ("min", 60, 90.0), ("s", 1, 0.0))
 _FACTS: Final = f"margin:3px 0 0;font-size:12.5px;line-height:1.45;{MUTED}"
 _POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src http: https: data:; "
@@ -77,6 +79,16 @@ def format_duration(seconds: float | None) -> str:
     minutes, second = divmod(round(seconds), 60)
     hour, minute = divmod(minutes, 60)
     return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
+
+
+def format_estimate(low: float, high: float | None = None) -> str:
+    """Format an estimated time, or a range: ``about 2 to 4 min``, ``about 40 s``, ``up to 3 h``."""
+    high = low if high is None else high
+    unit, size = next((unit, size) for unit, size, least in _ESTIMATE_UNITS if high >= least)
+    first, last = round(low / size), max(round(high / size), 1)
+    if first in {0, last}:
+        return f"{'about' if first or low == high else 'up to'} {last} {unit}"
+    return f"about {first} to {last} {unit}"
 
 
 def format_datetime(when: datetime | None) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import uuid
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -11,6 +12,7 @@ from musicapi_nb.experiment import Experiment, Progress
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.plan import DryRun
+from musicapi_nb.widgets.host import host
 from musicapi_nb.widgets.monitor import Action, BarState, experiment_bar_state, live_card
 
 _START_HELP = "Buy the remaining songs within the budget, and wait for them."
@@ -19,12 +21,20 @@ _CANCEL_HELP = "Stop buying and waiting; everything paid for stays in the librar
 
 
 class ExperimentJob(Job[Experiment]):
-    """One start of an experiment; displays its progress."""
+    """One start of an experiment; displays its progress, also that of later starts.
 
-    def __init__(self, background: BackgroundLoop, experiment: Experiment) -> None:
+    `display_ids` are the cards of all starts, which the latest one redraws.
+    """
+
+    def __init__(
+        self, background: BackgroundLoop, experiment: Experiment, display_ids: list[str]
+    ) -> None:
         self._experiment = experiment
         title = f"experiment {experiment.name}"
         super().__init__(background, lambda _: experiment.run(check=False), title=title)
+        self._display_ids = display_ids
+        if display_ids:
+            self._start_refreshing()
 
     def bar_state(self) -> BarState:
         return experiment_bar_state(self._experiment.progress)
@@ -42,9 +52,9 @@ class ExperimentJob(Job[Experiment]):
 class ExperimentRun:
     """An experiment with controls: `run.start()`, `pause()`, `resume()`, `cancel()`.
 
-    It displays the dry run until it is started, then its progress. Starting it again, also in a
-    later kernel, continues where it stopped. `await run` starts it and waits. `job` is that of
-    the last start, None before.
+    It displays its progress, before the start with the dry run above it; every card follows all
+    starts. Starting it again, also in a later kernel, continues where it stopped. `await run`
+    starts it and waits. `job` is that of the last start, None before.
     """
 
     def __init__(self, background: BackgroundLoop, experiment: Experiment, dry_run: DryRun) -> None:
@@ -57,6 +67,7 @@ class ExperimentRun:
         self.replaced_tags, self.durations = experiment.replaced_tags, experiment.durations
         self.failures, self.looks = experiment.failures, experiment.looks
         self._background = background
+        self._display_ids: list[str] = []  # of the cards of all starts
         self._callbacks: list[Callable[[], None]] = []
         self._lock = threading.Lock()
 
@@ -68,7 +79,7 @@ class ExperimentRun:
         with self._lock:  # a click may arrive on another thread than a cell
             if self.job is None or self.job.done():
                 self.experiment.check()
-                self.job = ExperimentJob(self._background, self.experiment)
+                self.job = ExperimentJob(self._background, self.experiment, self._display_ids)
                 for callback in self._callbacks:
                     self.job.watch(callback)
             return self.job
@@ -117,12 +128,12 @@ class ExperimentRun:
     def actions(self) -> tuple[Action, ...]:
         state = self.progress.state
         running = state in {"running", "paused"}
-        start = "Start" if state == "new" else "Start again"
+        start = "Start" if state == "new" else "Run the rest"
         return (
             Action(start, _START_HELP, self.start, not running),
             Action("Pause", _PAUSE_HELP, self.pause, state == "running"),
             Action("Resume", "Continue buying.", self.resume, state == "paused"),
-            Action("Cancel", _CANCEL_HELP, self.cancel, running),
+            Action("Stop (keeps what is paid)", _CANCEL_HELP, self.cancel, running),
         )
 
     def bar_state(self) -> BarState:
@@ -140,19 +151,26 @@ class ExperimentRun:
     def _repr_html_(self) -> str:
         if self.job is not None:
             return self.job._repr_html_()
-        with contextlib.suppress(MusicAPIError):  # then earlier purchases are not shown
-            self.experiment.refresh()
+        self._refresh()
         cards = (self.dry_run._repr_html_(), self.experiment._repr_html_())
         return markup.stack(*map(markup.Html, cards))
+
+    def _refresh(self) -> None:
+        with contextlib.suppress(MusicAPIError):  # then earlier purchases are not shown
+            self.experiment.refresh()
 
     def _ipython_display_(self) -> None:
         from IPython.display import display  # noqa: PLC0415 - only notebooks have IPython
 
-        text = f"{self.dry_run}\n{self!r}"
         if self.job is not None:
             self.job._ipython_display_()
-        else:
-            display({"text/html": self._repr_html_(), "text/plain": text}, raw=True)
+            return
+        self._refresh()
+        display(self.dry_run)
+        display_id = uuid.uuid4().hex
+        display(self.experiment, display_id=display_id)
+        if host() == "jupyter":
+            self._display_ids.append(display_id)
 
     def _display_(self) -> Any:
         """Return what marimo displays."""

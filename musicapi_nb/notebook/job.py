@@ -17,7 +17,7 @@ from musicapi_nb.engines import Request
 from musicapi_nb.engines.values import number_of_seconds
 from musicapi_nb.errors import MusicAPIError, WaitTimeout, refuse_copy
 from musicapi_nb.notebook.event_loop import BackgroundLoop
-from musicapi_nb.tasks import Task
+from musicapi_nb.tasks import STATE_LABELS, Task
 from musicapi_nb.widgets.host import host
 from musicapi_nb.widgets.monitor import Action, BarState, live_card
 
@@ -28,6 +28,7 @@ _WAKE_SECONDS = 0.5
 # The request's text on a card is the first of these fields that is set.
 _SUMMARY_FIELDS = ("title", "gpt_description_prompt", "description", "prompt", "lyrics")
 _SUMMARY_LENGTH = 72
+_SAVING = "saving the audio to your library…"
 
 
 class Job(Generic[_Result]):
@@ -57,6 +58,7 @@ class Job(Generic[_Result]):
         self._started = time.monotonic()
         self._ended: float | None = None
         self._display_ids: list[str] = []
+        self._refreshing = False
         self._callbacks: list[Callable[[], None]] = []
         self._waits: WeakKeyDictionary[asyncio.Task[Any], Generator[Any, None, _Result]]
         self._waits = WeakKeyDictionary()
@@ -75,6 +77,11 @@ class Job(Generic[_Result]):
         # Redrawing a player would stop the song that is playing.
         if previous is None or not self._is_playable() or previous.songs != task.songs:
             self._refresh()
+
+    @property
+    def _is_saving(self) -> bool:
+        """Whether the songs are ready, and their files are downloaded into the library."""
+        return not self.done() and self.task is not None and self.task.finished
 
     def _is_playable(self) -> bool:
         songs = self.task.songs if self.task is not None else ()
@@ -180,8 +187,10 @@ class Job(Generic[_Result]):
         if self._future.done():
             return repr(self._future.result())
         if self.task is None:
-            return self._pause_notice() or "sending the request"
-        return f"{self.task.state}, {markup.format_duration(self.seconds)} elapsed"
+            return self._pause_notice() or "sending"
+        if self._is_saving:
+            return f"ready, {_SAVING}"
+        return f"{STATE_LABELS[self.task.state]}, {markup.format_duration(self.seconds)}"
 
     @markup.html_repr
     def _repr_html_(self) -> str:
@@ -206,8 +215,11 @@ class Job(Generic[_Result]):
         return markup.stack(*map(markup.Html, cards)) if len(cards) > 1 else cards[0]
 
     def _progress_html(self) -> markup.Html:
+        if self._is_saving:
+            text = markup.caption(f"{self._songs_text()} · {_SAVING}")
+            return self._card("ready", text, tone="good")
         share = self.task.progress if self.task else None
-        state = self.task.state if self.task else "sending the request"
+        state = STATE_LABELS[self.task.state] if self.task else "sending"
         pause = self._pause_notice()
         notice = markup.notice(pause, "warn") if pause else markup.EMPTY
         progress = markup.progress(share, self._elapsed_text())
@@ -216,10 +228,16 @@ class Job(Generic[_Result]):
     def _pause_notice(self) -> str:
         return self._client.pause_notice() if self._client and self.task is None else ""
 
+    def _songs_text(self) -> str:
+        songs = self.task.songs if self.task else ()
+        return "Song is ready" if len(songs) == 1 else "Songs are ready"
+
     def _elapsed_text(self) -> str:
-        clock = "" if self._speed == 1 else " on the simulator's clock"
+        if self._is_saving:
+            return f"{self._songs_text()}, {_SAVING}"
+        clock = "" if self._speed == 1 else " (simulated time)"
         eta = str(self._client.eta(self.task)) if self._client and self.task else ""
-        elapsed = f"{markup.format_duration(self.seconds)} elapsed{eta and ', '}{eta}{clock}"
+        elapsed = f"{markup.format_duration(self.seconds)}{eta and ', '}{eta}{clock}"
         is_repost = self.task is not None and self.task.poll_by_repost
         return f"Not ready yet; retrying ({elapsed})." if is_repost else elapsed
 
@@ -287,7 +305,7 @@ class Job(Generic[_Result]):
 
     def actions(self) -> tuple[Action, ...]:
         help_text = "Stop waiting; a task already paid for keeps running on the service."
-        return (Action("Stop waiting", help_text, self.cancel, not self.done()),)
+        return (Action("Stop watching", help_text, self.cancel, not self.done()),)
 
     def bar_state(self) -> BarState:
         songs = self.task.songs if self.task else ()
@@ -301,7 +319,8 @@ class Job(Generic[_Result]):
         """Refresh once a second, from the first display or callback on."""
         if self._future.done():
             self._refresh()  # it may have ended just now
-        elif len(self._display_ids) + len(self._callbacks) == 1:
+        elif not self._refreshing:
+            self._refreshing = True
             self._background.submit(self._refresh_until_done())
 
     def _refresh(self) -> None:
@@ -312,18 +331,18 @@ class Job(Generic[_Result]):
                 _log.exception("%s cannot be displayed", self.title)
 
     def _redraw(self) -> None:
-        if self._display_ids:
+        if display_ids := list(self._display_ids):
             from IPython.display import update_display  # noqa: PLC0415 - as above
 
             bundle = self._bundle()
-            for display_id in self._display_ids:
+            for display_id in display_ids:
                 update_display(bundle, raw=True, display_id=display_id)
 
     async def _refresh_until_done(self) -> None:
         """Update the elapsed time, until a player is shown that must not be redrawn."""
         while not self._future.done():
             await asyncio.sleep(_REFRESH_SECONDS)
-            if not self._is_playable():
+            if not self._future.done() and not self._is_playable():
                 self._refresh()
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
 from musicapi_nb import markup, wire
@@ -193,7 +193,8 @@ class Session:
         try:
             dry_run = plan.dry_run(self)
         except MusicAPIError:  # without the balance, the rest is still useful
-            dry_run = plan.dry_run()
+            offline = SimpleNamespace(total=None, library=library, simulated=self.simulated)
+            dry_run = plan.dry_run(offline)
         return ExperimentRun(self._background, experiment, dry_run)
 
     def gallery(self, songs: Any = None, *, title: str = "") -> Gallery:

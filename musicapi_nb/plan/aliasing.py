@@ -89,7 +89,7 @@ class Aliasing:
             groups.setdefault((text, aliases), []).append(effect.name)
         too_many = f"not computed, more than {_MAX_LEVELS} levels"
         groups |= {(too_many, ""): list(self.too_many_levels)}
-        groups |= {("no, constant in all cells", ""): list(self.constant)}
+        groups |= {("no, the same in all requests", ""): list(self.constant)}
         return [(_join(names), *group) for group, names in groups.items() if names]
 
     def __str__(self) -> str:

@@ -17,6 +17,7 @@ from musicapi_nb.plan.cells import Cell, GroupedProblems
 from musicapi_nb.plan.html import problem_notices, problem_texts
 from musicapi_nb.plan.size import SmallestEffect, size_assumption, size_texts, smallest_effects
 from musicapi_nb.plan.validation import to_python
+from musicapi_nb.polling import published_range
 
 PACE = 3.0  # seconds between creates; docs faq: standard accounts
 _MAX_PROBLEMS = 20
@@ -29,9 +30,15 @@ class DryRun:
 
     Attributes
     ----------
-    songs, credits
-        Sums over the cells where they are known; `songs_unknown` and `credits_unknown` count the
-        other cells. Cells that would be refused are included.
+    songs
+        Sum over the cells where it is known; `songs_unknown` counts the other cells. Cells that
+        would be refused are included.
+    bought, paid
+        Number of cells that the session's library has already, which are not bought again, and
+        the credits paid for them.
+    credits
+        Credits still to pay, a sum over the other cells; `credits_unknown` counts those without a
+        known price.
     assumed_price
         Price to assume of the cells whose price is unknown; None if there is none.
     balance
@@ -39,7 +46,9 @@ class DryRun:
     blocks_covered
         Whole blocks, from the first, that the balance pays for; None if unknown.
     seconds
-        From the first submit to the last, at one per `pace` seconds; rendering is not included.
+        From the first submit to the last, at one per `pace` seconds; the songs come after that.
+    render
+        Seconds that the last songs take, by the service's docs, from and to; None if unknown.
     refused, advice
         Each problem once, with the `order` of the cells that have it; empty for the whole plan.
     aliasing
@@ -55,6 +64,8 @@ class DryRun:
     blocks: int
     songs: int
     songs_unknown: int
+    bought: int
+    paid: int
     credits: int
     credits_unknown: int
     assumed_price: Price | None
@@ -62,6 +73,7 @@ class DryRun:
     blocks_covered: int | None
     pace: float
     seconds: float
+    render: tuple[float, float] | None
     refused: GroupedProblems
     advice: GroupedProblems
     aliasing: Aliasing
@@ -94,13 +106,11 @@ class DryRun:
         effects = markup.table(("effects", "estimable", "aliased with"), rows)
         return markup.card(
             "Dry run",
-            markup.table(("quantity", "value"), _facts(self)),
+            markup.table(("", "estimate"), _facts(self)),
             *problem_notices({**self.refused, **self.advice}, _MAX_PROBLEMS),
-            markup.collapsible("Effects the design can estimate", effects)
-            if rows
-            else markup.EMPTY,
+            markup.collapsible("What you can learn from it", effects) if rows else markup.EMPTY,
             facts=markup.text(self.plan),
-            badges=[markup.badge("nothing was sent")],
+            badges=[markup.badge("nothing sent yet")],
             wide=True,
         )
 
@@ -113,32 +123,46 @@ def dry_run(  # noqa: PLR0913, PLR0917 - the values of a plan
     balance: float | None,
     pace: float,
     deviations: Mapping[str, float] | None,
+    bought: Mapping[int, int],
 ) -> DryRun:
+    """Compute a dry run; `bought` has the credits paid for cells bought before, by index."""
     pace = plain_value(pace)
     if isinstance(pace, bool) or not isinstance(pace, int | float) or not 0 <= pace < math.inf:
         raise InvalidArgument(f"pace must be the seconds between two submits, not {pace!r:.40}")
-    prices = [cell.request.price() for cell in cells]
+    to_buy = [cell for index, cell in enumerate(cells) if index not in bought]
+    prices = [cell.request.price() for cell in to_buy]
     songs = [cell.request.songs for cell in cells]
-    paid = sum(price != 0 for price in prices)
+    submits = sum(price != 0 for price in prices)
     return DryRun(
         plan=title,
         cells=len(cells),
         blocks=max((cell.block for cell in cells), default=0),
         songs=sum(count for count in songs if count is not None),
         songs_unknown=songs.count(None),
+        bought=len(bought),
+        paid=sum(bought.values()),
         credits=sum(price for price in prices if price is not None),
         credits_unknown=prices.count(None),
-        assumed_price=next(filter(None, (cell.request.assumed_price() for cell in cells)), None),
+        assumed_price=next(filter(None, (cell.request.assumed_price() for cell in to_buy)), None),
         balance=balance,
-        blocks_covered=_blocks_covered(cells, balance),
+        blocks_covered=_blocks_covered(cells, bought, balance),
         pace=float(pace),
-        seconds=float(pace) * max(paid - 1, 0),
+        seconds=float(pace) * max(submits - 1, 0),
+        render=_render_range(to_buy),
         refused={problem: orders for problem, orders in problems.items() if problem.hard},
         advice={problem: orders for problem, orders in problems.items() if not problem.hard},
         aliasing=aliasing(cells, factors),
         smallest_effects=smallest_effects(cells, factors),
         deviations=deviations,
     )
+
+
+def _render_range(cells: Sequence[Cell]) -> tuple[float, float] | None:
+    ranges = {published_range(cell.request.engine) for cell in cells}
+    if None in ranges or not ranges:
+        return None
+    lows, highs = zip(*filter(None, ranges), strict=True)
+    return max(lows), max(highs)
 
 
 def read_balance(source: Any) -> float | None:
@@ -160,10 +184,28 @@ def read_balance(source: Any) -> float | None:
     return value
 
 
-def _blocks_covered(cells: Sequence[Cell], balance: float | None) -> int | None:
+def read_bought(source: Any, cells: Sequence[Cell]) -> dict[int, int]:
+    """Return the credits paid for the cells that a session's library has, by index."""
+    if getattr(source, "library", None) is None:
+        return {}
+    from musicapi_nb.library import live_entries, request_key  # noqa: PLC0415 - only with a library
+
+    keys = [request_key(cell.request, cell.take) for cell in cells]
+    entries = live_entries(source.library, keys, simulated=source.simulated)
+    return {
+        index: entry.price or 0
+        for index, entry in enumerate(entries)
+        if entry is not None and entry.may_be_charged
+    }
+
+
+def _blocks_covered(
+    cells: Sequence[Cell], bought: Mapping[int, int], balance: float | None
+) -> int | None:
     costs: Counter[int] = Counter()
-    for cell in cells:
-        if balance is None or (price := cell.request.price()) is None:
+    for index, cell in enumerate(cells):
+        price = 0 if index in bought else cell.request.price()
+        if balance is None or price is None:
             return None
         costs[cell.block] += price
     return sum(total <= (balance or 0) for total in itertools.accumulate(costs.values()))
@@ -173,27 +215,40 @@ def _blocks_covered(cells: Sequence[Cell], balance: float | None) -> int | None:
 
 
 def _facts(run: DryRun) -> Iterator[tuple[str, str]]:
-    yield "cells", f"{run.cells:,}" + (f", in {run.blocks:,} blocks" if run.blocks > 1 else "")
-    unknown = f", plus an unknown number from {run.songs_unknown:,} cells"
+    rounds = f", in {run.blocks:,} rounds" if run.blocks > 1 else ""
+    yield "requests", f"{run.cells:,}{rounds}"
+    unknown = f", plus an unknown number from {markup.plural(run.songs_unknown, 'request')}"
     yield "songs", f"{run.songs:,}" + (unknown if run.songs_unknown else "")
     yield "credits", _cost_text(run)
     if run.balance is not None:
         yield "balance", _balance_text(run)
-    duration = markup.format_duration(run.seconds)
-    yield "time", f"{duration} to submit all, one per {run.pace:g} s; rendering is not included"
+    yield "time", _time_text(run)
     if run.smallest_effects:
         texts = size_texts(run.smallest_effects[:_MAX_EFFECTS], run.deviations)
         hidden = len(run.smallest_effects) - len(texts)
         texts += [f"{hidden} more factors"] if hidden else []
         yield "smallest effect", f"{'; '.join(texts)} ({size_assumption(run.deviations)})"
-    yield "refused", f"{run.refused_cells:,} of {run.cells:,} cells" if run.refused else "none"
+    refused = f"{run.refused_cells:,} of {markup.plural(run.cells, 'request')} would be refused"
+    yield "problems", refused if run.refused else "none"
 
 
 def _cost_text(run: DryRun) -> str:
+    paid = f" ({run.paid:,} paid before)" if run.paid else ""
+    if run.bought and run.bought == run.cells:
+        which = "the request is" if run.cells == 1 else f"all {run.cells:,} requests are"
+        return f"0 to pay: {which} in the library{paid}"
+    to_pay = _price_text(run)
+    if not run.bought:
+        return to_pay
+    return f"{to_pay} to pay: {run.bought:,} of {run.cells:,} requests are in the library{paid}"
+
+
+def _price_text(run: DryRun) -> str:
     if not run.credits_unknown:
         return f"{run.credits:,}"
-    text = f"at least {run.credits:,}; the price of {run.credits_unknown:,} cells is unknown"
-    if run.credits_unknown == run.cells:
+    unpriced = markup.plural(run.credits_unknown, "request")
+    text = f"at least {run.credits:,}; the price of {unpriced} is unknown"
+    if run.credits_unknown == run.cells - run.bought:
         text = "unknown"
     if run.assumed_price is None:
         return text
@@ -203,9 +258,19 @@ def _cost_text(run: DryRun) -> str:
 
 def _balance_text(run: DryRun) -> str:
     balance = markup.format_credits(run.balance)
+    if run.bought == run.cells:
+        return balance
     if run.share is None or run.credits_unknown:
         return f"{balance}; the plan's share is unknown"
     text = f"{balance}; the plan needs {run.share:.0%} of it" if run.balance else balance
     if run.credits <= (run.balance or 0):
         return text
-    return f"{text}: enough for {run.blocks_covered} of {run.blocks} blocks"
+    return f"{text}: enough for {run.blocks_covered} of {markup.plural(run.blocks, 'round')}"
+
+
+def _time_text(run: DryRun) -> str:
+    if run.bought == run.cells:
+        return "none"
+    send = f"{markup.format_estimate(run.seconds)} to send all, one every {run.pace:g} s"
+    songs = markup.format_estimate(*run.render) if run.render else "the time that the songs take"
+    return f"{send}, then {songs}" if run.seconds else songs

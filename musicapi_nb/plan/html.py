@@ -22,9 +22,9 @@ def plan_title(design: str, cells: Sequence[Cell], factors: Mapping[str, Sequenc
 
 
 def _size(cells: Sequence[Cell]) -> str:
-    count = f"{len(cells):,} cell{'' if len(cells) == 1 else 's'}"
+    count = markup.plural(len(cells), "request")
     blocks = max((cell.block for cell in cells), default=0)
-    return f"{count} in {blocks} blocks" if blocks > 1 else count
+    return f"{count} in {blocks} rounds" if blocks > 1 else count
 
 
 def plan_html(
@@ -36,7 +36,8 @@ def plan_html(
     prices = [cell.request.price() for cell in cells]
     credits_ = None if None in prices else sum(price or 0 for price in prices)
     counts = [cell.request.songs for cell in cells]
-    songs = None if None in counts else f"{sum(count or 0 for count in counts):,} songs"
+    total = sum(count or 0 for count in counts)
+    songs = None if None in counts else markup.plural(total, "song")
     rows = []
     for name, levels in factors.items():
         more = [f"and {len(levels) - _MAX_LEVELS:,} more"] if len(levels) > _MAX_LEVELS else []
@@ -48,10 +49,12 @@ def plan_html(
     ]
     return markup.card(
         f"Plan: {design} of {', '.join(operation_names(cells))}",
-        markup.table(("factor", "levels", "values"), rows) if rows else markup.EMPTY,
+        markup.table(("varied", "values", ""), rows) if rows else markup.EMPTY,
         *problem_notices(problems, _MAX_NOTICES),
-        markup.collapsible("First cells", markup.table(("block", "take", *factors), first)),
-        markup.caption("Not sent yet. plan.dry_run(api) estimates cost and time."),
+        markup.collapsible("First requests", markup.table(("round", "version", *factors), first)),
+        markup.caption(
+            "Nothing sent yet. plan.dry_run(api) says what it costs and how long it takes."
+        ),
         facts=markup.facts(_size(cells), songs),
         badges=[markup.badge(markup.format_credits(credits_))],
         wide=True,
@@ -73,9 +76,9 @@ def problem_texts(problems: GroupedProblems, limit: int) -> Iterator[str]:
             case ():
                 yield str(problem)
             case (order,):
-                yield f"{problem} (cell {order})"
+                yield f"{problem} (request {order})"
             case (order, *_):
-                yield f"{problem} ({len(orders):,} cells, such as {order})"
+                yield f"{problem} ({len(orders):,} requests, for example {order})"
     if len(problems) > limit:
         yield f"and {len(problems) - limit:,} more: plan.problems() lists them all"
 

@@ -22,7 +22,7 @@ from musicapi_nb.plan.cells import (
     make_cells,
     make_requests,
 )
-from musicapi_nb.plan.dry_run import PACE, DryRun, dry_run, read_balance
+from musicapi_nb.plan.dry_run import PACE, DryRun, dry_run, read_balance, read_bought
 from musicapi_nb.plan.frames import cells_frame, problems_frame, read_rows
 from musicapi_nb.plan.html import plan_html, plan_title
 from musicapi_nb.plan.renderers import same_renderer_advice
@@ -248,8 +248,8 @@ class Plan:
         Parameters
         ----------
         balance
-            The session of `connect()`, which is asked for its credits; or a number of credits, or
-            a `Balance`; None: unknown.
+            The session of `connect()`, which is asked for its credits, and whose library shows
+            what is bought already; or a number of credits, or a `Balance`; None: unknown.
         pace
             Seconds between two submits.
         variance
@@ -259,7 +259,11 @@ class Plan:
         title, problems = self._title(), self.grouped_problems()
         deviations = read_deviations(variance)
         available = read_balance(balance)
-        return dry_run(title, self.cells, self.factors, problems, available, pace, deviations)
+        invalid = any(problem.hard for problem in problems)  # it has no request keys
+        bought = {} if invalid else read_bought(balance, self.cells)
+        return dry_run(
+            title, self.cells, self.factors, problems, available, pace, deviations, bought
+        )
 
     def _title(self) -> str:
         return plan_title(self.design, self.cells, self.factors)

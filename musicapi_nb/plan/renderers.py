@@ -54,4 +54,4 @@ def _message(renderer: str, models: Sequence[str], again: Sequence[Request]) -> 
     prices = [request.price() for request in again]
     total = None if None in prices else sum(price or 0 for price in prices)
     price = "an unknown price" if total is None else markup.format_credits(total)
-    return f"{message}: {price} for the same again ({len(again):,} of the cells)"
+    return f"{message}: {price} for the same again ({len(again):,} of the requests)"

@@ -151,7 +151,7 @@ def size_problems(cells: int, repeats: Any, alternative: str = "") -> list[Probl
     if cells * max(factor, 1) <= MAX_CELLS:
         return []
     count = f"{cells * factor:,}" if cells * factor < _MAX_WRITTEN_COUNT else "far too many"
-    return [Problem("", f"would have {count} cells; the limit is {MAX_CELLS:,}{alternative}")]
+    return [Problem("", f"would have {count} requests; the limit is {MAX_CELLS:,}{alternative}")]
 
 
 def refuse(problems: Iterable[Problem]) -> None:

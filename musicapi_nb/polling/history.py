@@ -65,10 +65,7 @@ class Eta(NamedTuple):
     def __str__(self) -> str:
         if self.low is None or self.high is None:
             return "longer than usual" if self.basis == "longer" else ""
-        low, high = (markup.format_duration(seconds) for seconds in (self.low, self.high))
-        if low == high:
-            return f"about {high} more"
-        return f"{low} to {high} more" if round(self.low) else f"up to {high} more"
+        return f"{markup.format_estimate(self.low, self.high)} left"
 
 
 @dataclasses.dataclass(slots=True, eq=False)

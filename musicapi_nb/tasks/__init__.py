@@ -6,6 +6,7 @@ from musicapi_nb.tasks.parse import parse_task as parse_task
 from musicapi_nb.tasks.parse_batch import update_parts as update_parts
 from musicapi_nb.tasks.parse_songs import mark_failed as mark_failed
 from musicapi_nb.tasks.reply_search import find_task_id as find_task_id
+from musicapi_nb.tasks.song import STATE_LABELS as STATE_LABELS
 from musicapi_nb.tasks.song import Issue as Issue
 from musicapi_nb.tasks.song import Replacement as Replacement
 from musicapi_nb.tasks.song import Song as Song

@@ -8,7 +8,7 @@ from musicapi_nb import markup
 from musicapi_nb.engines import model_of
 from musicapi_nb.tasks.answer_html import answer_blocks
 from musicapi_nb.tasks.card_media import CardMedia, MediaUrls
-from musicapi_nb.tasks.song import Song, State
+from musicapi_nb.tasks.song import STATE_LABELS, Song, State
 from musicapi_nb.tasks.songs import Songs
 from musicapi_nb.tasks.tag_fates import tag_fates
 from musicapi_nb.tasks.tag_reader import read_negative_tags, read_tags
@@ -120,10 +120,13 @@ def songs_html(songs: Songs) -> markup.Html:
 def task_html(task: Task) -> str:
     """Return a card for each song, and a card of the task if the songs' cards omit something."""
     more_to_show = bool(task.answer or task.parts or task.issues)
-    needs_card = not task.songs or more_to_show or task.state == "failed"
+    failed = task.state == "failed"
+    needs_card = not task.songs or more_to_show or failed
     head = [task_card(task)] if needs_card else []
     media = CardMedia()
-    songs = (song_card(song, task, urls=media.urls(song)) for song in task.songs)
+    # The songs of a failed task repeat its card.
+    shown = () if failed and all(song.state == "failed" for song in task.songs) else task.songs
+    songs = (song_card(song, task, urls=media.urls(song)) for song in shown)
     cards = markup.cards([*head, *songs])
     if needs_card:
         return cards
@@ -144,7 +147,7 @@ def _parts_table(task: Task) -> Iterator[markup.Html]:
 
 
 def _cost(task: Task) -> str | None:
-    return "from the library, 0 credits" if task.bought_before else _price(task)
+    return "already in your library, free" if task.bought_before else _price(task)
 
 
 def _price(task: Task) -> str | None:
@@ -157,7 +160,7 @@ def _id_text(task: Task) -> str | None:
 
 
 def _state_badge(state: State, word: str | None) -> markup.Html:
-    label = f"unknown state: {word}" if state == "unknown" and word else state
+    label = f"unknown state: {word}" if state == "unknown" and word else STATE_LABELS[state]
     return markup.badge(label, _TONES[state])
 
 
@@ -194,7 +197,7 @@ def tag_marks(song: Song) -> Iterator[str | tuple[str, markup.TagMark]]:
 
 def _audio(song: Song, urls: MediaUrls) -> markup.Html:
     if song.state == "failed":
-        return markup.notice(song.fail_reason or "The service gave no reason.", "bad")
+        return markup.notice(song.fail_reason or "Failed; no reason given.", "bad")
     if song.engine == "lyrics":
         return markup.EMPTY
     if urls.audio is None and not urls.note:
@@ -219,7 +222,7 @@ def _links(song: Song) -> markup.Html:
 
 def _notices(task: Task) -> Iterator[markup.Html]:
     if task.state == "failed":
-        reason = task.fail_reason or "The task failed; the service gave no reason."
+        reason = task.fail_reason or "The song could not be made; no reason given."
         refund = "" if task.refunded is not None else f"\n{_REFUNDS}"
         if task.bought_before and task.refunded is not True:
             refund += f"\n{_NOT_BOUGHT_AGAIN}"

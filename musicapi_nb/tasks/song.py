@@ -15,6 +15,14 @@ from musicapi_nb.errors import InvalidRequest, Problem
 from musicapi_nb.tasks import requested_tags
 
 State: TypeAlias = Literal["pending", "running", "succeeded", "failed", "unknown"]
+STATE_LABELS: Mapping[State, str] = {
+    "pending": "in the queue",
+    "running": "being made",
+    "succeeded": "ready",
+    "failed": "failed",
+    "unknown": "unknown",
+}
+"""States in words for people."""
 FINAL: frozenset[State] = frozenset({"succeeded", "failed"})
 
 _UPLOAD_SUFFIX = "_upload"

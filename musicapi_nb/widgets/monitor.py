@@ -218,10 +218,10 @@ def progress_bar(title: str | None = None) -> Callable[[Progress], None]:
 
 
 def experiment_bar_state(progress: Progress) -> BarState:
-    """Return the bar of an experiment: plan cells; credits, failures and time left as text."""
+    """Return the bar of an experiment: its requests; credits, failures and time left as text."""
     failed = sum(progress.counts.get(state, 0) for state in ("failed", "refused", "uncertain"))
-    texts = [f"{progress.spent + progress.reserved:,} credits"]
+    texts = [markup.format_credits(progress.spent + progress.reserved)]
     texts += [f"{failed:,} failed"] if failed else []
     texts += ["paused"] if progress.state == "paused" else []
     texts += [str(progress.eta)] if progress.eta else []
-    return BarState(progress.finished, progress.cells, "cells", ", ".join(texts))
+    return BarState(progress.finished, progress.cells, "requests", ", ".join(texts))

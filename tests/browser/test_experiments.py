@@ -90,41 +90,41 @@ def test_experiment_output_follows_run_and_monitor_buttons(lab: Lab, tmp_path: P
     notebook.start_run_all()
     expect(dry_run).to_contain_text("nothing was sent")
     for area in outputs:
-        expect(area).to_contain_text("3 rendering", timeout=30_000)
+        expect(area).to_contain_text("3 being made", timeout=30_000)
         expect(area).to_contain_text("5 waiting")
-        expect(area).to_contain_text("60 reserved, 140 of the budget of 200 left")
+        expect(area).to_contain_text("budget of 200: 0 spent, 60 on hold, 140 left")
     clock = outputs[1].inner_text()
     expect(outputs[1]).not_to_have_text(clock)  # it updates by itself
-    assert enabled_buttons() == ["Pause", "Cancel"]
+    assert enabled_buttons() == ["Pause", "Stop (keeps what is paid)"]
     notebook.screenshot("experiment-running")
 
     press("Pause")  # while a cell awaits
     for area in outputs:
         expect(area).to_contain_text("paused")
         expect(area).to_contain_text("resume() continues")
-    assert enabled_buttons() == ["Resume", "Cancel"]
+    assert enabled_buttons() == ["Resume", "Stop (keeps what is paid)"]
     signal("paused")
     notebook.wait_until_done()
     assert notebook.texts()[5] == "paused\n"
     signal("end bought cells")
     for area in outputs:
         expect(area).to_contain_text("3 done", timeout=30_000)
-        expect(area).to_contain_text("3 of 8 cells")
+        expect(area).to_contain_text("3 of 8")
         expect(area).to_contain_text("5 waiting")
     notebook.screenshot("experiment-paused")
 
     press("Resume")  # while none runs
-    expect(outputs[0]).to_contain_text("3 rendering")
+    expect(outputs[0]).to_contain_text("3 being made")
     expect(outputs[0]).not_to_contain_text("paused")
     signal("continue")
     for area in outputs:
         expect(area).to_contain_text("1 uncertain", timeout=30_000)
         expect(area).to_contain_text("6 done", timeout=30_000)
-        expect(area).to_contain_text("failures() shows how to settle each")
-    press("Cancel")
+        expect(area).to_contain_text("failures() says how to settle each")
+    press("Stop (keeps what is paid)")
     for area in outputs:
         expect(area).to_contain_text("cancelled")
-    expect(monitor.get_by_role("button", name="Start again", exact=True)).to_be_enabled()
+    expect(monitor.get_by_role("button", name="Run the rest", exact=True)).to_be_enabled()
     notebook.screenshot("experiment-cancelled")
     saved = notebook.save()
 

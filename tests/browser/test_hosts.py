@@ -82,13 +82,13 @@ def _read_state(folder: Path, name: str) -> Any:
 
 def _cancel_and_start_again(page: Page, folder: Path) -> None:
     """Press the monitor's buttons while the first two of four plan cells are made."""
-    expect(page.get_by_text("2 rendering").first).to_be_visible(timeout=_MS)
-    page.get_by_role("button", name="Cancel", exact=True).click()
+    expect(page.get_by_text("2 being made").first).to_be_visible(timeout=_MS)
+    page.get_by_role("button", name="Stop (keeps what is paid)", exact=True).click()
     expect(page.get_by_text("cancelled", exact=True).first).to_be_visible()
     assert _read_state(folder, "cancelled") == ["cancelled", [20, 20]]
-    page.get_by_role("button", name="Start again", exact=True).click()
-    expect(page.get_by_text("4 of 4 cells")).to_be_visible(timeout=_MS)
-    cancel = page.get_by_role("button", name="Cancel", exact=True)
+    page.get_by_role("button", name="Run the rest", exact=True).click()
+    expect(page.get_by_text("4 of 4 · ")).to_be_visible(timeout=_MS)
+    cancel = page.get_by_role("button", name="Stop (keeps what is paid)", exact=True)
     expect(cancel).to_be_hidden(timeout=_MS)  # after the downloads
     assert _read_state(folder, "ended") == ["ended", [20] * 4]
 
