@@ -32,6 +32,10 @@ class LiveCards(LiveWidget):
         self._on_click = on_click
         self.on_msg(self._receive)
 
+    @traitlets.validate("cards")
+    def _plain(self, proposal: dict[str, Any]) -> list[str]:
+        return [str(card) for card in proposal["value"]]  # marimo sends no subclass of str
+
     def _receive(self, _: object, content: Any, __: object) -> None:
         """Run the action of a button. An exception would be invisible, so it is shown."""
         index = content.get("click") if isinstance(content, dict) else None
@@ -42,7 +46,7 @@ class LiveCards(LiveWidget):
             self._on_click(index)
         except Exception as error:  # noqa: BLE001 - see the docstring
             _log.debug("a button failed", exc_info=True)
-            self.problem = markup.notice(f"{type(error).__name__}: {error}", "bad")
+            self.problem = str(markup.notice(f"{type(error).__name__}: {error}", "bad"))
 
     @markup.safe_repr
     def __repr__(self) -> str:

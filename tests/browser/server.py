@@ -1,4 +1,4 @@
-"""A real JupyterLab server for the browser tests, in temporary folders."""
+"""Real JupyterLab and marimo servers for the browser tests, in temporary folders."""
 
 import http.client
 import json
@@ -16,9 +16,11 @@ from typing import IO
 
 import sandbox
 
+_XDG_FOLDERS = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 _START_SECONDS = 60
 _STOP_SECONDS = 20
-_ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/lab\?token=")
+_LAB = re.compile(r"http://127\.0\.0\.1:(\d+)/lab\?token=")
+_MARIMO = re.compile(r"http://localhost:(\d+)")
 
 _SETTINGS = {
     # All cells are in the document, not only those on screen.
@@ -76,7 +78,8 @@ class LabServer:
 class _Log:
     """Collects the server's output and finds the port in it."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: IO[str], address: re.Pattern[str]) -> None:
+        self._address = address
         self.lines: list[str] = []
         self.port: int | None = None
         self._has_port = threading.Event()
@@ -86,7 +89,7 @@ class _Log:
     def _drain(self, stream: IO[str]) -> None:
         for line in stream:
             self.lines.append(line)
-            if self.port is None and (match := _ADDRESS.search(line)):
+            if self.port is None and (match := self._address.search(line)):
                 self.port = int(match[1])
                 self._has_port.set()
         self._has_port.set()
@@ -94,7 +97,7 @@ class _Log:
     def wait_for_port(self) -> int:
         self._has_port.wait(_START_SECONDS)
         if self.port is None:
-            raise RuntimeError("JupyterLab did not start:\n" + "".join(self.lines))
+            raise RuntimeError("the server did not start:\n" + "".join(self.lines))
         return self.port
 
     def join(self) -> None:
@@ -143,8 +146,30 @@ def running_lab(root: Path) -> Iterator[LabServer]:
         "--LabApp.expose_app_in_browser=True",
         "--JupyterNotebookApp.expose_app_in_browser=True",
     ]
+    with _running(command, environment, root, _LAB) as port:
+        yield LabServer(port, token, folder)
+
+
+@contextmanager
+def running_marimo(root: Path, notebook: str) -> Iterator[str]:
+    """Run a marimo notebook as an app, and yield its URL; it writes below `root` only."""
+    file = root / "notebook.py"
+    file.write_text(notebook)
+    folders = {name: str(root / name.lower()) for name in _XDG_FOLDERS}
+    environment = os.environ | sandbox.environment(root) | folders | {"HOME": str(root)}
+    command = [sys.executable, "-m", "marimo", "run", "--headless", "--no-token", str(file)]
+    with _running(command, environment, root, _MARIMO) as port:
+        yield f"http://127.0.0.1:{port}/"
+
+
+@contextmanager
+def _running(
+    command: list[str], environment: dict[str, str], folder: Path, address: re.Pattern[str]
+) -> Iterator[int]:
+    """Run a server in a folder, and yield its port, which it prints as part of its address."""
     with subprocess.Popen(
         command,
+        cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -152,9 +177,9 @@ def running_lab(root: Path) -> Iterator[LabServer]:
         text=True,
     ) as process:
         assert process.stdout is not None
-        log = _Log(process.stdout)
+        log = _Log(process.stdout, address)
         try:
-            yield LabServer(log.wait_for_port(), token, folder)
+            yield log.wait_for_port()
         finally:
             process.terminate()
             try:
