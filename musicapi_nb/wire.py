@@ -13,6 +13,7 @@ from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 from musicapi_nb.engines import Request
+from musicapi_nb.engines.arguments import operation_name
 from musicapi_nb.errors import (
     InvalidArgument,
     InvalidRequest,
@@ -69,6 +70,9 @@ class Call:
 
 def check_request(request: Request) -> None:
     """Raise InvalidArgument if it is no request, InvalidRequest if it has hard problems."""
+    if isinstance(request, type) and issubclass(request, Request):
+        name = operation_name(request)
+        raise InvalidArgument(f"{name} is an operation; a request of it is {name}(...)")
     if not isinstance(request, Request):
         raise InvalidArgument(
             f"a request is needed, such as sonic.Create(...), not {request!r:.60}"

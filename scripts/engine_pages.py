@@ -18,6 +18,7 @@ from engine_samples import sample
 
 import musicapi_nb as mnb
 from musicapi_nb import markup
+from musicapi_nb.engines.arguments import MODE
 from musicapi_nb.engines.fields import Field, LimitByModel, label_of
 from musicapi_nb.engines.request import Availability, Request
 from musicapi_nb.engines.sources import Source
@@ -178,7 +179,7 @@ def _anchor(op: Operation) -> str:
 
 
 def _docstring(op: Operation) -> str:
-    return inspect.getdoc(op) or ""
+    return inspect.cleandoc(vars(op)["__doc__"] or "")  # without the fields, which have a table
 
 
 def _sentence(text: str) -> str:
@@ -218,9 +219,12 @@ def _price(op: Operation) -> str:
 
 def _field(name: str, field: Field) -> str:
     notice = (
-        " (required)" if field.required else " (recommended)" if field.advice_if_missing else ""
+        " (required)"
+        if field.required and field.preset is None and name != MODE
+        else " (recommended)" * bool(field.advice_if_missing)
     )
-    return f"`{name}`{notice}"
+    synonyms = " or ".join(f"`{synonym}`" for synonym in field.synonyms)
+    return f"`{name}`{notice}{f', or {synonyms}' if synonyms else ''}"
 
 
 _KINDS = {
@@ -250,6 +254,7 @@ def _values(op: Operation, name: str) -> str:
     parts = [
         _KINDS.get(field.kind, field.kind),
         _characters(field),
+        "follows from the text" if name == MODE and field.required else "",
         _bounds(field),
         _items(field),
         *(_condition(other, values) for other, values in op.active_when.get(name, {}).items()),

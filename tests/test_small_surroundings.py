@@ -139,10 +139,13 @@ def test_address_without_scheme_is_refused_before_a_folder_is_made(
 # --- wrong arguments -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("thing", [None, "rain", 5, sonic.Create, [BEAT], {"prompt": "x"}])
+@pytest.mark.parametrize("thing", [None, 5, sonic.Create, [BEAT], {"prompt": "x"}])
 def test_other_than_a_request_is_refused_before_it_is_sent(session: Session, thing: Any) -> None:
     for buy in (session.run, session._client.submit, session._client.run):
-        with pytest.raises(errors.InvalidArgument, match="a request is needed"):
+        with pytest.raises(
+            errors.InvalidArgument,
+            match=r"a request is needed|a request of it is sonic\.Create\(\.\.\.\)",
+        ):
             asyncio.run(_await(buy(thing)))
     assert _posts(session) == []
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb.engines import account, custom, lyrics, nuro, producer, riffusion, sonic, studio
+from musicapi_nb.engines.documentation import summary as operation_summary
 from musicapi_nb.engines.fields import Field
 from musicapi_nb.engines.request import Availability, Group, Price, Request, model_of
 
@@ -19,6 +19,7 @@ __all__ = [
     "Request",
     "account",
     "default_operation",
+    "described_song",
     "lyrics",
     "model_of",
     "nuro",
@@ -82,15 +83,16 @@ class Operations(tuple[type[Request], ...]):
                 yield markup.notice(f"{subject}: {limit.status}; {limit.note}.", "warn")
 
 
-def operation_summary(operation: type[Request]) -> str:
-    """Return the first line of an operation's own docstring, without backticks."""
-    return inspect.cleandoc(operation.__doc__ or "").partition("\n")[0].replace("`", "")
-
-
 def default_operation(candidates: Sequence[type[Request]]) -> type[Request]:
     """Return the first operation that takes text and needs no clip; else the first."""
     creates = (operation for operation in candidates if _creates_from_text(operation))
     return next(creates, candidates[0])
+
+
+def described_song(text: str) -> Request:
+    """Return the request for a song of this description, of the default operation."""
+    operation: Callable[[str], Request] = default_operation(operations())
+    return operation(text)
 
 
 def _creates_from_text(operation: type[Request]) -> bool:

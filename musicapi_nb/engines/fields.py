@@ -49,6 +49,11 @@ class Field:
         Advice for a request without the field, such as that the docs require it.
     advice_if_set
         Advice for a request with the field, such as that the service ignores it.
+    synonyms
+        Other names that a request, a plan and `%%song` understand in place of the field's own.
+    preset
+        Value of a new request that leaves the field out. It is part of the request: of its repr,
+        of what is sent, and of the identity of the purchase. A request with None has no value.
     default
         Value that is sent if the field is None. It is no part of the identity of a purchase.
     source
@@ -79,6 +84,8 @@ class Field:
     required: bool = False
     advice_if_missing: str = ""
     advice_if_set: str = ""
+    synonyms: tuple[str, ...] = ()
+    preset: Any = None
     default: Any = None
     source: Source | None = None
     limit: int | LimitByModel | None = None
@@ -143,6 +150,14 @@ _PYTHON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "requests": ((list, tuple), "a list of requests"),
 }
 _TEXT = ((str,), "text")
+
+
+def value_type(kind: Kind) -> type:
+    """Return the Python type of the values of a kind, for signatures."""
+    types, _ = _PYTHON_TYPES.get(kind, _TEXT)
+    return types[-1] if kind in {"fraction", "number", "seconds"} else types[0]
+
+
 _FORMS: Mapping[str, str] = {"clip": "the id of a song", "url": "an https:// or http:// URL"}
 # The service accepts no files, only URLs (docs upload-music).
 _PUBLISH = (
@@ -204,7 +219,9 @@ def _text_problems(value: str, field: Field, model: str | None) -> Iterator[tupl
     yield from _length_problems(len(value), field, model)
     if field.choices and value not in field.choices:
         listed = ", ".join(field.choices)
-        if not field.allow_other:
+        if choice := _intended_choice(value, field.choices):
+            yield f"is {value!r:.60}; did you mean {choice!r}?", True
+        elif not field.allow_other:
             yield f"is {value!r:.60}; choose one of {listed}", True
         elif canonical_model(value) not in field.choices:
             yield f"is {value!r:.60}, unknown to this version; known: {listed}", False
@@ -214,6 +231,20 @@ def _text_problems(value: str, field: Field, model: str | None) -> Iterator[tupl
         yield "should be a public https:// or http:// URL", True
     elif field.kind == "url" and _PRIVATE.match(value):
         yield "is on this machine or a private network, where only a simulator can reach it", False
+
+
+def _intended_choice(value: str, choices: Sequence[str]) -> str | None:
+    """Return the choice that a value abbreviates or spells otherwise, such as "V5" sonic-v5.
+
+    The service does not accept these, nor can it give such a name to a new model.
+    """
+    words = _words(canonical_model(value))
+    same = (choice for choice in choices if words in {_words(choice), _words(choice)[1:]})
+    return next((choice for choice in same if words and choice != canonical_model(value)), None)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"[a-z0-9]+", text.lower()))
 
 
 def _length_problems(length: int, field: Field, model: str | None) -> Iterator[tuple[str, bool]]:

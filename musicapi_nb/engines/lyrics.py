@@ -25,6 +25,7 @@ class Make(Request, frozen=True, kw_only=True):
     cost: ClassVar[Price | None] = Price(2, dt.date(2026, 10, 7), "musicapi.ai/ai-lyrics-api")
     fields_source: ClassVar[Source | None] = LYRICS
     text_fields: ClassVar[tuple[str, ...]] = ("description",)
+    description_field: ClassVar[str | None] = "description"
 
     description: Annotated[
         str | None,

@@ -131,6 +131,7 @@ class Vocal(_Nuro, frozen=True, kw_only=True):
             "The length of the song, from 30 s to 4 min.",
             "whole seconds",
             label="Length",
+            synonyms=("length", "seconds"),
             example="2:30",
             minimum=30,
             maximum=240,
@@ -156,6 +157,7 @@ class Instrumental(_Nuro, frozen=True, kw_only=True):
         "segments": {"version": ("v2.0",)},
     }
     text_fields: ClassVar[tuple[str, ...]] = ("description",)
+    description_field: ClassVar[str | None] = "description"
     tag_fields: ClassVar[tuple[str, ...]] = ("genre", "mood", "instrument", "theme", "description")
 
     description: Annotated[
@@ -184,6 +186,7 @@ class Instrumental(_Nuro, frozen=True, kw_only=True):
             "The length: up to 1 min in version 1.0, from 30 s to 2 min in version 2.0.",
             "whole seconds",
             label="Length",
+            synonyms=("length", "seconds"),
             example="0:45",
             minimum=1,
             maximum=120,

@@ -38,6 +38,7 @@ _Model: TypeAlias = Annotated[
         f"Which model makes the song; {MODEL} unless you choose.",
         "choice",
         label="Model",
+        synonyms=("model",),
         choices=(MODEL, *OLDER),
         allow_other=True,
         renderers=dict.fromkeys(("", *OLDER), MODEL),
@@ -81,6 +82,7 @@ class _Music(_Producer, frozen=True, kw_only=True):
             "Say what the song should sound like: styles, instruments.",
             "long text",
             label="Sound",
+            synonyms=("description", "tags", "styles", "style", "genre"),
             example="slow jazz, brushed drums",
         ),
     ] = None
@@ -102,6 +104,7 @@ class _Music(_Producer, frozen=True, kw_only=True):
             "Ignored by the service.",
             "switch",
             label="Instrumental (no vocals)",
+            synonyms=("instrumental",),
             advanced=True,
             advice_if_set=f'{_IGNORED}; leave out lyrics and write "no vocals" in the sound',
         ),
@@ -139,6 +142,7 @@ class _Music(_Producer, frozen=True, kw_only=True):
             "The length of the song, or of the part to add (1 min unless you choose).",
             "whole seconds",
             label="Length",
+            synonyms=("duration", "seconds"),
             example="2:30",
             advanced=True,
             minimum=1,
@@ -151,6 +155,7 @@ class Create(_Music, frozen=True, kw_only=True):
     """Make one song from a sound, lyrics or both."""
 
     constants: ClassVar[Mapping[str, Any]] = {"task_type": "create_music"}
+    description_field: ClassVar[str | None] = "sound"
 
     cover_url: Annotated[
         str | None,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import difflib
 import functools
+import inspect
 import json
 import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 
 from musicapi_nb import markup
-from musicapi_nb.engines import custom
+from musicapi_nb.engines import custom, documentation
+from musicapi_nb.engines.arguments import MODE, missing_mode, operation_name, read_arguments
 from musicapi_nb.engines.fields import Field, is_missing, missing_problem, value_problems
 from musicapi_nb.engines.sources import Source
 from musicapi_nb.engines.values import plain_value, whole_number
@@ -111,9 +112,9 @@ def model_of(request: Request) -> str | None:
     frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,)
 )
 class _Meta(msgspec.StructMeta):
-    """Registers custom operations, and raises `InvalidRequest` for unknown fields.
+    """Registers custom operations, and reads the arguments of new requests.
 
-    Of the latter, msgspec would raise a bare TypeError.
+    Of unknown fields, msgspec would raise a bare TypeError.
     """
 
     def __new__(
@@ -130,24 +131,23 @@ class _Meta(msgspec.StructMeta):
             custom.register(cls, Request, body)
         return cls
 
-    def __call__(cls, /, *args: Any, **fields: Any) -> Any:
-        names: tuple[str, ...] = cls.__struct_fields__
-        unknown = [name for name in fields if name not in names]
-        if unknown:
-            raise InvalidRequest(cls.__name__, [_unknown_field(name, names) for name in unknown])
-        extra = fields.get("extra", {})
-        if not isinstance(extra, Mapping) or not all(isinstance(name, str) for name in extra):
-            problem = Problem("extra", "should be a dict from field names to values")
-            raise InvalidRequest(cls.__name__, [problem])
-        return super().__call__(*args, **fields)
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        return documentation.signature(cls)
+
+    if not typing.TYPE_CHECKING:  # else pyright would not see the fields
+
+        def __call__(cls, /, *args: Any, **fields: Any) -> Any:
+            values = read_arguments(cls, args, fields)
+            extra = values.get("extra", {})
+            if not isinstance(extra, Mapping) or not all(isinstance(name, str) for name in extra):
+                problem = Problem("extra", "should be a dict from field names to values")
+                raise InvalidRequest(operation_name(cls), [problem])
+            return super().__call__(**values)
 
 
-def _unknown_field(name: str, names: Sequence[str]) -> Problem:
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return Problem(
-        name, f"no such field; {hint}Pass fields newer than this version as extra={{{name!r}: ...}}"
-    )
+# For `sonic.Create?` and help(). A class's own text stays in its namespace.
+_Meta.__doc__ = property(documentation.docstring)  # type: ignore[assignment]
 
 
 # omit_defaults also applies to requests inside a batch: a purchase keeps its identity when an
@@ -156,8 +156,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     """Base class of all operations; each subclass declares one.
 
     All fields are optional at construction, so that `problems` can list everything missing at
-    once. A field that is None is not sent, unless its `Field` has a default. Fields unknown to this
-    version can be passed as `extra={"name": value}`.
+    once. A field that is left out gets its preset, such as the newest model, which becomes part of
+    the request. A field that is None is not sent, unless its `Field` has a default. Fields unknown
+    to this version can be passed as `extra={"name": value}`.
     """
 
     engine: ClassVar[str]
@@ -184,6 +185,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     """Fields that have an effect only while other fields have one of the given values."""
     text_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that can receive free text, such as a cell body: the first active one does."""
+    description_field: ClassVar[str | None] = None
+    """The field of a text that is passed without a name, as in `sonic.Create("slow jazz")`."""
     tag_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that request tags, as lists or in a description."""
     negative_tag_fields: ClassVar[tuple[str, ...]] = ()
@@ -237,7 +240,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         """Raise `InvalidRequest` with all hard problems, if there are any."""
         hard = [problem for problem in self.problems() if problem.hard]
         if hard:
-            raise InvalidRequest(self._name(), hard)
+            raise InvalidRequest(operation_name(type(self)), hard)
 
     def body(self) -> dict[str, Any]:
         """Return the JSON object to send: constants, fields that are set or default, `extra`."""
@@ -256,7 +259,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         for name, field in self.fields().items():
             value = getattr(self, name)
             if field.required and is_missing(value):
-                yield Problem(name, missing_problem(name, field))
+                message = missing_mode(self) if name == MODE else missing_problem(name, field)
+                yield Problem(name, message)
                 continue
             advice = field.advice_if_missing if is_missing(value) else field.advice_if_set
             if advice:
@@ -285,10 +289,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         except (TypeError, ValueError, RecursionError) as error:
             yield Problem("extra", f"cannot be written as JSON ({error})")
 
-    @classmethod
-    def _name(cls) -> str:
-        return f"{cls.engine}.{cls.__name__}"
-
     def __reduce__(self) -> Any:
         """Pickle a custom operation with its declaration: its class may be missing elsewhere."""
         if not self.custom:
@@ -304,7 +304,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
     def __repr__(self) -> str:
         arguments = [f"{name}={value!r}" for name, value in self._set_fields()]
         arguments += [f"extra={dict(self.extra)!r}"] if self.extra else []
-        return f"{self._name()}({', '.join(arguments)})"
+        return f"{operation_name(type(self))}({', '.join(arguments)})"
 
     @markup.html_repr
     def _repr_html_(self) -> str:
@@ -322,7 +322,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, met
         plural = "" if self.songs == 1 else "s"
         songs = f"{self.songs} song{plural}" if self.songs and self.reply == "task" else None
         return markup.card(
-            self._name(),
+            operation_name(type(self)),
             markup.table(("field", "value"), rows),
             *notices,
             facts=markup.facts(self.operation, songs),

@@ -61,6 +61,7 @@ class Create(Request, frozen=True, kw_only=True):
         **{name: {"task_type": _REPLACES} for name in ("replace_start_time", "replace_end_time")},
     }
     text_fields: ClassVar[tuple[str, ...]] = ("lyrics", "prompt")
+    description_field: ClassVar[str | None] = "prompt"
     tag_fields: ClassVar[tuple[str, ...]] = ("sound", "prompt")
 
     task_type: Annotated[
@@ -87,7 +88,12 @@ class Create(Request, frozen=True, kw_only=True):
     mv: Annotated[
         str | None,
         Field(
-            "Which model makes the song.", "choice", label="Model", choices=MODELS, allow_other=True
+            "Which model makes the song.",
+            "choice",
+            label="Model",
+            synonyms=("model",),
+            choices=MODELS,
+            allow_other=True,
         ),
     ] = None
     lyrics: Annotated[
@@ -107,6 +113,7 @@ class Create(Request, frozen=True, kw_only=True):
             "Styles, instruments and moods, separated by commas.",
             "tags",
             label="Styles",
+            synonyms=("tags", "styles", "style", "genre"),
             example="slow jazz, brushed drums",
             limit=200,
             source=SDK,
@@ -121,6 +128,7 @@ class Create(Request, frozen=True, kw_only=True):
             "Say what the song should be like.",
             "long text",
             label="Description",
+            synonyms=("description",),
             example="rain on a tin roof, slow jazz",
             limit=200,
             source=SDK,
@@ -128,7 +136,12 @@ class Create(Request, frozen=True, kw_only=True):
     ] = None
     make_instrumental: Annotated[
         bool | None,
-        Field("Make the song without a singer.", "switch", label="Instrumental (no vocals)"),
+        Field(
+            "Make the song without a singer.",
+            "switch",
+            label="Instrumental (no vocals)",
+            synonyms=("instrumental",),
+        ),
     ] = None
     vocal_variation: Annotated[
         float | None,

@@ -48,6 +48,7 @@ class _Studio(Request, frozen=True, kw_only=True):
             "Say what the song should be like, with its styles.",
             "long text",
             label="Description",
+            synonyms=("description",),
             example="rain on a tin roof, slow jazz",
             required=True,
         ),
@@ -63,6 +64,7 @@ class _Studio(Request, frozen=True, kw_only=True):
                 "studio32-v1.5": "studio32-v1.5 (0:32)",
             },
             required=True,
+            synonyms=("model", "mv"),
             choices=MODELS,
             allow_other=True,
         ),
@@ -129,6 +131,7 @@ class Description(_Studio, frozen=True, kw_only=True):
     """
 
     constants: ClassVar[Mapping[str, Any]] = {"lyrics_type": "generate", "config": _REGULAR}
+    description_field: ClassVar[str | None] = "prompt"
 
 
 class Custom(_Studio, frozen=True, kw_only=True):
@@ -153,6 +156,7 @@ class Instrumental(_Studio, frozen=True, kw_only=True):
     """Make two songs without vocals."""
 
     constants: ClassVar[Mapping[str, Any]] = {"lyrics_type": "instrumental", "config": _REGULAR}
+    description_field: ClassVar[str | None] = "prompt"
 
 
 class Extend(_Studio, frozen=True, kw_only=True):

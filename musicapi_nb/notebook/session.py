@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from musicapi_nb import markup, wire
 from musicapi_nb.client import Balance, MusicAPI, publish
-from musicapi_nb.engines import Request
+from musicapi_nb.engines import Request, described_song
 from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import (
     ClientClosed,
@@ -109,13 +109,13 @@ class Session:
         badge = markup.badge("simulated") if self.simulated else markup.badge("paid", "warn")
         return markup.card("MusicAPI", markup.text(self.description), badges=[badge])
 
-    def run(self, request: Request, *, take: int = 1, deadline: float = 1800.0) -> Job[Task]:
+    def run(self, request: Request | str, *, take: int = 1, deadline: float = 1800.0) -> Job[Task]:
         """Buy the songs of a request and wait for them.
 
         Parameters
         ----------
         request
-            Such as `sonic.Create(...)`.
+            Such as `sonic.Create(...)`; or a text, which describes a song to `sonic.Create`.
         take
             With a library, each take is bought once: running it again, also in a later kernel,
             returns the same songs and costs nothing. `take=2` buys new ones.
@@ -127,12 +127,15 @@ class Session:
         InvalidRequest
             Immediately, if the request is invalid; nothing is sent.
         """
+        if isinstance(request, str):
+            request = described_song(request)
         wire.check_request(request)
+        title = f"{request.engine}.{request.operation}"
 
         def work(job: Job[Task]) -> Coroutine[Any, Any, Task]:
             return self._client.run(request, take=take, deadline=deadline, progress=job.update)
 
-        return self._job(work, title=f"{request.engine}.{request.operation}", request=request)
+        return self._job(work, title=title, request=request)
 
     def wait(self, task: Task | Iterable[Task], *, deadline: float = 1800.0) -> Job[Any]:
         """Wait for one or several tasks: see `MusicAPI.wait`."""

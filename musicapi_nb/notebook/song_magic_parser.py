@@ -4,7 +4,7 @@ import contextlib
 import difflib
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from musicapi_nb import markup
@@ -17,6 +17,7 @@ from musicapi_nb.engines import (
     operation_summary,
     operations,
 )
+from musicapi_nb.engines.arguments import field_name, similar_field
 from musicapi_nb.engines.values import parse_seconds
 from musicapi_nb.errors import InvalidRequest, Problem
 from musicapi_nb.tasks.tags import split_at_commas
@@ -38,10 +39,10 @@ def parse_song_cell(line: str, body: str = "") -> tuple[Request, int]:
     candidates, options = _parse_line(line)
     take = _parse_take(options.pop("take", "1"))
     extra = options.pop("extra", None)
-    unknown = [name for name in options if not any(name in kind.fields() for kind in candidates)]
+    unknown = [name for name in options if not any(map(_has_option(name), candidates))]
     if unknown:
         raise _invalid(*(_unknown_option(name, candidates) for name in unknown))
-    fitting = [kind for kind in candidates if options.keys() <= kind.fields().keys()]
+    fitting = [kind for kind in candidates if all(_has_option(name)(kind) for name in options)]
     built = [_build_request(operation, options, extra, body) for operation in fitting]
     requests = [request for request in built if request is not None]
     if not requests:
@@ -52,7 +53,10 @@ def parse_song_cell(line: str, body: str = "") -> tuple[Request, int]:
     if len(valid) > 1:
         choices = " or ".join(f"{_MAGIC} {name_of(type(request))}" for request in valid)
         raise _invalid(Problem("", f"several operations match; choose {choices}"))
-    request = min(requests, key=_count_errors)
+    default = default_operation(fitting)
+    request = min(
+        requests, key=lambda request: (_count_errors(request), type(request) is not default)
+    )
     request.check()
     return request, take
 
@@ -89,7 +93,7 @@ def _operation_help(operation: type[Request]) -> str:
     if operation.text_fields:
         lines.append(f"  the cell's text: {' or '.join(operation.text_fields)}")
     for name, field in operation.fields().items():
-        required = " (required)" if field.required else ""
+        required = " (required)" if field.required and field.preset is None else ""
         label = f"{field.label}: " if field.label else ""
         lines.append(f"  --{name}{_value_help(field)}{required}  {label}{field.help}")
     lines.append("  --take N  buys new songs; with a library, each take is bought once")
@@ -153,7 +157,12 @@ def _build_request(
 ) -> Request | None:
     """Build a request; return None if the operation has no field for the body."""
     fields = operation.fields()
-    values = {name: _parse_value(name, fields[name], text) for name, text in options.items()}
+    values: dict[str, Any] = {}
+    for option, text in options.items():
+        name = field_name(operation, option)
+        if name in values:
+            raise _invalid(Problem(f"--{option}", f"is --{name}, which is there twice"))
+        values[name] = _parse_value(option, fields[name], text)
     values |= _implied_modes(operation, values)
     if body.strip():
         free = (name for name in operation.text_fields if name not in values)
@@ -230,6 +239,10 @@ def _parse_number(text: str) -> float | str:
     return text
 
 
+def _has_option(option: str) -> Callable[[type[Request]], bool]:
+    return lambda operation: field_name(operation, option) in operation.fields()
+
+
 def _count_errors(request: Request) -> int:
     return sum(problem.hard for problem in request.problems())
 
@@ -239,9 +252,10 @@ def _label(candidates: Sequence[type[Request]]) -> str:
 
 
 def _unknown_option(name: str, candidates: Sequence[type[Request]]) -> Problem:
-    names = [field for operation in candidates for field in operation.fields()]
-    matches = difflib.get_close_matches(name, dict.fromkeys([*names, *_COMMON_OPTIONS]), n=1)
-    hint = f"did you mean --{matches[0]}? " if matches else ""
+    fields = (similar_field(operation, name) for operation in candidates)
+    common = difflib.get_close_matches(name, _COMMON_OPTIONS, n=1)
+    near = next((field for field in (*common, *fields) if field), None)
+    hint = f"did you mean --{near}? " if near else ""
     message = f"no such option; {hint}{_MAGIC} {_label(candidates)} --help lists them"
     return Problem(f"--{name}", message)
 

@@ -10,6 +10,7 @@ import msgspec
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Field, Request, operations
+from musicapi_nb.engines.arguments import field_name
 from musicapi_nb.engines.fields import canonical_model
 from musicapi_nb.errors import InvalidRequest, Problem
 from musicapi_nb.tasks import requested_tags
@@ -226,7 +227,9 @@ def _follow_up(
         engine = song.engine or "this engine"
         message = f"{engine} does not offer this for {noun}; it offers {offered or 'nothing'}"
         raise InvalidRequest(name, [Problem("", message)])
-    return request_type(**dict(_filled_fields(song, request_type, others, fields), **fields))
+    filled = dict(_filled_fields(song, request_type, others, fields))
+    names = {field_name(request_type, name) for name in fields}
+    return request_type(**{name: filled[name] for name in filled if name not in names}, **fields)
 
 
 def _not_ready_problem(song: Song) -> Problem | None:

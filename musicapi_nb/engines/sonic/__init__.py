@@ -1,5 +1,16 @@
 """Sonic: songs with vocals, operations on them, voices and uploads."""
 
+from musicapi_nb.engines.sonic._create import AddInstrumental as AddInstrumental
+from musicapi_nb.engines.sonic._create import AddVocals as AddVocals
+from musicapi_nb.engines.sonic._create import Batch as Batch
+from musicapi_nb.engines.sonic._create import Concat as Concat
+from musicapi_nb.engines.sonic._create import Cover as Cover
+from musicapi_nb.engines.sonic._create import CoverUpload as CoverUpload
+from musicapi_nb.engines.sonic._create import Create as Create
+from musicapi_nb.engines.sonic._create import Extend as Extend
+from musicapi_nb.engines.sonic._create import ExtendUpload as ExtendUpload
+from musicapi_nb.engines.sonic._create import PersonaMusic as PersonaMusic
+from musicapi_nb.engines.sonic._create import Remaster as Remaster
 from musicapi_nb.engines.sonic.clip_tools import AlignedLyrics as AlignedLyrics
 from musicapi_nb.engines.sonic.clip_tools import Bpm as Bpm
 from musicapi_nb.engines.sonic.clip_tools import CreatePersona as CreatePersona
@@ -11,17 +22,6 @@ from musicapi_nb.engines.sonic.clip_tools import StemsFull as StemsFull
 from musicapi_nb.engines.sonic.clip_tools import UpsampleTags as UpsampleTags
 from musicapi_nb.engines.sonic.clip_tools import Vox as Vox
 from musicapi_nb.engines.sonic.clip_tools import Wav as Wav
-from musicapi_nb.engines.sonic.create import AddInstrumental as AddInstrumental
-from musicapi_nb.engines.sonic.create import AddVocals as AddVocals
-from musicapi_nb.engines.sonic.create import Batch as Batch
-from musicapi_nb.engines.sonic.create import Concat as Concat
-from musicapi_nb.engines.sonic.create import Cover as Cover
-from musicapi_nb.engines.sonic.create import CoverUpload as CoverUpload
-from musicapi_nb.engines.sonic.create import Create as Create
-from musicapi_nb.engines.sonic.create import Extend as Extend
-from musicapi_nb.engines.sonic.create import ExtendUpload as ExtendUpload
-from musicapi_nb.engines.sonic.create import PersonaMusic as PersonaMusic
-from musicapi_nb.engines.sonic.create import Remaster as Remaster
 from musicapi_nb.engines.sonic.generation import MODELS as MODELS
 from musicapi_nb.engines.sonic.remix import Mashup as Mashup
 from musicapi_nb.engines.sonic.remix import ReplaceSection as ReplaceSection

@@ -15,6 +15,12 @@ from musicapi_nb.errors import Problem
 NEWEST = ("sonic-v6", "sonic-v6-wild", "sonic-v6-mini")
 OLDER = ("sonic-v5-5", "sonic-v5", "sonic-v4-5-plus", "sonic-v4-5", "sonic-v4", "sonic-v3-5")
 MODELS = (*NEWEST, *OLDER)
+DEFAULT = NEWEST[0]
+"""The model of a request that names none: see `Field.preset`.
+
+A purchase is found again by its fields, of which the model is one. With another default, cells that
+name no model buy other songs: such a change is listed as breaking in the changelog.
+"""
 MIXING_MODEL = "sonic-v4-5-all"
 """For `Sample` and `Mashup` only; `Create` with it was refused live."""
 
@@ -30,6 +36,8 @@ def _choice_of(*models: str) -> Field:
         "choice",
         label="Model",
         required=True,
+        synonyms=("model",),
+        preset=DEFAULT,
         choices=models,
         allow_other=True,
         renderers=dict.fromkeys((*OLDER, MIXING_MODEL), NEWEST[0]),
@@ -49,6 +57,7 @@ Tags: TypeAlias = Annotated[
         "Styles, instruments and moods, separated by commas.",
         "tags",
         label="Styles",
+        synonyms=("styles", "style", "genre"),
         example="slow jazz, brushed drums",
         limit=_TAGS,
         source=REFUSALS,
@@ -66,7 +75,12 @@ NegativeTags: TypeAlias = Annotated[
 ]
 Instrumental: TypeAlias = Annotated[
     bool | None,
-    Field("Make the song without a singer.", "switch", label="Instrumental (no vocals)"),
+    Field(
+        "Make the song without a singer.",
+        "switch",
+        label="Instrumental (no vocals)",
+        synonyms=("instrumental",),
+    ),
 ]
 Gender: TypeAlias = Annotated[
     str | None,
@@ -101,6 +115,7 @@ Length: TypeAlias = Annotated[
         "The length to aim at, from 10 s to 6 min.",
         "whole seconds",
         label="Length, about",
+        synonyms=("length", "seconds"),
         example="2:30",
         minimum=10,
         maximum=360,
@@ -156,6 +171,7 @@ class MusicFields(Request, frozen=True, kw_only=True):
             "Your words, with [Verse], [Chorus].",
             "long text",
             label="Lyrics",
+            synonyms=("lyrics",),
             example="[Verse]\nRain on a tin roof",
             limit=_PROMPT,
             source=REFUSALS,
@@ -171,6 +187,7 @@ class MusicFields(Request, frozen=True, kw_only=True):
             "Say what the song should be like.",
             "long text",
             label="Description",
+            synonyms=("description",),
             example="rain on a tin roof, slow jazz",
             limit=400,
             source=REFUSALS,

@@ -44,6 +44,7 @@ class Sample(_Mixed, frozen=True, kw_only=True):
             "Make the song without a singer.",
             "switch",
             label="Instrumental (no vocals)",
+            synonyms=("instrumental",),
             required=True,
         ),
     ] = None

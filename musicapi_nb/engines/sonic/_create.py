@@ -25,6 +25,7 @@ class Create(generation.MusicFields, frozen=True, kw_only=True):
         **generation.MusicFields.active_when,
         "prompt": {"custom_mode": (True,)},
     }
+    description_field: ClassVar[str | None] = "gpt_description_prompt"
 
     duration: generation.Length = None
 
