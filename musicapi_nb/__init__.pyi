@@ -62,6 +62,7 @@ from musicapi_nb.plan import Plan as Plan
 from musicapi_nb.plan import repeats_needed as repeats_needed
 from musicapi_nb.tasks import Song as Song
 from musicapi_nb.tasks import Task as Task
+from musicapi_nb.widgets.compare import compare as compare
 from musicapi_nb.widgets.gallery import gallery as gallery
 from musicapi_nb.widgets.gallery.saved_page import save_page as save_page
 from musicapi_nb.widgets.monitor import monitor as monitor

@@ -2,19 +2,19 @@
 
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from musicapi_nb._blind_test.widget import BlindTest
 from musicapi_nb.widgets import song_widget
 from musicapi_nb.widgets.base import LiveWidget, join_modules
+from musicapi_nb.widgets.compare import Board, board
 from musicapi_nb.widgets.form.form import FormView
 from musicapi_nb.widgets.gallery import Gallery, _gallery
 
-FOLDER = Path(_gallery.__file__).parent
 
-
-@pytest.mark.parametrize("widget", [Gallery, FormView, BlindTest])
+@pytest.mark.parametrize("widget", [Gallery, Board, FormView, BlindTest])
 def test_joined_module_stands_alone(widget: type[LiveWidget]) -> None:
     source = re.sub(r"/\*.*?\*/", "", str(widget._esm), flags=re.DOTALL)
     assert "import" not in source
@@ -24,10 +24,11 @@ def test_joined_module_stands_alone(widget: type[LiveWidget]) -> None:
     assert len(declared) == len(set(declared)) > 10
 
 
-def test_every_module_of_gallery_is_joined_after_its_imports() -> None:
-    modules = [path.resolve() for path in _gallery.MODULES]
+@pytest.mark.parametrize("widget", [_gallery, board])
+def test_every_module_is_joined_after_its_imports(widget: ModuleType) -> None:
+    modules = [path.resolve() for path in widget.MODULES]
     parts = Path(song_widget.__file__).parent / "song_parts"
-    for folder in (FOLDER, parts):
+    for folder in (Path(str(widget.__file__)).parent, parts):
         assert set(folder.glob("*.js")) <= set(modules)
     for position, path in enumerate(modules):
         source = path.read_text(encoding="utf-8")

@@ -342,13 +342,15 @@ def gradient(seed: str) -> str:
     return f"linear-gradient(135deg,rgb({next(stops)}),rgb({next(stops)}))"
 
 
-def cover(url: str | None, seed: str, title: str | None = None, *, local: bool = False) -> Html:
+def cover(
+    url: str | None, seed: str, title: str | None = None, *, local: bool = False, size: int = 96
+) -> Html:
     """Return a square picture; if it is missing or does not load, the gradient of `seed` shows.
 
-    For `local`, see `media_url`.
+    For `local`, see `media_url`; `size` is in pixels.
     """
     box = (
-        "flex:none;width:96px;height:96px;overflow:hidden;border-radius:10px;"
+        f"flex:none;width:{size}px;height:{size}px;overflow:hidden;border-radius:10px;"
         f"background-image:{gradient(seed)}"
     )
     src = media_url(url, local=local)
@@ -358,11 +360,11 @@ def cover(url: str | None, seed: str, title: str | None = None, *, local: bool =
     # A picture that fails to load is one line high and fits below the spacer, outside the box, so
     # the gradient shows. A loaded picture is taller and wraps to the top of the next column.
     columns = "display:flex;flex-direction:column;flex-wrap:wrap;align-content:flex-start"
-    line = "flex:none;width:96px;height:auto;overflow:hidden;white-space:nowrap"
+    line = f"flex:none;width:{size}px;height:auto;overflow:hidden;white-space:nowrap"
     style = f"display:block;{line};font-size:11px;line-height:16px"
     picture = element("img", src=src, alt=alt, style=style)
-    spacer = element("div", style="flex:none;width:0;height:100px")
-    wrapping = element("div", spacer, picture, style=f"{columns};height:125px")
+    spacer = element("div", style=f"flex:none;width:0;height:{size + 4}px")
+    wrapping = element("div", spacer, picture, style=f"{columns};height:{size + 29}px")
     return element("div", wrapping, style=box)
 
 

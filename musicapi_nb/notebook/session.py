@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from musicapi_nb.notebook.experiment_run import ExperimentRun
     from musicapi_nb.plan import Plan
     from musicapi_nb.simulator import Simulator
+    from musicapi_nb.widgets.compare import Board
+    from musicapi_nb.widgets.compare.dimensions import Names
     from musicapi_nb.widgets.form import Form
     from musicapi_nb.widgets.gallery import Gallery
     from musicapi_nb.widgets.song_audio import Audio
@@ -210,13 +212,38 @@ class Session:
             message = "is required: pass tasks, or connect(library='folder')"
             raise InvalidRequest("api.gallery()", [Problem("songs", message)])
         from musicapi_nb.widgets.gallery import gallery  # noqa: PLC0415 - loads ipywidgets
-        from musicapi_nb.widgets.song_audio import fetch_audio  # noqa: PLC0415 - loads numpy
-
-        def fetch(song: Song) -> Future[Audio]:
-            return self._background.submit(fetch_audio(song, self._client))
 
         source = self.library if songs is None else songs
-        return gallery(source, library=self.library, fetch=fetch, title=title)
+        return gallery(source, library=self.library, fetch=self._fetch_audio, title=title)
+
+    def compare(
+        self, songs: Any = None, *, rows: Names = None, columns: Names = None, title: str = ""
+    ) -> Board:
+        """Display songs side by side, to play, rate and compare: see `mnb.compare`.
+
+        `songs` are an experiment, tasks, songs or jobs; by default the latest 5,000 purchases of
+        the library. `rows` and `columns` name factors or request fields, such as "prompt" and
+        "model".
+        """
+        if songs is None and self.library is None:
+            message = "is required: pass tasks, or connect(library='folder')"
+            raise InvalidRequest("api.compare()", [Problem("songs", message)])
+        from musicapi_nb.widgets.compare import compare  # noqa: PLC0415 - loads ipywidgets
+
+        return compare(
+            self.library if songs is None else songs,
+            rows=rows,
+            columns=columns,
+            library=self.library,
+            fetch=self._fetch_audio,
+            title=title,
+        )
+
+    def _fetch_audio(self, song: Song) -> Future[Audio]:
+        """Download a song whose link the browser cannot reach, for a widget."""
+        from musicapi_nb.widgets.song_audio import fetch_audio  # noqa: PLC0415 - loads numpy
+
+        return self._background.submit(fetch_audio(song, self._client))
 
     def export(self, path: Path | str, songs: Any = None) -> ExportResult:
         """Write songs to a folder or a ZIP, for other programs: see `mnb.export`.

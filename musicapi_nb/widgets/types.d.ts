@@ -43,6 +43,7 @@ export interface Songs {
   can_fetch: boolean;
   library: string;
   details: Record<string, Detail>;
+  board: BoardData; // of a board only
 }
 
 export interface Detail {
@@ -115,6 +116,31 @@ export interface SongActions {
   seekTo(index: number, event: MouseEvent): void;
   rate(index: number, rating: { stars?: number; note?: string }): void;
   noteChanged(index: number): void;
+}
+
+// --- board: see compare/board.py
+
+/** The matrix of a board: `row` and `column` of each song; `reasons` by "row,column". */
+export interface BoardData {
+  row_names: string[];
+  column_names: string[];
+  rows: string[][];
+  columns: string[][];
+  row: number[];
+  column: number[];
+  label: string[];
+  reasons: Record<string, string>;
+}
+
+/** Indices of a row that is shown, of a column in its order there, and of a song in its place. */
+export interface BoardPosition {
+  row: number;
+  slot: number;
+  place: number;
+}
+
+export interface BoardSong extends SongNode {
+  reason: HTMLElement;
 }
 
 // --- form: see form/controls.py and form/form.py
