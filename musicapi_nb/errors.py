@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
+
+from musicapi_nb.short_traceback import ShortTraceback
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,13 +32,15 @@ class Problem:
 
 
 _MAY_HAVE_COST = (
-    "It may have cost credits and was not resent. Compare api.credits() with your earlier balance "
-    "before you send it again."
+    "It may have cost credits, or not; it was not sent twice. See api.library, or compare "
+    "api.credits() with your earlier balance before you send it again."
 )
 
 
-class MusicAPIError(Exception):
+class MusicAPIError(ShortTraceback, Exception):
     """Base class of all exceptions of this package.
+
+    In IPython its traceback is short: your line, and the error. `%tb` shows the whole one.
 
     Parameters
     ----------
@@ -52,7 +56,7 @@ class MusicAPIError(Exception):
         True if credits may have been charged although the outcome is unknown.
     """
 
-    advice: ClassVar[str] = ""
+    advice: str = ""
     retry_after: float | None = None
     """Seconds to wait before the next attempt, if the reply states them."""
 
@@ -188,7 +192,7 @@ class Forbidden(MusicAPIError):
 class OutOfCredits(Forbidden):
     """403: the balance does not cover the price."""
 
-    advice = "Nothing was charged. Buy credits or request fewer songs."
+    advice = "Nothing was charged."
 
 
 class NoSubscription(Forbidden):
@@ -231,10 +235,7 @@ class UnexpectedReply(MusicAPIError):
 class Unreachable(MusicAPIError, ConnectionError):
     """The service could not be reached."""
 
-    advice = (
-        "Check the network and the base URL. If only a proxy leads out, set HTTPS_PROXY or pass "
-        "connect(proxy=...)."
-    )
+    advice = "Check the network. If only a proxy leads out: connect(proxy=...), or HTTPS_PROXY."
 
 
 class CertificateRefused(Unreachable):

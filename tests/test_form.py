@@ -454,7 +454,7 @@ def test_errors_are_shown_in_form(monkeypatch: pytest.MonkeyPatch) -> None:
     form = poor.form(SONG)
     act_and_wait(form, lambda: click(form))
     (view,) = results(form)
-    assert "Buy credits or request fewer songs." in view
+    assert "Not enough credits: 20 needed, 3 left. Nothing was charged." in view
     assert state(form)["label"] == "Make 2 songs for 20 credits · only 3 left"
     poor.close()
     click(form)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import queue
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ class Kernel:
     """An IPython kernel."""
 
     def __init__(self, folder: Path) -> None:
+        self.traceback = ""  # of the last error, without colors
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
         self.manager, self.client = start_new_kernel(
             kernel_name="python3", cwd=str(folder), env=environment
@@ -58,6 +60,7 @@ class Kernel:
             text += content.get("text", "")
             if message["msg_type"] == "error":
                 error = f"{content['ename']}: {content['evalue']}"
+                self.traceback = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(content["traceback"]))
             if content.get("execution_state") == "idle":
                 return text, error, time.monotonic() - start
         raise AssertionError(f"the cell never ended: {text} {error}")
@@ -90,10 +93,86 @@ def test_interrupted_cell_stops_and_the_job_goes_on(
     assert error
     assert seconds < 5  # on a busy machine
     if words:
-        assert "stopped waiting for" in error
+        assert "Stopped waiting for" in error
         assert "the job continues" in error.lower()
     text, error, _ = kernel.run("print(job.done(), job.task.state)")
     assert (text.split()[0], error) == ("False", "")
+
+
+# --- errors in a cell ------------------------------------------------------------------------
+
+
+def test_interrupted_cell_shows_its_line_only(kernel: Kernel) -> None:
+    kernel.run("print('waiting', flush=True)\nawait job", interrupt=True)
+    assert re.fullmatch(
+        r"Cell In\[\d+\], line 2\n----> 2 await job\n"
+        r"WaitCancelled: Stopped waiting for nuro.instrumental. The task is paid for; the job "
+        r"continues: await it again, or job.cancel\(\) it.",
+        kernel.traceback,
+    )
+
+
+_POOR = """
+poor = mnb.connect(simulator=Simulator(balance=3), library="poor")
+beat = nuro.Instrumental(description="harbour", duration=30)
+def make():
+    text = "harbour"
+    return poor.run(beat).result()
+"""
+_OUT = "OutOfCredits: Not enough credits: 10 needed, 3 left. Nothing was charged."
+_OFFLINE = """\
+client = mnb.MusicAPI("sk-some-key-0001", base_url="http://127.0.0.1:9", pace=0)
+await client.run(beat)"""
+
+
+@pytest.mark.parametrize(
+    ("code", "lines"),
+    [
+        ("await poor.run(beat)", ["Cell, line 1", "----> 1 await poor.run(beat)", _OUT]),
+        ("1\npoor.run(beat).result()", ["Cell, line 2", "----> 2 poor.run(beat).result()", _OUT]),
+        (
+            "1\nmake()",
+            [
+                *("Cell, line 2", "----> 2 make()", "Cell, line 6, in make"),
+                *("----> 6 return poor.run(beat).result()", _OUT),
+            ],
+        ),
+        (
+            "await poor.run(beat, take=0)",
+            ["Cell, line 1", "----> 1 await poor.run(beat, take=0)", "InvalidRequest: "],
+        ),
+        (
+            'mnb.connect(key="sk-other-key-0001", proxy=3)',
+            ["Cell, line 1", '----> 1 mnb.connect(key="…", proxy=3)', "InvalidRequest: "],
+        ),
+        (
+            _OFFLINE,
+            [
+                *("Cell, line 2", "----> 2 await client.run(beat)"),
+                "Unreachable: No connection to 127.0.0.1:9 ",
+            ],
+        ),
+    ],
+)
+def test_error_shows_the_line_of_the_user_and_a_sentence(
+    kernel: Kernel, code: str, lines: list[str]
+) -> None:
+    _, error, _ = kernel.run(f"if 'poor' not in dir():{_POOR}".replace("\n", "\n    "))
+    assert not error
+    kernel.run(code)
+    actual = re.sub(r"Cell In\[\d+\]", "Cell", kernel.traceback).splitlines()
+    assert actual[:-1] == lines[:-1]
+    assert actual[-1].startswith(lines[-1])
+    assert "sk-" not in kernel.traceback
+
+
+def test_whole_traceback_is_available(kernel: Kernel) -> None:
+    kernel.run("await client.run(beat)")
+    assert "transport.py" not in kernel.traceback
+    kernel.run("%tb")
+    assert "transport.py" in kernel.traceback
+    kernel.run("await client.run(beat)")
+    assert "transport.py" not in kernel.traceback
 
 
 # --- words of a timeout --------------------------------------------------------------------

@@ -347,7 +347,7 @@ def test_error_is_displayed_by_the_job(api: Session) -> None:
     with pytest.raises(LostReply):
         job.result()
     assert isinstance(job.exception(), LostReply)
-    assert "LostReply" in job._repr_html_()
+    assert "The connection broke before the answer" in job._repr_html_()
     assert "may have cost credits" in job._repr_html_()
     assert "LostReply" in repr(job)
     assert _posts(api) == 1

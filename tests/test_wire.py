@@ -295,8 +295,8 @@ def test_may_have_cost_by_status() -> None:
 
 def test_possible_cost_comes_with_advice() -> None:
     for parsed in (error(502, b"<html>", paid=True), error(200, b"", paid=True)):
-        assert "Compare api.credits() with your earlier balance" in str(parsed)
-        assert "It may have cost credits and was not resent." in str(parsed)
+        assert "compare api.credits() with your earlier balance" in str(parsed)
+        assert "It may have cost credits, or not; it was not sent twice." in str(parsed)
 
 
 # --- Retry-After ---------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from musicapi_nb.client.purchasing import Order, PurchaseCoordinator, Purchaser
 from musicapi_nb.client.rate_limit import LocalRateLimiter, SharedRateLimiter
 from musicapi_nb.client.repost import repost_once
 from musicapi_nb.client.retry import RetryPolicy
+from musicapi_nb.client.shortfall import name_shortfall
 from musicapi_nb.client.transport import (
     BASE_URL,
     Timeouts,
@@ -62,8 +63,7 @@ class MusicAPI:
         Names of the ledger's budgets that have to cover every purchase.
     webhook
         https URL that the service calls when a song can be streamed, is done or failed; at most
-        960 characters. With a ledger, it also names the purchase, so that a purchase whose reply
-        was lost is recovered (see `webhooks.app`).
+        960 characters. With a ledger, it recovers purchases whose reply was lost: `webhooks.app`.
     webhook_secret
         Signs webhooks; 16 characters or more. It is sent with each request and shown nowhere.
     proxy, ssl
@@ -170,14 +170,13 @@ class MusicAPI:
     ) -> Task:
         """Buy a request, once; return its task, already finished if the reply has the result.
 
-        It waits for a slot first (see `pace`). Once the request is sent, cancelling the caller does
-        not lose the reply: the accepted task still reaches `progress`, or else the log.
+        It waits for a slot first (see `pace`). Once the request is sent, cancelling the caller
+        loses no reply: the accepted task still reaches `progress`, or else the log.
 
         Parameters
         ----------
         take
-            With a ledger, a take is bought once. If any kernel has bought it before, its task
-            comes from the ledger and costs nothing. Another take buys another song.
+            With a ledger, a take is bought once: bought before, it comes from there for nothing.
         budgets, experiment
             Further budgets of the ledger that have to cover the price, and the experiment whose
             plan cell this is.
@@ -192,7 +191,7 @@ class MusicAPI:
         UncertainPurchase
             The ledger cannot tell whether this take was bought. Nothing was sent.
         LostReply
-            The request may have arrived, but its reply did not. It was not sent again.
+            The request may have arrived, but not its reply. It was not sent again.
         MusicAPIError
             The service refused it; `may_have_cost` says whether that is certain.
         """
@@ -206,7 +205,8 @@ class MusicAPI:
         )
         post = functools.partial(self._post, call, request, take)
         if call.paid:
-            return await self._purchaser.buy(Order(request, terms, post, progress))
+            async with name_shortfall(request, self.credits):
+                return await self._purchaser.buy(Order(request, terms, post, progress))
         self._in_flight.check_open()
         task = await self._transport.retry.call(post)
         self._record_acceptance(task)

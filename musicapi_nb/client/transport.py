@@ -248,14 +248,17 @@ class Transport:
             way, cause = self.network.describe_proxy(url), self._cause(error)
             refused = isinstance(error, aiohttp.ClientConnectorCertificateError)
             kind = CertificateRefused if refused else Unreachable
-            raise kind(f"{self.base_url} cannot be reached{way} ({cause})") from None
+            unsent = kind(f"No connection to {url.authority}{way} ({cause})")
+            if call.paid and not refused:
+                unsent.advice = f"Nothing was charged; run the cell again. {kind.advice}"
+            raise unsent from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             request, cause = f"{call.method} {call.path}", self._cause(error)
             if call.paid:
-                message = f"the reply to {request} was lost ({cause})"
+                message = f"The connection broke before the answer to {request} came ({cause})"
                 start = self.secret.redact_cut_body(bytes(received)) or None
                 raise LostReply(message, body=start, may_have_cost=True) from None
-            raise Unreachable(f"no reply to {request} ({cause})") from None
+            raise Unreachable(f"No answer to {request}, which is free ({cause})") from None
         redact = self.secret.redact
         headers = {name.lower(): redact(value) for name, value in reply.headers.items()}
         return reply.status, headers, self.secret.redact_body(body)

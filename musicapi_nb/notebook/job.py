@@ -17,6 +17,7 @@ from musicapi_nb.engines import Request
 from musicapi_nb.engines.values import number_of_seconds
 from musicapi_nb.errors import MusicAPIError, WaitTimeout, refuse_copy
 from musicapi_nb.notebook.event_loop import BackgroundLoop
+from musicapi_nb.short_traceback import ShortTraceback
 from musicapi_nb.tasks import STATE_LABELS, Task
 from musicapi_nb.widgets.host import host
 from musicapi_nb.widgets.monitor import Action, BarState, live_card
@@ -29,6 +30,14 @@ _WAKE_SECONDS = 0.5
 _SUMMARY_FIELDS = ("title", "gpt_description_prompt", "description", "prompt", "lyrics")
 _SUMMARY_LENGTH = 72
 _SAVING = "saving the audio to your library…"
+
+
+class WaitInterrupted(ShortTraceback, KeyboardInterrupt):
+    """`job.result()` was interrupted; the job goes on."""
+
+
+class WaitCancelled(ShortTraceback, asyncio.CancelledError):
+    """The cell or task that awaits a job was interrupted or cancelled, or the job was."""
 
 
 class Job(Generic[_Result]):
@@ -119,7 +128,9 @@ class Job(Generic[_Result]):
             while not future.done():
                 await asyncio.wait([future], timeout=_WAKE_SECONDS)
         except asyncio.CancelledError:  # the cell stops waiting, the work continues
-            raise asyncio.CancelledError(self._interrupted_text()) from None
+            raise WaitCancelled(self._interrupted_text()) from None
+        if future.cancelled():
+            raise WaitCancelled(self._stopped_text())
         return future.result()
 
     def result(self, timeout: float | None = None) -> _Result:
@@ -141,7 +152,7 @@ class Job(Generic[_Result]):
         try:
             return self._future.result(timeout)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(self._interrupted_text()) from None
+            raise WaitInterrupted(self._interrupted_text()) from None
         except concurrent.futures.TimeoutError:
             if self._future.done():
                 raise
@@ -196,7 +207,8 @@ class Job(Generic[_Result]):
     def _repr_html_(self) -> str:
         if self._future.cancelled():
             return self._card("stopped", markup.notice(self._stopped_text(), "warn"), tone="warn")
-        if text := self._error_text():
+        if error := self.exception():
+            text = str(error) if isinstance(error, MusicAPIError) else self._error_text()
             return self._card("error", markup.notice(text, "bad"), tone="bad")
         if self._future.done():
             return self._result_html(self._future.result())
@@ -249,8 +261,8 @@ class Job(Generic[_Result]):
         return "The job continues"
 
     def _interrupted_text(self) -> str:
-        advice = "wait for it again, or cancel() it"
-        return f"stopped waiting for {self.title}. {self._unfinished_text()}: {advice}"
+        advice = "await it again, or job.cancel() it"
+        return f"Stopped waiting for {self.title}. {self._unfinished_text()}: {advice}."
 
     def _stopped_text(self) -> str:
         task = self.task

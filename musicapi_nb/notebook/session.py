@@ -16,14 +16,7 @@ from musicapi_nb import markup, wire
 from musicapi_nb.client import Balance, MusicAPI, publish
 from musicapi_nb.engines import Request, described_song
 from musicapi_nb.engines.values import whole_number
-from musicapi_nb.errors import (
-    ClientClosed,
-    InvalidArgument,
-    InvalidRequest,
-    MusicAPIError,
-    Problem,
-    refuse_copy,
-)
+from musicapi_nb.errors import ClientClosed, InvalidArgument, MusicAPIError, refuse_copy
 from musicapi_nb.ledger_types import Media
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
@@ -180,7 +173,7 @@ class Session:
 
         Reads the balance for the dry run. The arguments are those of `experiment.Experiment`.
         """
-        library = self._need_library("api.experiment()", "an experiment")
+        library = self._need_library("An experiment")
         from musicapi_nb.experiment import Experiment  # noqa: PLC0415 - loads numpy
         from musicapi_nb.notebook.experiment_run import ExperimentRun  # noqa: PLC0415 - as above
 
@@ -209,8 +202,10 @@ class Session:
         the library.
         """
         if songs is None and self.library is None:
-            message = "is required: pass tasks, or connect(library='folder')"
-            raise InvalidRequest("api.gallery()", [Problem("songs", message)])
+            raise InvalidArgument(
+                'Nothing to show: no library is open. mnb.connect(library="my-songs"), or '
+                "mnb.gallery(tasks)"
+            )
         from musicapi_nb.widgets.gallery import gallery  # noqa: PLC0415 - loads ipywidgets
 
         source = self.library if songs is None else songs
@@ -251,7 +246,7 @@ class Session:
         `songs` are tasks, songs, jobs, an experiment, or rows of `songs_frame`; by default all
         finished songs of the library. Requires a library, which stores the audio files.
         """
-        library = self._need_library("api.export()", "an export")
+        library = self._need_library("An export")
         from musicapi_nb.exports import export  # noqa: PLC0415 - loads pandas and mutagen
 
         return export(path, library if songs is None else songs, library=library)
@@ -318,11 +313,10 @@ class Session:
         """Return the files that the library has of a song."""
         return SongMedia() if self.library is None else self.library.media(song)
 
-    def _need_library(self, caller: str, subject: str) -> Library:
+    def _need_library(self, subject: str) -> Library:
         self._check_open()
         if self.library is None:
-            message = f"{subject} needs a library: connect(library='folder')"
-            raise InvalidRequest(caller, [Problem("library", message)])
+            raise InvalidArgument(f'{subject} needs a library: mnb.connect(library="my-songs")')
         return self.library
 
     def _job(
