@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from musicapi_nb.widgets.song_audio import Audio
 
 KEY_VARIABLE = "MUSICAPI_KEY"
+_NO_LIBRARY = (
+    'Nothing to show: no library is open. mnb.connect(library="my-songs"), or mnb.gallery(tasks)'
+)
 open_sessions: dict[str, Session] = {}
 """Open sessions by a digest of connect()'s arguments; the one connected last is the last."""
 if hasattr(os, "register_at_fork"):  # a child connects anew
@@ -202,10 +205,7 @@ class Session:
         the library.
         """
         if songs is None and self.library is None:
-            raise InvalidArgument(
-                'Nothing to show: no library is open. mnb.connect(library="my-songs"), or '
-                "mnb.gallery(tasks)"
-            )
+            raise InvalidArgument(_NO_LIBRARY)
         from musicapi_nb.widgets.gallery import gallery  # noqa: PLC0415 - loads ipywidgets
 
         source = self.library if songs is None else songs
@@ -221,8 +221,7 @@ class Session:
         "model".
         """
         if songs is None and self.library is None:
-            message = "is required: pass tasks, or connect(library='folder')"
-            raise InvalidRequest("api.compare()", [Problem("songs", message)])
+            raise InvalidArgument(_NO_LIBRARY)
         from musicapi_nb.widgets.compare import compare  # noqa: PLC0415 - loads ipywidgets
 
         return compare(
