@@ -31,17 +31,18 @@ _LOCAL = re.compile(
 )
 
 
-def execute(notebook: NotebookNode, out: Path, *, before: str = "", after: str = "") -> str:
+def execute(notebook: NotebookNode, out: Path, *, after: str = "") -> str:
     """
     Run the cells, save the media of their outputs in out/media, and return the text of `after`.
 
     The notebook gets its outputs in place; their URLs point to the media folder instead of the
-    simulator. `before` and `after` run in the same kernel without becoming part of the notebook.
+    simulator. `after` runs in the same kernel without becoming part of the notebook.
     """
     for name in ("MUSICAPI_KEY", "MUSICAPI_SIMULATOR"):  # with a key, the notebooks would buy songs
         os.environ.pop(name, None)
     with tempfile.TemporaryDirectory(prefix="musicapi-nb-executed-") as folder:
-        os.environ.update(sandbox.environment(Path(folder)))
+        home = {"HOME": folder, "USERPROFILE": folder}  # of the library
+        os.environ.update(sandbox.environment(Path(folder)) | home)
         client = NotebookClient(
             notebook,
             timeout=_CELL_SECONDS,
@@ -55,7 +56,6 @@ def execute(notebook: NotebookNode, out: Path, *, before: str = "", after: str =
         )
         with client.setup_kernel():
             _follow_updates(client)
-            _run_aside(client, notebook, before)
             for index, cell in enumerate(notebook.cells):
                 client.execute_cell(cell, index)
             printed = _run_aside(client, notebook, after)

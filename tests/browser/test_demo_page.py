@@ -27,7 +27,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, _SCRIPT, "--out", out], capture_output=True, text=True, check=False
     )
     assert process.returncode == 0, process.stderr
-    return out / "01_first_song.html"
+    return out / "songs.html"
 
 
 def test_demo_page_plays_and_shows_images_without_server(demo: Path, page: Page) -> None:
