@@ -15,8 +15,9 @@ from musicapi_nb.widgets.songs_of import SongCollection, SongItem
 _MAX_SONGS = 60  # in the table
 _MAX_PLAYERS = 16  # audio elements make a page slow
 _MAX_TAGS = 8
-_CELL = f"padding:8px 14px 8px 0;vertical-align:top;text-align:left;border:0;{WRAP}"
-_HEAD = f"{_CELL};font-weight:600;border-bottom:1px solid {LINE}"
+_LINES = f"border:0;border-bottom:1px solid {LINE}"
+_CELL = f"padding:8px 14px 8px 0;vertical-align:top;text-align:left;{_LINES};{WRAP}"
+_HEAD = f"{_CELL};font-weight:600"
 _SONG = f"display:flex;flex-direction:column;gap:5px;margin:0 0 12px;max-width:320px;{WRAP}"
 _SIDE_BY_SIDE = f"display:flex;gap:8px;align-items:center;{WRAP}"
 _COVER = 44  # pixels
