@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from musicapi_nb.public_names import missing_name
+
 # The public names by module. Each is imported when it is first used, so that `import musicapi_nb`
 # loads neither aiohttp nor pandas. `scripts/public_stub.py` writes them to __init__.pyi, for type
 # checkers and editors.
@@ -39,13 +41,19 @@ PUBLIC_NAMES = {
     "musicapi_nb.widgets.gallery.saved_page": "save_page",
     "musicapi_nb.widgets.monitor": "monitor progress_bar",
 }
+# What people try here, and where it is.
+_SESSION_NAMES = {
+    **dict.fromkeys(("run", "create", "generate", "make", "song"), "connect().run"),
+    **dict.fromkeys(("credits", "balance"), "connect().credits"),
+    "songs": "connect().songs",
+}
 _MODULE_OF = {name: module for module, names in PUBLIC_NAMES.items() for name in names.split()}
 __all__ = sorted(_MODULE_OF)  # noqa: PLE0605 - generated from the table above
 
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise missing_name(__name__, name, __dir__(), _SESSION_NAMES)
     module = _MODULE_OF[name]
     if module == __name__:
         return importlib.import_module(f"{module}.{name}")
@@ -55,4 +63,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [name for name in __all__ if name != "load_ipython_extension"]  # for %load_ext alone

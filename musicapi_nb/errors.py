@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from musicapi_nb.public_names import public_names
 from musicapi_nb.short_traceback import ShortTraceback
 
 
@@ -399,3 +400,12 @@ class PageTooLarge(MusicAPIError, ValueError):
     """The page would exceed the size limit; nothing was written."""
 
     advice = "Raise max_bytes, pass fewer songs, or omit embed so that players use the files."
+
+
+if not TYPE_CHECKING:
+    __all__ = [
+        name
+        for name, value in globals().items()
+        if isinstance(value, type) and value.__module__ == __name__
+    ]
+    __getattr__, __dir__ = public_names(__name__, __all__)

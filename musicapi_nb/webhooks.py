@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiohttp import web
@@ -19,8 +19,11 @@ from aiohttp import web
 from musicapi_nb import tasks, webhook_signing, wire
 from musicapi_nb.errors import InvalidRequest, MusicAPIError, Problem, UnexpectedReply
 from musicapi_nb.library import Library, Notification
+from musicapi_nb.public_names import public_names
 from musicapi_nb.secret import Secret, as_secret
 from musicapi_nb.tasks import Task
+
+__all__ = ["MAX_AGE", "MAX_BODY_BYTES", "app"]
 
 MAX_BODY_BYTES = 1024 * 1024
 """Documented webhooks have a few thousand bytes."""
@@ -259,3 +262,7 @@ def _updater(payload: dict[str, Any], task_id: str) -> Callable[[Task], Task]:
         return task
 
     return update
+
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = public_names(__name__, __all__)

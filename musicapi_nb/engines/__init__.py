@@ -89,10 +89,10 @@ def default_operation(candidates: Sequence[type[Request]]) -> type[Request]:
     return next(creates, candidates[0])
 
 
-def described_song(text: str) -> Request:
+def described_song(text: str, **fields: Any) -> Request:
     """Return the request for a song of this description, of the default operation."""
-    operation: Callable[[str], Request] = default_operation(operations())
-    return operation(text)
+    operation: Callable[..., Request] = default_operation(operations())
+    return operation(text, **fields)
 
 
 def _creates_from_text(operation: type[Request]) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from musicapi_nb.engines.fields import Field
 from musicapi_nb.engines.request import Group, Price, ReplyKind, Request
 from musicapi_nb.engines.sources import LYRICS, Source
+from musicapi_nb.public_names import public_names
+
+__all__ = ["Make"]
 
 
 class Make(Request, frozen=True, kw_only=True):
@@ -38,3 +41,7 @@ class Make(Request, frozen=True, kw_only=True):
             limit=120,
         ),
     ] = None
+
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = public_names(__name__, __all__)

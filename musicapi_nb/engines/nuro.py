@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from musicapi_nb.engines.fields import Field
 from musicapi_nb.engines.request import ActiveWhen, Availability, Price, Request, Segment
 from musicapi_nb.engines.sources import NURO, Source
 from musicapi_nb.errors import Problem
+from musicapi_nb.public_names import public_names
 
 __all__ = ["Instrumental", "Segment", "Vocal"]
 
@@ -261,3 +262,7 @@ class Instrumental(_Nuro, frozen=True, kw_only=True):
         if not MIN_SECONDS_V2 <= total <= MAX_SECONDS_V2:
             allowed = f"{MIN_SECONDS_V2} to {MAX_SECONDS_V2}"
             yield Problem("segments", f"have {total} s in total; {allowed} are allowed")
+
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = public_names(__name__, __all__)

@@ -6,12 +6,26 @@ Variations and swaps are retired (410).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 from musicapi_nb.engines import sources
 from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import Group, Price, Request, range_problems
 from musicapi_nb.errors import Problem
+from musicapi_nb.public_names import public_names
+
+__all__ = [
+    "Cover",
+    "CoverUpload",
+    "Create",
+    "Download",
+    "Extend",
+    "ExtendUpload",
+    "Replace",
+    "ReplaceUpload",
+    "Upload",
+]
+
 
 MODEL = "Lyria 3 Pro"
 """The default, and since 2026-04 the renderer of the older ids."""
@@ -362,3 +376,7 @@ class Download(_File, frozen=True, kw_only=True):
             option_labels={"mp3": "MP3", "wav": "WAV"},
         ),
     ] = None
+
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = public_names(__name__, __all__)

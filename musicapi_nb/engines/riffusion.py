@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import (
@@ -17,6 +17,10 @@ from musicapi_nb.engines.request import (
 )
 from musicapi_nb.engines.sources import CREDITS, RIFFUSION, SDK, Source
 from musicapi_nb.errors import Problem
+from musicapi_nb.public_names import public_names
+
+__all__ = ["Create", "Upload"]
+
 
 MODELS = ("FUZZ-1.1 Pro", "FUZZ-1.1", "FUZZ-1.0 Pro", "FUZZ-1.0")
 TASKS = (
@@ -224,3 +228,7 @@ class Upload(Request, frozen=True, kw_only=True):
             required=True,
         ),
     ] = None
+
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = public_names(__name__, __all__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from musicapi_nb.engines.fields import Field, is_missing
 from musicapi_nb.engines.request import (
@@ -17,6 +17,10 @@ from musicapi_nb.engines.request import (
 )
 from musicapi_nb.engines.sources import STUDIO, Source
 from musicapi_nb.errors import Problem
+from musicapi_nb.public_names import public_names
+
+__all__ = ["Custom", "Description", "Extend", "Instrumental"]
+
 
 _REGULAR = {"mode": "regular"}
 MODELS = ("studio130-v1.5", "studio32-v1.5")
@@ -218,3 +222,7 @@ class Extend(_Studio, frozen=True, kw_only=True):
         if "context_length" in body:
             config["context_length"] = body.pop("context_length")
         return {**body, "config": config}
+
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = public_names(__name__, __all__)

@@ -29,8 +29,9 @@ from musicapi_nb.library.database import Database
 from musicapi_nb.library.default_folder import DATABASE, default_folder
 from musicapi_nb.library.entry import STATES, Event, states_of
 from musicapi_nb.library.group_commit import GroupCommit
-from musicapi_nb.library.ledger import Ledger, require_entry
+from musicapi_nb.library.ledger import require_entry
 from musicapi_nb.library.lineage import Lineage, build_lineage
+from musicapi_nb.library.listed_names import ListedNames
 from musicapi_nb.library.media_files import (
     DamagedFile,
     FileNote,
@@ -54,7 +55,7 @@ from musicapi_nb.tasks.song_actions import SongMedia
 _WITH_TASKS: tuple[EntryState, ...] = ("accepted", "reposting", "done", "failed")
 
 
-class Library(Ledger):
+class Library(ListedNames):
     """A folder with one database and the media files of songs; created if it does not exist.
 
     All methods may be called from any thread. Several libraries, in one process or in many, may be
@@ -72,8 +73,7 @@ class Library(Ledger):
     Attributes
     ----------
     commit, commit_later
-        Run a step of a purchase for an event loop; see `ledger_types.Ledger`. The steps of one turn
-        of a loop share a transaction.
+        Run a step of a purchase, in a transaction of a loop's turn; see `ledger_types.Ledger`.
     rate_limits
         The slots of paid requests, shared by all processes on the folder.
 

@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import secrets
+import sys
 import threading
 from pathlib import Path
 from types import ModuleType
@@ -135,6 +136,12 @@ def connect(  # noqa: PLR0913 - independent settings
         session = open_sessions.pop(digest, None) or _open(target, options)
         open_sessions[digest] = session  # the last one is the current one
         song_actions.register(session)
+    if "IPython" in sys.modules:  # a plain script does not pay for the import
+        from IPython import get_ipython  # noqa: PLC0415 - as above
+
+        from musicapi_nb.notebook.completion import add_completion  # noqa: PLC0415 - as above
+
+        add_completion(get_ipython())
     print(session.description)  # noqa: T201 - users must see whether songs will cost money
     return session
 

@@ -7,7 +7,7 @@ import logging
 import textwrap
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from typing import Any, Generic, Self, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -29,6 +29,7 @@ _WAKE_SECONDS = 0.5
 # The request's text on a card is the first of these fields that is set.
 _SUMMARY_FIELDS = ("title", "gpt_description_prompt", "description", "prompt", "lyrics")
 _SUMMARY_LENGTH = 72
+_FOR_OTHERS = ("actions", "bar_state", "close", "send", "throw", "update", "watch")  # not listed
 _SAVING = "saving the audio to your library…"
 
 
@@ -48,6 +49,9 @@ class Job(Generic[_Result]):
     service has accepted the request. asyncio takes a job for a coroutine: `TaskGroup.create_task`,
     `gather` and `wait_for` accept it; for `asyncio.wait`, make a task: `asyncio.create_task(job)`.
     """
+
+    def __dir__(self) -> Iterable[str]:
+        return [name for name in super().__dir__() if name not in _FOR_OTHERS]
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.notebook._connect import current_session
+from musicapi_nb.notebook.completion import add_completion
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.notebook.song_magic_parser import help_text, parse_song_cell, wants_help
 from musicapi_nb.tasks import Songs, Task
@@ -44,3 +45,4 @@ class MusicMagics(Magics):
 def load_ipython_extension(shell: Any) -> None:
     """Add %%song and %songs to an IPython shell; called by `%load_ext musicapi_nb`."""
     shell.register_magics(MusicMagics)
+    add_completion(shell)

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Self
 from musicapi_nb import markup, wire
 from musicapi_nb.client import Balance, MusicAPI, publish
 from musicapi_nb.engines import Request, described_song
+from musicapi_nb.engines.arguments import operation_name
 from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import ClientClosed, InvalidArgument, MusicAPIError, refuse_copy
 from musicapi_nb.ledger_types import Media
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
+from musicapi_nb.public_names import missing_name
 from musicapi_nb.tasks import Song, Songs, Task, song_actions, task_list
 from musicapi_nb.tasks.song_actions import SongMedia
 
@@ -44,6 +46,15 @@ open_sessions: dict[str, Session] = {}
 """Open sessions by a digest of connect()'s arguments; the one connected last is the last."""
 if hasattr(os, "register_at_fork"):  # a child connects anew
     os.register_at_fork(after_in_child=open_sessions.clear)
+
+_FOR_SONGS = ("holds", "media")  # not listed: see `song_actions`
+# What people try, and what it is called.
+_OTHER_NAMES = {
+    **dict.fromkeys(("create", "generate", "make", "song", "request", "submit"), "api.run(...)"),
+    "balance": "api.credits()",
+    "plan": "mnb.Plan, and api.experiment(name, plan)",
+    "save": "api.export(folder), or api.download(song, folder)",
+}
 
 
 class Session:
@@ -73,6 +84,14 @@ class Session:
         atexit.register(self.close)
 
     __reduce_ex__ = refuse_copy
+
+    if not TYPE_CHECKING:  # else any name would be one of a session
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing_name("api", name, dir(self), _OTHER_NAMES)
+
+    def __dir__(self) -> Iterable[str]:
+        return [name for name in super().__dir__() if name not in _FOR_SONGS]
 
     def __enter__(self) -> Self:
         return self
@@ -107,7 +126,9 @@ class Session:
         badge = markup.badge("simulated") if self.simulated else markup.badge("paid", "warn")
         return markup.card("MusicAPI", markup.text(self.description), badges=[badge])
 
-    def run(self, request: Request | str, *, take: int = 1, deadline: float = 1800.0) -> Job[Task]:
+    def run(
+        self, request: Request | str, *, take: int = 1, deadline: float = 1800.0, **fields: Any
+    ) -> Job[Task]:
         """Buy the songs of a request and wait for them.
 
         Parameters
@@ -119,6 +140,8 @@ class Session:
             returns the same songs and costs nothing. `take=2` buys new ones.
         deadline
             Maximum wait in seconds; the task continues afterwards.
+        fields
+            With a text, further fields of the song, such as `model="sonic-v6"`.
 
         Raises
         ------
@@ -126,8 +149,11 @@ class Session:
             Immediately, if the request is invalid; nothing is sent.
         """
         if isinstance(request, str):
-            request = described_song(request)
+            request, fields = described_song(request, **fields), {}
         wire.check_request(request)
+        if fields:
+            message = f"belongs in the request: {operation_name(type(request))}(...)"
+            raise InvalidRequest("api.run()", [Problem(name, message) for name in fields])
         title = f"{request.engine}.{request.operation}"
 
         def work(job: Job[Task]) -> Coroutine[Any, Any, Task]:

@@ -1,5 +1,7 @@
 """Plots of the tables that `analysis` and `frames` return; each function returns Axes."""
 
+from typing import TYPE_CHECKING
+
 from musicapi_nb.plots._adherence import adherence
 from musicapi_nb.plots._effects import effects
 from musicapi_nb.plots._timeline import timeline
@@ -11,6 +13,7 @@ from musicapi_nb.plots.heatmap import cooccurrence
 from musicapi_nb.plots.repeats import stability, variance
 from musicapi_nb.plots.sankey import substitutions
 from musicapi_nb.plots.score_chart import preference
+from musicapi_nb.public_names import public_names
 
 __all__ = [
     "adherence",
@@ -27,3 +30,6 @@ __all__ = [
     "upset",
     "variance",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = public_names(__name__, __all__)

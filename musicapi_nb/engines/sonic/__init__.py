@@ -1,5 +1,7 @@
 """Sonic: songs with vocals, operations on them, voices and uploads."""
 
+from typing import TYPE_CHECKING
+
 from musicapi_nb.engines.sonic._create import AddInstrumental as AddInstrumental
 from musicapi_nb.engines.sonic._create import AddVocals as AddVocals
 from musicapi_nb.engines.sonic._create import Batch as Batch
@@ -29,3 +31,39 @@ from musicapi_nb.engines.sonic.remix import Sample as Sample
 from musicapi_nb.engines.sonic.remix import Upload as Upload
 from musicapi_nb.engines.sonic.remix import UploadCover as UploadCover
 from musicapi_nb.engines.sonic.remix import UploadExtend as UploadExtend
+from musicapi_nb.public_names import public_names
+
+__all__ = [
+    "MODELS",
+    "AddInstrumental",
+    "AddVocals",
+    "AlignedLyrics",
+    "Batch",
+    "Bpm",
+    "Concat",
+    "Cover",
+    "CoverUpload",
+    "Create",
+    "CreatePersona",
+    "CreateVoice",
+    "Download",
+    "Extend",
+    "ExtendUpload",
+    "Mashup",
+    "Midi",
+    "PersonaMusic",
+    "Remaster",
+    "ReplaceSection",
+    "Sample",
+    "StemsBasic",
+    "StemsFull",
+    "Upload",
+    "UploadCover",
+    "UploadExtend",
+    "UpsampleTags",
+    "Vox",
+    "Wav",
+]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = public_names(__name__, __all__)

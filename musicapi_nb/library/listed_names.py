@@ -1,0 +1,22 @@
+"""The methods of a library that Tab offers: not those with which the client records purchases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from musicapi_nb import ledger_types
+from musicapi_nb.library.ledger import Ledger
+
+_FOR_PEOPLE = frozenset({"file_of", "missing_files", "resolve", "task", "unfinished"})
+_FOR_EXPERIMENTS = frozenset({"cells", "entries_by_key", "latest_tasks", "next_take", "replies"})
+_FOR_SONGS = frozenset({"holds", "media"})
+
+
+class ListedNames(Ledger):
+    """A ledger whose own methods are not listed."""
+
+    def __dir__(self) -> Iterable[str]:
+        protocols = (ledger_types.Ledger, ledger_types.MediaStore, Ledger)
+        recording = {name for protocol in protocols for name in vars(protocol)}
+        hidden = (recording - _FOR_PEOPLE) | _FOR_EXPERIMENTS | _FOR_SONGS
+        return [name for name in super().__dir__() if name.startswith("_") or name not in hidden]
