@@ -17,7 +17,14 @@ from musicapi_nb.client import Balance, MusicAPI, publish
 from musicapi_nb.engines import Request, described_song
 from musicapi_nb.engines.arguments import operation_name
 from musicapi_nb.engines.values import whole_number
-from musicapi_nb.errors import ClientClosed, InvalidArgument, MusicAPIError, refuse_copy
+from musicapi_nb.errors import (
+    ClientClosed,
+    InvalidArgument,
+    InvalidRequest,
+    MusicAPIError,
+    Problem,
+    refuse_copy,
+)
 from musicapi_nb.ledger_types import Media
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
