@@ -12,6 +12,7 @@ from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
+from musicapi_nb import markup
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.tasks import Song, Task
@@ -29,6 +30,10 @@ EntryState: TypeAlias = Literal[
     "not_run",
 ]
 Media: TypeAlias = Literal["audio", "image", "video"]
+
+
+def _price_text(price: int | None) -> str:
+    return "price unknown" if price is None else markup.format_credits(price)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -86,8 +91,7 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def held(self) -> int:
         """Credits that budgets count for it: spent, under way or possibly spent."""
-        bought = self.state in {"sending", "accepted", "reposting", "done", "uncertain"}
-        return self.reserve if bought or self.failed_and_charged else 0
+        return self.reserve if self.may_be_charged else 0
 
     @property
     def failed_and_charged(self) -> bool:
@@ -97,8 +101,12 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def may_be_charged(self) -> bool:
         """Whether credits were or may have been charged. It is then not bought again."""
-        under_way = {"sending", "accepted", "reposting", "uncertain"}
-        return self.state == "done" or self.state in under_way or self.failed_and_charged
+        bought = {"sending", "accepted", "reposting", "done", "uncertain"}
+        return self.state in bought or self.failed_and_charged
+
+    def __repr__(self) -> str:
+        facts = (self.name, self.state, _price_text(self.price), self.note)
+        return markup.one_line(f"<Entry {self.id}: {', '.join(fact for fact in facts if fact)}>")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -9,14 +9,16 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from musicapi_nb import MusicAPI, markup, sonic
-from musicapi_nb.errors import LostReply
+from musicapi_nb import MusicAPI, Song, Task, markup, sonic
+from musicapi_nb.client import Balance
+from musicapi_nb.errors import LostReply, RejectedRequest, Unreachable
 from musicapi_nb.experiment import Experiment, Progress, html
 from musicapi_nb.experiment.progress import CellState, Failure
 from musicapi_nb.experiment.tracker import CellTracker
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
 from musicapi_nb.plan import Plan
+from musicapi_nb.tasks import Tasks
 
 _PLAN = Plan.grid(
     sonic.Create,
@@ -161,5 +163,44 @@ def test_library_card_shows_how_to_settle_uncertain_entries(library: Library) ->
     bought = library.claim(_PLAN.cells[0].request).entry
     library.record_uncertain(bought.id, LostReply("the reply was lost"))
     card = library._repr_html_()
-    assert "1 uncertain: the reply was lost" in card
-    assert f"library.resolve({bought.id}, task_id=" in card
+    assert "One request may have been charged: the answer got lost." in card
+    assert f"api.library.resolve({bought.id}, charged=True), or charged=False" in card
+    assert f"api.library.resolve({bought.id}, task_id=" in card
+
+
+def test_library_counts_requests_not_tries(library: Library) -> None:
+    first, second, third, _ = (cell.request for cell in _PLAN.cells)
+
+    def attempt(request: sonic.Create, error: Exception) -> None:
+        entry = library.claim(request).entry
+        record = library.record_unsent if isinstance(error, Unreachable) else library.record_refused
+        record(entry.id, error)
+
+    for _ in range(5):
+        attempt(first, Unreachable("no connection"))
+        attempt(second, RejectedRequest("mv is unknown"))
+    attempt(third, Unreachable("no connection"))
+    library.record_accepted(library.claim(third).entry.id, Task(id="t-1", engine="sonic"))
+    assert library.counts() == {"accepted": 1, "refused": 1, "not_run": 1}
+    assert "1 being made, 1 refused, 1 not sent" in repr(library)
+    card = library._repr_html_()
+    assert "1 refused, 1 not sent: never charged" in card
+    assert card.count("1 refused") == 1
+
+
+# --- short reprs ---------------------------------------------------------------------------
+
+
+def test_reprs_are_short(library: Library) -> None:
+    assert repr(Balance(1000.0, 0.0)) == "1,000 credits"
+    assert repr(Balance(1.0, 0.0)) == "1 credit"
+    assert repr(Balance(100.0, 20.0)) == "120 credits (20 extra)"
+    song = Song(id="a", title="Tin Roof")
+    assert repr(library.rate(song, 5)) == "\u2605" * 5 + " Tin Roof"
+    assert repr(library.rate(song, 5)) == "\u2605" * 5 + " Tin Roof"
+    assert repr(library.rate(song, 0, note="<loud>")) == "no stars Tin Roof (<loud>)"
+    assert [repr(rating) for rating in library.ratings()] == ["no stars a (<loud>)"]
+    bought = library.claim(_PLAN.cells[0].request).entry
+    assert repr(bought) == f"<Entry {bought.id}: sonic.create, sending, 20 credits>"
+    assert repr(Tasks()) == "nothing under way"
+    assert "Nothing under way" in Tasks()._repr_html_()

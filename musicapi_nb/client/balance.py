@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from musicapi_nb import markup
 from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks.json_reader import as_number
 
@@ -15,6 +16,10 @@ class Balance:
 
     credits: float
     extra_credits: float
+
+    def __repr__(self) -> str:
+        extra = f" ({self.extra_credits:,.10g} extra)" if self.extra_credits else ""
+        return f"{markup.format_credits(self.total)}{extra}"
 
     @property
     def total(self) -> float:

@@ -7,16 +7,9 @@ from collections.abc import Iterator, Mapping
 from musicapi_nb import markup
 from musicapi_nb.experiment.progress import Progress, RunState
 from musicapi_nb.library import EntryState
-from musicapi_nb.library.html import STATE_TONES
+from musicapi_nb.library.html import STATE_TONES, count_texts, state_label
 
 _TONES: Mapping[EntryState, markup.Tone] = {**STATE_TONES, "not_run": "warn"}
-_LABELS: Mapping[EntryState, str] = {
-    "planned": "waiting",
-    "sending": "being sent",
-    "accepted": "being made",
-    "reposting": "being made",
-    "not_run": "not sent",
-}
 _STATES: Mapping[RunState, str] = {"new": "not started", "ended": "finished"}
 _BOUGHT: tuple[EntryState, ...] = ("accepted", "done", "uncertain")
 _UNBOUGHT: tuple[EntryState, ...] = ("accepted", "planned", "not_run", "refused")
@@ -24,7 +17,7 @@ _UNBOUGHT: tuple[EntryState, ...] = ("accepted", "planned", "not_run", "refused"
 
 def line(progress: Progress) -> str:
     """Return the experiment in one line of text."""
-    counts = ", ".join(f"{count:,} {_label(state)}" for state, count in progress.counts.items())
+    counts = ", ".join(count_texts(progress.counts))
     reason = "" if progress.state == "cancelled" else progress.stop_reason or ""
     parts = (_state(progress), counts or "no requests", _credits(progress), reason)
     text = "; ".join(part for part in parts if part)
@@ -38,7 +31,7 @@ def card(progress: Progress, problems: list[str], outside_plan: int) -> markup.H
     plan of the same name.
     """
     badges = [
-        markup.badge(f"{count:,} {_label(state)}", _TONES.get(state, "neutral"))
+        markup.badge(f"{count:,} {state_label(state)}", _TONES.get(state, "neutral"))
         for state, count in progress.counts.items()
     ]
     share = progress.finished / progress.cells if progress.cells else 1.0
@@ -64,10 +57,6 @@ def _state(progress: Progress) -> str:
     if progress.state in {"new", "ended"} and progress.counts.get("done") == progress.cells:
         return "complete"
     return _STATES.get(progress.state, progress.state)
-
-
-def _label(state: EntryState) -> str:
-    return _LABELS.get(state, state)
 
 
 def _credits(progress: Progress) -> str:
@@ -111,7 +100,7 @@ def _stop_notice(progress: Progress) -> markup.Html:
 def _failures(progress: Progress) -> markup.Html:
     """List the latest failures, except those with the reason that the notice already gives."""
     rows = [
-        (failure.cell, _label(failure.state), failure.reason)
+        (failure.cell, state_label(failure.state), failure.reason)
         for failure in progress.failures
         if failure.reason != progress.stop_reason
     ]

@@ -21,12 +21,30 @@ STATE_TONES: Mapping[EntryState, markup.Tone] = {
     "sending": "info",
     "reposting": "info",
 }
+STATE_LABELS: Mapping[EntryState, str] = {
+    "planned": "waiting",
+    "sending": "being sent",
+    "accepted": "being made",
+    "reposting": "being made",
+    "not_run": "not sent",
+}
+"""States in words for people, where the state's own name is none."""
 _HOW_TO_RESOLVE = """\
-{number} uncertain: the reply was lost and the credits may have been charged. Uncertain purchases \
-are never sent again automatically. Resolve {which} with what you know:
-library.resolve({entry}, task_id='...') if you have the task's id;
-library.resolve({entry}, before=..., after=...) if you have both balances;
-library.resolve({entry}, charged=True), or charged=False, if you know."""
+{requests} may have been charged: the answer got lost. It is never sent again by itself. Tell me:
+api.library.resolve({entry}, charged=True), or charged=False, if you are sure;
+api.library.resolve({entry}, task_id='...') with its task id from your dashboard;
+api.library.resolve({entry}, before=..., after=...) with your two balances."""
+_NOT_BOUGHT: frozenset[EntryState] = frozenset({"not_run", "refused"})
+
+
+def count_texts(counts: Mapping[EntryState, int]) -> list[str]:
+    """Return each count with its state: "2 done", "1 not sent"."""
+    return [f"{count:,} {state_label(state)}" for state, count in counts.items()]
+
+
+def state_label(state: EntryState) -> str:
+    """Return a state in words for people."""
+    return STATE_LABELS.get(state, state)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,20 +73,24 @@ def format_bytes(size: int) -> str:
 
 def line(overview: Overview) -> str:
     """Describe a library in one line."""
-    states = ", ".join(f"{number} {_label(state)}" for state, number in overview.counts.items())
+    states = ", ".join(count_texts(overview.counts))
     size = f"{format_bytes(overview.disk_used)} on disk"
     notice = [overview.notice] if overview.notice else []
     notes = len(overview.file_notes)
-    odd = [f"{notes} odd file{'' if notes == 1 else 's'}, see file_notes()"] if notes else []
+    odd = [f"{markup.plural(notes, 'odd file')}, see file_notes()"] if notes else []
     facts = (*notice, states or "empty", *_credits(overview), size, *odd)
     return markup.one_line(f"<Library {overview.path}: {'; '.join(facts)}>")
 
 
 def card(overview: Overview) -> markup.Html:
     badges = [
-        markup.badge(f"{number:,} {_label(state)}", STATE_TONES.get(state, "neutral"))
+        markup.badge(f"{number:,} {state_label(state)}", STATE_TONES.get(state, "neutral"))
         for state, number in overview.counts.items()
+        if state not in _NOT_BOUGHT
     ]
+    not_bought = count_texts(
+        {state: number for state, number in overview.counts.items() if state in _NOT_BOUGHT}
+    )
     return markup.card(
         "Library",
         markup.notice(overview.notice, "warn") if overview.notice else markup.EMPTY,
@@ -76,6 +98,7 @@ def card(overview: Overview) -> markup.Html:
         markup.EMPTY if overview.counts else markup.caption("No requests yet."),
         *map(markup.caption, _credits(overview)),
         *_file_notes(overview),
+        markup.caption(f"{', '.join(not_bought)}: never charged") if not_bought else markup.EMPTY,
         facts=markup.facts(overview.path, f"{format_bytes(overview.disk_used)} on disk"),
         badges=badges,
         wide=True,
@@ -93,9 +116,9 @@ def _uncertain(overview: Overview) -> Iterator[markup.Html]:
     if not overview.uncertain:
         return
     number = len(overview.uncertain)
-    which = "it" if number == 1 else "each"
+    requests = "One request" if number == 1 else f"{number:,} requests"
     entry = overview.uncertain[0].id
-    yield markup.notice(_HOW_TO_RESOLVE.format(number=number, which=which, entry=entry), "warn")
+    yield markup.notice(_HOW_TO_RESOLVE.format(requests=requests, entry=entry), "warn")
     yield markup.table(
         ("entry", "operation", "credits", "sent", "reason"),
         [
@@ -103,7 +126,7 @@ def _uncertain(overview: Overview) -> Iterator[markup.Html]:
                 str(entry.id),
                 f"{entry.name}{' (simulated)' if entry.simulated else ''}",
                 entry.price,
-                None if entry.sent_at is None else dt.datetime.fromtimestamp(entry.sent_at, dt.UTC),
+                _local_time(entry.sent_at),
                 entry.note,
             )
             for entry in overview.uncertain
@@ -118,5 +141,7 @@ def _file_notes(overview: Overview) -> Iterator[markup.Html]:
         yield markup.table(("song", "file", "note"), rows, limit=_MAX_ROWS)
 
 
-def _label(state: EntryState) -> str:
-    return state.replace("_", " ")
+def _local_time(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return markup.format_local_time(dt.datetime.fromtimestamp(seconds, dt.UTC))

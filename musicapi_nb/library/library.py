@@ -247,7 +247,7 @@ class Library(ListedNames):
         return build_lineage(stored_tasks.tasks_of(self._database, self._entries(STATES)), target)
 
     def counts(self, *, experiment: str | None = None) -> dict[EntryState, int]:
-        """Return the number of entries in each state, uncertain ones first."""
+        """Return the number of purchases in each state, uncertain ones first."""
         self.recover()
         return totals.counts(self._database, experiment)
 

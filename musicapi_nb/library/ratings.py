@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
+from musicapi_nb import markup
 from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.library import events
@@ -15,6 +16,7 @@ from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.json_reader import clean
 
 MAX_STARS = 5
+STAR = "\u2605"
 MAX_NOTE_LENGTH = 4_000
 _SELECT = "SELECT song_id, task_id, position, stars, note, at, simulated FROM ratings"
 
@@ -24,7 +26,7 @@ class Rating:
     """The rating of a song: the service's clip id, its task, and its position there from 0.
 
     `stars` are 1 to 5, or None if there is only a note; `note` is "" without one. `at` is when it
-    was rated, with time zone.
+    was rated, with time zone. `title` is known right after rating a song only.
     """
 
     song_id: str | None
@@ -34,6 +36,12 @@ class Rating:
     note: str
     at: dt.datetime
     simulated: bool = False
+    title: str | None = dataclasses.field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        stars = STAR * (self.stars or 0) or "no stars"
+        parts = (stars, self.title or self.song_id, f"({self.note})" if self.note else "")
+        return markup.one_line(" ".join(part for part in parts if part))
 
     @property
     def key(self) -> str:
@@ -56,11 +64,11 @@ def rate(database: Database, owner: str, song: Song, stars: int | None, note: st
         if before is None and rating.empty:
             return rating
         if before is not None and (before.stars, before.note) == (rating.stars, rating.note):
-            return before
+            return dataclasses.replace(before, title=song.title)
         data = {"song": song_key(song), **dataclasses.asdict(rating)}
-        del data["at"]  # the event has its own time
+        del data["at"], data["title"]  # the event has its own time, the song its title
         events.append_unbound(connection, "rated", data, owner=owner)
-    return rating_of(database, song) or rating
+    return dataclasses.replace(rating_of(database, song) or rating, title=song.title)
 
 
 def new_rating(song: Song, before: Rating | None, stars: int | None, note: str | None) -> Rating:
@@ -79,6 +87,7 @@ def new_rating(song: Song, before: Rating | None, stars: int | None, note: str |
         note=before_note if note is None else clean(note.strip()),
         at=dt.datetime.now(dt.UTC),
         simulated=song.simulated,
+        title=song.title,
     )
 
 

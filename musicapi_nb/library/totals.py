@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
+from musicapi_nb import markup
 from musicapi_nb.ledger_types import EntryState, RenderTime
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.entry import STATES
@@ -43,7 +44,7 @@ class Account:
     unpriced: int = 0
 
     def __str__(self) -> str:
-        parts = [f"{self.spent:,} credits spent"]
+        parts = [f"{markup.format_credits(self.spent)} spent"]
         parts += [f"{self.refunded:,} refunded"] if self.refunded else []
         parts += [f"{self.uncertain:,} uncertain"] if self.uncertain else []
         parts += [f"{self.unpriced:,} without a known price"] if self.unpriced else []
@@ -72,7 +73,10 @@ def account(database: Database, *, simulated: bool) -> Account:
 
 
 def counts(database: Database, experiment: str | None) -> dict[EntryState, int]:
-    """Return the number of entries in each state, uncertain ones first."""
+    """Return the number of purchases in each state, uncertain ones first.
+
+    Of several tries of a request that were refused or not sent, only the last one counts.
+    """
     if experiment is None:
         rows = database.rows(f"SELECT state, sum(purchases) FROM ({_TOTALS}) GROUP BY state")  # noqa: S608
     else:
@@ -81,9 +85,23 @@ def counts(database: Database, experiment: str | None) -> dict[EntryState, int]:
             "WHERE id IN (SELECT entry FROM cells WHERE experiment=?) GROUP BY state",
             experiment,
         )
-    by_state = {state: number for state, number in rows if number}
+    by_state: dict[EntryState, int] = dict(rows)
+    if by_state.keys() & {"not_run", "refused"}:
+        in_experiment = "AND id IN (SELECT entry FROM cells WHERE experiment=?)"
+        last_tries = database.rows(
+            f"""
+            SELECT state, count(*) FROM entries AS try
+            WHERE state IN ('not_run', 'refused') {in_experiment if experiment else ""}
+            AND id = (SELECT max(id) FROM entries WHERE request_key = try.request_key
+                AND simulated = try.simulated)
+            GROUP BY state
+            """,  # noqa: S608 - our own names
+            *([experiment] if experiment else []),
+        )
+        by_state["not_run"] = by_state["refused"] = 0
+        by_state.update(last_tries)
     ordered = sorted(STATES, key=lambda state: state != "uncertain")
-    return {state: by_state[state] for state in ordered if state in by_state}
+    return {state: by_state[state] for state in ordered if by_state.get(state)}
 
 
 def disk_used(database: Database) -> int:

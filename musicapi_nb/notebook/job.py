@@ -2,7 +2,6 @@
 
 import asyncio
 import concurrent.futures
-import dataclasses
 import logging
 import textwrap
 import time
@@ -224,10 +223,7 @@ class Job(Generic[_Result]):
         items = result if isinstance(result, list) else [result]
         cards = [html() for item in items if (html := getattr(item, "_repr_html_", None))]
         if not cards or len(cards) < len(items):
-            body = markup.text(repr(result))
-            if dataclasses.is_dataclass(result) and not isinstance(result, type):
-                body = markup.table(("name", "value"), dataclasses.asdict(result).items())
-            return self._card("done", body, tone="good")
+            return self._card("done", markup.text(repr(result)), tone="good")
         return markup.stack(*map(markup.Html, cards)) if len(cards) > 1 else cards[0]
 
     def _progress_html(self) -> markup.Html:

@@ -29,7 +29,7 @@ from musicapi_nb.ledger_types import Media
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.public_names import missing_name
-from musicapi_nb.tasks import Song, Songs, Task, song_actions, task_list
+from musicapi_nb.tasks import Song, Songs, Task, Tasks, song_actions, task_list
 from musicapi_nb.tasks.song_actions import SongMedia
 
 if TYPE_CHECKING:
@@ -184,7 +184,11 @@ class Session:
 
     def resume(self, *, deadline: float = 1800.0) -> Job[list[Task]]:
         """Wait for the library's accepted tasks, download missing files: see `MusicAPI.resume`."""
-        return self._job(lambda _: self._client.resume(deadline=deadline), title="resume")
+
+        async def work(_: Job[Any]) -> Tasks:
+            return Tasks(await self._client.resume(deadline=deadline))
+
+        return self._job(work, title="resume")
 
     def poll(self, task: Task | str, *, engine: str | None = None) -> Job[Task]:
         """Poll a task once; free, except for reposts: see `MusicAPI.poll`."""

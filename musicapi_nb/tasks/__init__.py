@@ -14,4 +14,5 @@ from musicapi_nb.tasks.song import State as State
 from musicapi_nb.tasks.songs import Songs as Songs
 from musicapi_nb.tasks.stored_reply import StoredReply as StoredReply
 from musicapi_nb.tasks.task import Task as Task
+from musicapi_nb.tasks.task import Tasks as Tasks
 from musicapi_nb.tasks.task import task_list as task_list

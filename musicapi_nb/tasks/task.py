@@ -143,6 +143,21 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         return markup.render(self)
 
 
+class Tasks(list[Task]):
+    """Tasks that were under way, shown as cards in a notebook and as one line each elsewhere."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self)) or "nothing under way"
+
+    @markup.html_repr
+    def _repr_html_(self) -> str:
+        return markup.stack(*(markup.Html(task._repr_html_()) for task in self)) or markup.caption(
+            "Nothing under way."
+        )
+
+
 def _seconds_between(start: dt.datetime | None, end: dt.datetime | None) -> float | None:
     if start is None or end is None or end < start:
         return None

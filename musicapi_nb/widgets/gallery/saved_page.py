@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio, PageTooLarge
 from musicapi_nb.frames.parquet import write_atomically
+from musicapi_nb.library.html import format_bytes
 from musicapi_nb.paths import absolute_path
 from musicapi_nb.tasks.card_media import MediaUrls
 from musicapi_nb.tasks.json_reader import clean
@@ -46,7 +47,7 @@ class SavedPage:
         plays = ", ".join(f"{number:,} {source}" for source, number in sources.items() if number)
         lines = "".join(f"\n- {title}: {reason}" for title, reason in self.left_out)
         return clean(  # a path may have half of a surrogate pair
-            f"{self.path} ({self.size / 1e6:.1f} MB): {self.songs:,} songs; "
+            f"{self.path} ({format_bytes(self.size)}): {self.songs:,} songs; "
             f"audio: {plays or 'none'}{f'; not embedded:{lines}' if lines else ''}"
         )
 
