@@ -369,7 +369,7 @@ def test_ten_thousand_tags_are_fast() -> None:
             "'task_id' is int64 in songs.*str in tags",
         ),
         (lambda s, t: (s.assign(song_id=[[1]] * 4), t), BadFrame, "'song_id'.*single values"),
-        (lambda _, t: ([], t), InvalidArgument, "songs.*list"),
+        (lambda _, t: ("songs", t), InvalidArgument, "songs.*str"),
         (lambda s, t: (s.rename(columns={"mood": "fate"}), t), BadFrame, "'fate'"),
     ],
 )

@@ -99,7 +99,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "plan": plan.frame(),
         "problems": plan.problems(),
         "cells": cells_frame(plan),
-        "songs of cells": result_frame(mnb.songs_frame, plan, tasks),
+        "songs of cells": result_frame("songs", plan, tasks, []),
         "CSV": pd.DataFrame({"text": pd.Series(csv.splitlines(), dtype=TEXT)}),
     }
 

@@ -28,6 +28,8 @@ RAIN = sonic.Create(mv="sonic-v6", custom_mode=False, gpt_description_prompt="ra
 class Sessions:
     """A session that has the songs with these ids."""
 
+    library = None
+
     def __init__(self, *ids: str, simulated: bool = False) -> None:
         self.simulated, self.ids = simulated, ids
 

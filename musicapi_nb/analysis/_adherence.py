@@ -15,6 +15,7 @@ from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import SUMS, ratio_sums, ratios
 from musicapi_nb.analysis.song_keys import SONGS, TAGS, tagged_songs
+from musicapi_nb.analysis.sources import Source, songs_and_tags
 from musicapi_nb.analysis.tag_matching import Match, TagReader
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.frames.builders import TEXT
@@ -35,8 +36,8 @@ _BY_LEVEL = {
 
 
 def tag_fates(  # noqa: PLR0913 - all but two are keywords
-    songs: pd.DataFrame,
-    tags: pd.DataFrame,
+    songs: Source,
+    tags: Source | None = None,
     *,
     requested_tags: RequestedTags = "requested_tags",
     negative_tags: RequestedTags | None = None,
@@ -60,7 +61,8 @@ def tag_fates(  # noqa: PLR0913 - all but two are keywords
     Parameters
     ----------
     songs, tags
-        From `songs_frame` and `tags_frame`, or an experiment's `run.songs()` and `run.tags()`.
+        A run, or whatever else `songs_frame` accepts. Or two tables: of `songs_frame` and
+        `tags_frame`, or an experiment's `run.songs()` and `run.tags()`.
     requested_tags
         The column of `songs` with the requested tags, or a mapping or Series to them from
         `song_id` or from `cell`. A text is split at the separators of all scripts; a sentence is
@@ -84,6 +86,7 @@ def tag_fates(  # noqa: PLR0913 - all but two are keywords
         song_id` (str), `tag` (str: as requested; added tags as returned), `returned` (str: as
         returned, several tags joined by commas; missing if none was), `fate` (str).
     """
+    songs, tags = songs_and_tags(songs, tags)
     matched = _match_songs(
         songs, tags, _Requests(requested_tags, negative_tags, match, aliases), _FATES
     )
@@ -97,8 +100,8 @@ def tag_fates(  # noqa: PLR0913 - all but two are keywords
 
 
 def adherence(  # noqa: PLR0913 - all but two are keywords
-    songs: pd.DataFrame,
-    tags: pd.DataFrame,
+    songs: Source,
+    tags: Source | None = None,
     *,
     requested_tags: RequestedTags = "requested_tags",
     negative_tags: RequestedTags | None = None,
@@ -141,6 +144,7 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
         (str; avoidance only if a tag should not come), `estimate, low, high` (float64), `tasks,
         songs` (int64: where it is defined).
     """
+    songs, tags = songs_and_tags(songs, tags)
     requests = _Requests(requested_tags, negative_tags, match, aliases)
     if by is None:
         matched = _match_songs(songs, tags, requests, (*_COUNTS, *_MEASURES))

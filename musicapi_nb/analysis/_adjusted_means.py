@@ -13,8 +13,10 @@ from musicapi_nb.analysis.model_frame import (
     pair_name,
     read_cells,
     read_outcomes,
+    read_tables,
     read_units,
 )
+from musicapi_nb.analysis.sources import Source
 
 _FIGURES = ("mean", "low", "high", "degrees")
 _COLUMNS = {
@@ -25,11 +27,11 @@ _COLUMNS = {
 
 
 def adjusted_means(  # noqa: PLR0913 - all but two are keywords
-    frame: pd.DataFrame,
+    frame: Source,
     factor: str | tuple[str, str],
     *,
     outcomes: Sequence[OutcomeName] = ("duration",),
-    tags: pd.DataFrame | None = None,
+    tags: Source | None = None,
     presence: Sequence[str] = (),
     factors: Sequence[str] | None = None,
     level: float = 0.95,
@@ -50,6 +52,7 @@ def adjusted_means(  # noqa: PLR0913 - all but two are keywords
     """
     names = factor_names(factor)
     check_level(level)
+    frame, tags = read_tables(frame, names, outcomes, tags, presence)
     units = read_units(frame, names, factors, cluster, outcomes)
     results = read_outcomes(frame, outcomes, tags, presence, units)
     cells = read_cells(units, names)

@@ -16,6 +16,7 @@ from musicapi_nb.analysis.hypergeometric import fisher_p
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import SUMS, cluster_sums, ratios
 from musicapi_nb.analysis.song_keys import SONGS, TAGS, require_distinct, song_codes
+from musicapi_nb.analysis.sources import Source, tags_and_songs
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.frames.builders import TEXT
 from musicapi_nb.tasks.tag_vocabulary import tag_category, tag_group
@@ -47,9 +48,9 @@ _KEYS: Mapping[By, Callable[[str], str]] = {
 
 
 def tag_counts(
-    tags: pd.DataFrame,
+    tags: Source,
     *,
-    songs: pd.DataFrame | None = None,
+    songs: Source | None = None,
     by: By = "tag",
     cluster: str | None = None,
     level: float = 0.95,
@@ -62,6 +63,9 @@ def tag_counts(
 
     Parameters
     ----------
+    tags
+        A run, or whatever else `songs_frame` accepts, then with all its songs. Or a table, such as
+        `run.tags()`.
     songs
         From `songs_frame`: `share` is of its songs that succeeded, also those without tags.
         Without it, the share is of the songs that have any tag.
@@ -76,6 +80,7 @@ def tag_counts(
         low, high` (float64: the share of all songs, with its interval).
     """
     level = check_level(level)
+    tags, songs = tags_and_songs(tags, songs)
     sums = _sum_songs(tags, songs, by=by, cluster=cluster)
     rows, total = _by_frequency(sums), sums[sums["scope"] == _ALL_SONGS].iloc[0]
     # tasks without the tag add cases, but no hits
@@ -88,9 +93,9 @@ def tag_counts(
 
 
 def cooccurrence(  # noqa: PLR0913 - all but one are keywords
-    tags: pd.DataFrame,
+    tags: Source,
     *,
-    songs: pd.DataFrame | None = None,
+    songs: Source | None = None,
     by: By = "tag",
     min_songs: int = 0,
     top: int | None = None,
@@ -129,6 +134,7 @@ def cooccurrence(  # noqa: PLR0913 - all but one are keywords
     """
     level = check_level(level)
     check_top(top, 0)
+    tags, songs = tags_and_songs(tags, songs)
     sums = _sum_songs(tags, songs, by=by, cluster=cluster, pairs=True)
     single, total = _by_frequency(sums), sums[sums["scope"] == _ALL_SONGS].iloc[0]
     pairs = _list_pairs(sums, single, top)
@@ -216,11 +222,7 @@ def _adjust_pairs(p: Floats, first: Ints, second: Ints) -> Floats:
 
 
 def exclusive_sets(
-    tags: pd.DataFrame,
-    *,
-    songs: pd.DataFrame | None = None,
-    top: int = 10,
-    among: Iterable[str] | None = None,
+    tags: Source, *, songs: Source | None = None, top: int = 10, among: Iterable[str] | None = None
 ) -> pd.Series:
     """Count the songs that have exactly each set of the chosen tags.
 
@@ -243,6 +245,7 @@ def exclusive_sets(
     check_top(top, 0)
     if isinstance(among, str):
         raise InvalidArgument(f"among must be a list of tags, not the text {among!r}")
+    tags, songs = tags_and_songs(tags, songs)
     if among is None:
         sums = _sum_songs(tags, songs, cluster=_NO_CLUSTER)
         chosen = _by_frequency(sums)["name"].head(top).tolist()

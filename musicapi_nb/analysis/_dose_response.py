@@ -22,8 +22,10 @@ from musicapi_nb.analysis.model_frame import (
     Units,
     read_cells,
     read_outcomes,
+    read_tables,
     read_units,
 )
+from musicapi_nb.analysis.sources import Source
 from musicapi_nb.errors import InvalidArgument
 
 _COLUMNS = {
@@ -37,11 +39,11 @@ _MAX_POWER = 4  # of the polynomial that the line is tested against
 
 
 def dose_response(  # noqa: PLR0913 - all but two are keywords
-    frame: pd.DataFrame,
+    frame: Source,
     factor: str,
     *,
     outcomes: Sequence[OutcomeName] = ("duration",),
-    tags: pd.DataFrame | None = None,
+    tags: Source | None = None,
     presence: Sequence[str] = (),
     factors: Sequence[str] | None = None,
     level: float = 0.95,
@@ -73,6 +75,7 @@ def dose_response(  # noqa: PLR0913 - all but two are keywords
         raise InvalidArgument(f"factor must be the name of one column, not {factor!r:.60}")
     check_level(level)
     check_correction(correction)
+    frame, tags = read_tables(frame, (factor,), outcomes, tags, presence)
     require(frame, {factor: "number"}, LABEL)
     dose = finite_values(frame[factor])
     has_dose = np.isfinite(dose)

@@ -21,6 +21,7 @@ from musicapi_nb.analysis.checks import (
 from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.ratio_estimator import cluster_sums, ratios, t_quantile
 from musicapi_nb.analysis.song_keys import require_unique
+from musicapi_nb.analysis.sources import Source, table_of, table_with
 from musicapi_nb.errors import BadFrame
 
 _LABEL = "the frame of drift"
@@ -39,7 +40,7 @@ _LIMIT_SDS, _MEAN_RANGE = 3.0, 1.128
 
 
 def drift(  # noqa: PLR0913 - keyword arguments with defaults
-    frame: pd.DataFrame,
+    frame: Source,
     outcomes: Sequence[str],
     *,
     time: str | None = None,
@@ -65,8 +66,8 @@ def drift(  # noqa: PLR0913 - keyword arguments with defaults
     Parameters
     ----------
     frame
-        One row for each song or task, such as `run.songs()` or `tasks_frame(...)`. Songs of a task
-        are averaged.
+        A run, or whatever else `songs_frame` accepts. Or a table: one row for each song or task,
+        such as `run.songs()` or `tasks_frame(...)`. Songs of a task are averaged.
     outcomes
         Columns of numbers or of True and False, such as `render_seconds`, the `recall` of
         `adherence`, or `df.assign(failed=df["state"] == "failed")`.
@@ -113,7 +114,7 @@ class Series(NamedTuple):
 
 
 def read_series(
-    frame: pd.DataFrame,
+    source: Source,
     outcomes: Sequence[str],
     *,
     time: str | None,
@@ -121,9 +122,13 @@ def read_series(
     cluster: str | None = None,
 ) -> Iterator[Series]:
     """Yield the series of each outcome, or raise BadFrame."""
+    columns = [time] if time else _TIMES
+    tables = (table_with(source, [name, *outcomes, *within]) for name in columns)
+    frame = next((table for table in tables if not {*columns}.isdisjoint(table.columns)), None)
+    frame = table_of(source, "songs") if frame is None else frame
     time = time or next((name for name in _TIMES if name in frame.columns), _TIMES[0])
-    columns: dict[str, ColumnKind] = {time: "any", **dict.fromkeys(within, "key")}
-    require(frame, {**columns, **dict.fromkeys(outcomes, "number or boolean")}, _LABEL)
+    kinds: dict[str, ColumnKind] = {time: "any", **dict.fromkeys(within, "key")}
+    require(frame, {**kinds, **dict.fromkeys(outcomes, "number or boolean")}, _LABEL)
     require_unique(frame, _LABEL)
     if frame[time].notna().any() and not types.is_datetime64_any_dtype(frame[time]):
         raise BadFrame(f"column {time!r} of {_LABEL} is {frame[time].dtype}, not times")

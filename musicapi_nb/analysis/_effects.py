@@ -22,8 +22,10 @@ from musicapi_nb.analysis.model_frame import (
     pair_name,
     read_cells,
     read_outcomes,
+    read_tables,
     read_units,
 )
+from musicapi_nb.analysis.sources import Source
 from musicapi_nb.errors import InvalidArgument
 
 _COLUMNS = {
@@ -40,11 +42,11 @@ _PAIR = 2
 
 
 def effects(  # noqa: PLR0913 - all but two are keywords
-    frame: pd.DataFrame,
+    frame: Source,
     factor: str | tuple[str, str],
     *,
     outcomes: Sequence[OutcomeName] = ("duration",),
-    tags: pd.DataFrame | None = None,
+    tags: Source | None = None,
     presence: Sequence[str] = (),
     factors: Sequence[str] | None = None,
     baseline: Any = None,
@@ -76,19 +78,19 @@ def effects(  # noqa: PLR0913 - all but two are keywords
     Parameters
     ----------
     frame
-        One row for each song, such as `run.songs()`, `run.durations()` or a table joined with
-        `ratings_frame`; or one for each task, such as `run.frame()`.
+        A run, or whatever else `songs_frame` accepts. Or a table: one row for each song, such as
+        `run.songs()`, or one for each task, such as `run.frame()`.
     factor
         A column, or two for their interaction: how much the effect of the first one's level
         depends on the level of the second. A missing level is the level "(none)". The values of a
         number are levels, too; `dose_response` estimates its slope.
     outcomes
-        Numeric or boolean columns. A pair such as ("credits", "songs") is the sum of the first
-        divided by the sum of the second. Songs without a finite value (below 1e100) are left out
-        and counted as `missing_songs`.
+        Numeric or boolean columns; of a run, those of `songs()`, `durations()` or `frame()`. A pair
+        such as ("credits", "songs") is the sum of the first divided by the sum of the second.
+        Songs without a finite value (below 1e100) are left out and counted as `missing_songs`.
     tags, presence
-        Rows of `tags_frame` of these songs, and the tags whose presence is an outcome, in any
-        spelling. Presence is defined for songs whose `state` is "succeeded";
+        Rows of `tags_frame` of these songs (of a run, its own), and the tags whose presence is an
+        outcome, in any spelling. Presence is defined for songs whose `state` is "succeeded";
         if the frame has no `state`, for songs that have any tag.
     factors
         The other factors of the model. Default: those of the plan, which an experiment's tables
@@ -126,6 +128,7 @@ def effects(  # noqa: PLR0913 - all but two are keywords
         raise InvalidArgument('an interaction of two factors has no measure="ratio"')
     check_correction(correction)
     check_level(level)
+    frame, tags = read_tables(frame, names, outcomes, tags, presence)
     units = read_units(frame, names, factors, cluster, outcomes)
     results = read_outcomes(frame, outcomes, tags, presence, units)
     cells = read_cells(units, names)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from musicapi_nb.analysis._adherence import RequestedTags, tag_fates
 from musicapi_nb.analysis.checks import as_frame
+from musicapi_nb.analysis.sources import Source
 from musicapi_nb.analysis.tag_matching import Match
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.tasks.tags import tag_key
@@ -18,8 +19,8 @@ _FATES = ["dropped", "added"]
 
 
 def near_misses(  # noqa: PLR0913 - all but two are keywords
-    songs: pd.DataFrame,
-    tags: pd.DataFrame,
+    songs: Source,
+    tags: Source | None = None,
     *,
     requested_tags: RequestedTags = "requested_tags",
     match: Match = "tag",

@@ -11,6 +11,7 @@ from musicapi_nb.analysis.checks import as_frame, check_level, finite_values, le
 from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.pair_means import mean_of_pairs
 from musicapi_nb.analysis.song_keys import SONGS, tagged_songs
+from musicapi_nb.analysis.sources import Source, songs_and_tags
 from musicapi_nb.analysis.variance_components import nested_sums
 from musicapi_nb.tasks.tags import tag_key
 
@@ -24,8 +25,8 @@ _COLUMNS = {
 
 
 def stability(
-    songs: pd.DataFrame,
-    tags: pd.DataFrame,
+    songs: Source,
+    tags: Source | None = None,
     *,
     by: str | Sequence[str],
     cluster: str | None = None,
@@ -47,9 +48,10 @@ def stability(
     Parameters
     ----------
     songs
-        One row for each song with the columns of `by` and `duration`, such as `run.songs()`.
+        A run, or whatever else `songs_frame` accepts. Or a table: one row for each song with the
+        columns of `by` and `duration`, such as `run.songs()`.
     tags
-        Rows of `tags_frame` of these songs.
+        Rows of `tags_frame` of these songs; needed beside a table.
     by
         The factor or factors that make a prompt.
     cluster
@@ -66,6 +68,7 @@ def stability(
         negative ones as 0).
     """
     names = level_names(by, _COLUMNS)
+    songs, tags = songs_and_tags(songs, tags)
     check_level(level)
     require(songs, {**dict.fromkeys(names, "key"), "duration": "number"}, SONGS)
     task = cluster_codes(songs, cluster, SONGS)

@@ -19,6 +19,7 @@ from musicapi_nb.analysis.noisy_or import Attributions, Event, attribute, hidden
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import ratios
 from musicapi_nb.analysis.song_keys import SONGS, require_distinct, song_codes
+from musicapi_nb.analysis.sources import Source, table_of
 from musicapi_nb.analysis.tag_matching import TagReader
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.tasks.tag_reader import Tag, read_tags
@@ -49,9 +50,9 @@ _EPSILON = 1e-6
 
 
 def substitutions(  # noqa: PLR0913 - all but one are keywords
-    steps: pd.DataFrame,
+    steps: Source,
     *,
-    songs: pd.DataFrame | None = None,
+    songs: Source | None = None,
     requested_tags: RequestedTags = _DEFAULT,
     min_count: float = 1,
     cluster: str | None = None,
@@ -73,6 +74,8 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
 
     Parameters
     ----------
+    steps
+        A run, or whatever else `songs_frame` accepts. Or a table, such as `run.replaced_tags()`.
     songs, requested_tags
         If songs are given, the rewriting of the requested text into the first step's source is
         step -1. `requested_tags` is as for `tag_fates`.
@@ -97,6 +100,8 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
     level = check_level(level)
     if songs is None and requested_tags is not _DEFAULT:
         raise InvalidArgument("requested_tags is read from songs: pass songs=..., too")
+    steps = table_of(steps, "replaced_tags")
+    songs = None if songs is None else table_of(songs, "songs")
     count = functools.partial(_count_rewritings, requested=requested_tags, cluster=cluster)
     tables = (steps,) if songs is None else (steps, songs)
     rewritings = map_reduce(count, *tables, keys=["step", "songs"])

@@ -13,6 +13,7 @@ from musicapi_nb.analysis.array_types import Flags, Floats, Ints
 from musicapi_nb.analysis.checks import finite_values, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, level_codes, sum_by_code
 from musicapi_nb.analysis.song_keys import presence_values, require_unique
+from musicapi_nb.analysis.sources import Source, table_of, table_with
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.frames import (
     durations_frame,
@@ -86,7 +87,7 @@ def read_units(
     """
     require(frame, dict.fromkeys(factor, "key"), LABEL)
     others = (
-        plan_factors(frame, _outcome_columns(_outcome_names(outcomes)))
+        plan_factors(frame, outcome_columns(outcome_names(outcomes)))
         if factors is None
         else names_of(factors, "factors")
     )
@@ -128,15 +129,26 @@ def _result_columns() -> frozenset[str]:
     return frozenset(str(name) for table in tables for name in table([]).columns)
 
 
+def read_tables(
+    source: Source, factor: Sequence[str], outcomes: Any, tags: Source | None, presence: Any
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return the table with the factor and the outcomes, and that of the tags."""
+    columns = [*factor, *outcome_columns(outcome_names(outcomes))]
+    frame = table_with(source, columns)
+    if tags is None and presence and frame is not source:
+        tags = source
+    return frame, None if tags is None else table_of(tags, "tags")
+
+
 def read_outcomes(
     frame: pd.DataFrame, outcomes: Any, tags: pd.DataFrame | None, presence: Any, units: Units
 ) -> list[Outcome]:
     """Read columns, pairs of columns and the presence of tags as outcomes of the units."""
-    names = _outcome_names(outcomes)
+    names = outcome_names(outcomes)
     presence = names_of(presence, "presence")
     if bool(presence) != (tags is not None):
         raise InvalidArgument("presence=[...] and tags=run.tags() must be given together")
-    require(frame, dict.fromkeys(_outcome_columns(names), "number or boolean"), LABEL)
+    require(frame, dict.fromkeys(outcome_columns(names), "number or boolean"), LABEL)
     result = []
     for name in names:
         if isinstance(name, str):
@@ -153,7 +165,7 @@ def read_outcomes(
     return result
 
 
-def _outcome_names(outcomes: Any) -> list[OutcomeName]:
+def outcome_names(outcomes: Any) -> list[OutcomeName]:
     names = [outcomes] if isinstance(outcomes, str) else outcomes
     is_list = isinstance(names, Sequence) or hasattr(names, "__iter__")
     names = list(names) if is_list else [None]
@@ -171,7 +183,7 @@ def _outcome_names(outcomes: Any) -> list[OutcomeName]:
     )
 
 
-def _outcome_columns(names: Iterable[OutcomeName]) -> list[str]:
+def outcome_columns(names: Iterable[OutcomeName]) -> list[str]:
     return [name for pair in names for name in ((pair,) if isinstance(pair, str) else pair)]
 
 

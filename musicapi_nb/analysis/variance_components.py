@@ -13,6 +13,7 @@ from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.pair_means import binary_icc_interval
 from musicapi_nb.analysis.ratio_estimator import t_quantile
 from musicapi_nb.analysis.song_keys import require_unique
+from musicapi_nb.analysis.sources import Source, table_with
 from musicapi_nb.errors import BadFrame
 
 _COLUMNS = {
@@ -29,7 +30,7 @@ _SONGS_PER_TASK = 2  # what the service makes, also where one of them failed
 
 
 def variance(
-    frame: pd.DataFrame,
+    frame: Source,
     outcomes: Sequence[str] = ("duration",),
     *,
     within: Sequence[str] = (),
@@ -58,7 +59,8 @@ def variance(
     Parameters
     ----------
     frame
-        One row for each song, such as `run.songs()` or `run.durations()`.
+        A run, or whatever else `songs_frame` accepts. Or a table: one row for each song, such as
+        `run.songs()` or `run.durations()`.
     outcomes
         Columns of numbers or of True and False. Songs without a finite value (below 1e100) are left
         out and counted as `missing_songs`.
@@ -80,6 +82,7 @@ def variance(
     """
     outcomes, within = names_of(outcomes, "outcomes"), names_of(within, "within")
     check_level(level)
+    frame = table_with(frame, [*within, *outcomes])
     require(
         frame,
         {**dict.fromkeys(within, "key"), **dict.fromkeys(outcomes, "number or boolean")},

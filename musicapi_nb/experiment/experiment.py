@@ -23,10 +23,11 @@ from musicapi_nb.experiment import html
 from musicapi_nb.experiment.eta import estimate_remaining
 from musicapi_nb.experiment.ledger_view import ExperimentLedger
 from musicapi_nb.experiment.progress import ENDED, UNDER_WAY, CellState, Progress, RunState
+from musicapi_nb.experiment.result_frames import ResultFrames
 from musicapi_nb.experiment.runner import Runner
 from musicapi_nb.experiment.stop_rule import Looks, StopRule
 from musicapi_nb.experiment.tracker import CellTracker
-from musicapi_nb.library import STATES, Library
+from musicapi_nb.library import STATES, Library, Rating
 from musicapi_nb.plan import Plan
 from musicapi_nb.polling import Eta
 from musicapi_nb.tasks import Task
@@ -39,7 +40,7 @@ _WITH_TASK = frozenset({"accepted", "done", "failed"})
 _log = logging.getLogger(__name__)
 
 
-class Experiment:
+class Experiment(ResultFrames):
     """A plan whose cells are each bought once; running it again continues where it stopped.
 
     Cells bought earlier with the same request and take come from the library at no cost, accepted
@@ -384,30 +385,21 @@ class Experiment:
         self.refresh()
         return failures_frame(self.plan, self._tracker.states, running=self.running)
 
-    def songs(self) -> pd.DataFrame:
-        """Return `songs_frame` of all cells, preceded by cell, block, take and the factors.
+    def tasks(self) -> list[Task]:
+        """Return the tasks of the cells that have one, in the order of the plan."""
+        return list(self.tasks_of_cells().values())
 
-        A factor named like a column of any result frame is called `<name>_requested` in all.
-        """
-        return self._result_frame("songs_frame")
-
-    def tags(self) -> pd.DataFrame:
-        """Return `tags_frame` of all cells, preceded by the same columns as `songs`."""
-        return self._result_frame("tags_frame")
-
-    def replaced_tags(self) -> pd.DataFrame:
-        """Return `replaced_tags_frame` of all cells, preceded by the same columns as `songs`."""
-        return self._result_frame("replaced_tags_frame")
-
-    def durations(self) -> pd.DataFrame:
-        """Return `durations_frame` of all cells, preceded by the same columns as `songs`."""
-        return self._result_frame("durations_frame")
-
-    def _result_frame(self, name: str) -> pd.DataFrame:
-        from musicapi_nb import frames  # noqa: PLC0415 - loads pandas
+    def result_frame(self, name: str) -> pd.DataFrame:
         from musicapi_nb.experiment.frames import result_frame  # noqa: PLC0415 - loads pandas
 
-        return result_frame(getattr(frames, name), self.plan, self.tasks_of_cells())
+        if name == "cells":
+            return self.frame()
+        return result_frame(name, self.plan, self.tasks_of_cells(), self._ratings())
+
+    def _ratings(self) -> list[Rating]:
+        with contextlib.suppress(ClientClosed):  # as in `refresh`
+            return self.library.ratings()
+        return []
 
 
 def _number(name: str, value: Any, minimum: int) -> int:

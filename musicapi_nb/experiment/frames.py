@@ -11,6 +11,8 @@ import pandas as pd
 from musicapi_nb import frames
 from musicapi_nb.experiment.progress import UNDER_WAY, CellState
 from musicapi_nb.frames.builders import TEXT
+from musicapi_nb.frames.schema import RATINGS, build_frame
+from musicapi_nb.library import Rating
 from musicapi_nb.plan import Plan
 from musicapi_nb.tasks import Task
 from musicapi_nb.tasks.json_reader import clean
@@ -29,12 +31,14 @@ _STATES: Mapping[str, tuple[Any, Callable[[CellState], Any]]] = {
     "entry": ("Int64", lambda cell: cell.entry),
 }
 _STALLED = UNDER_WAY - {"uncertain"}  # failures only while no run is under way
-_RESULT_FRAMES = (
-    frames.songs_frame,
-    frames.tags_frame,
-    frames.replaced_tags_frame,
-    frames.durations_frame,
-)
+_FRAMES: Mapping[str, Callable[[Any], pd.DataFrame]] = {
+    "tasks": frames.tasks_frame,
+    "songs": frames.songs_frame,
+    "tags": frames.tags_frame,
+    "replaced_tags": frames.replaced_tags_frame,
+    "durations": frames.durations_frame,
+}
+_SONG_KEYS = ["task_id", "song_id", "song_position", "simulated"]
 
 
 def cells_frame(plan: Plan) -> pd.DataFrame:
@@ -50,23 +54,43 @@ def cells_frame(plan: Plan) -> pd.DataFrame:
 def factor_columns(plan: Plan) -> dict[str, str]:
     """Return the column of each factor."""
     reserved = {*CELL_COLUMNS, *_STATES, "songs", "may_have_cost", "what_to_do"}
-    reserved |= {str(name) for make in _RESULT_FRAMES for name in make([]).columns}
+    reserved |= {str(name) for make in _FRAMES.values() for name in make([]).columns} | {*RATINGS}
     return {name: f"{name}_requested" if name in reserved else name for name in plan.factors}
 
 
 def table_columns() -> dict[str, set[str]]:
     """Return the columns of results in the tables of an experiment: songs, durations, frame."""
     return {
-        "songs": {str(name) for name in frames.songs_frame([]).columns},
+        "songs": {*map(str, frames.songs_frame([]).columns), "rating"},
         "durations": {str(name) for name in frames.durations_frame([]).columns},
         "frame": {*_STATES, "songs"},
     }
 
 
 def result_frame(
-    make: Callable[[Iterable[Task]], pd.DataFrame], plan: Plan, tasks: Mapping[int, Task]
+    name: str, plan: Plan, tasks: Mapping[int, Task], ratings: Iterable[Rating]
 ) -> pd.DataFrame:
-    """Return a frame of tasks, keyed by cell index, with the columns of `cells_frame` first."""
+    """Return a frame of tasks, keyed by cell index, with the columns of `cells_frame` first.
+
+    That of songs has their ratings as a last column; "ratings" are those of these songs.
+    """
+    if name == "issues":
+        return frames.issues_frame(tasks.values())
+    if name == "ratings":
+        songs = result_frame("songs", plan, tasks, ())
+        factors = songs.columns[: list(songs.columns).index("task_id")]
+        rated = build_frame(RATINGS, ratings)
+        return songs[[*factors, *_SONG_KEYS]].merge(rated, on=_SONG_KEYS)
+    frame = _cells_first(_FRAMES[name], plan, tasks)
+    if name == "songs":
+        stars = build_frame(RATINGS, ratings)[[*_SONG_KEYS, "rating"]]
+        frame = frame.merge(stars, how="left", on=_SONG_KEYS)
+    return frame
+
+
+def _cells_first(
+    make: Callable[[Any], pd.DataFrame], plan: Plan, tasks: Mapping[int, Task]
+) -> pd.DataFrame:
     # The cell index is the key: a task may have no id, so it stands in for it in `make`.
     frame = make([msgspec.structs.replace(task, id=str(index)) for index, task in tasks.items()])
     frame = frame.drop(columns="reply")  # which is a cell here

@@ -8,7 +8,7 @@ from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Entry, Library
 from musicapi_nb.library.media_files import song_key
-from musicapi_nb.tasks import Song, Task
+from musicapi_nb.tasks import Song, Task, tasks_of_songs
 from musicapi_nb.widgets.song_audio import no_audio_reason
 from musicapi_nb.widgets.songs_of import SongItem, songs_of
 
@@ -31,13 +31,7 @@ class LibraryIndex:
         song, task = item.song, item.task
         entry = self.entry(song, task)
         if entry is None:
-            return task or Task(
-                id=song.task_id,
-                engine=song.engine,
-                state=song.state,
-                songs=(song,),
-                simulated=song.simulated,
-            )
+            return task or tasks_of_songs([song])[0]
         if task is not None and task.request is not None:
             return task
         if entry.id not in self.tasks:

@@ -22,7 +22,7 @@ from musicapi_nb.frames.builders import (
     text_values,
 )
 from musicapi_nb.frames.decode import DTYPES, read_batch
-from musicapi_nb.frames.inputs import iter_items
+from musicapi_nb.frames.inputs import has_frames, iter_items
 from musicapi_nb.frames.polls import latest_replies
 from musicapi_nb.frames.schema import DURATIONS, ISSUES, SONGS, STEPS, TAGS, TASKS, build_frame
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from musicapi_nb.frames.decode import Key
-    from musicapi_nb.frames.inputs import Replies
+    from musicapi_nb.frames.inputs import HasFrames, Replies
     from musicapi_nb.frames.schema import IssueRow
 
     Counts = NDArray[np.int64]
@@ -52,13 +52,15 @@ class Frames(NamedTuple):
     issues: pd.DataFrame
 
 
-def flatten(replies: Replies, *, polls: Polls = "last") -> Frames:
+def flatten(replies: Replies | HasFrames, *, polls: Polls = "last") -> Frames:
     """Return all six frames of some replies, read once; arguments are as for `tasks_frame`.
 
     >>> frames = flatten({"data": [{"clip_id": "c1", "tags": "jazz, spy"}]})
     >>> len(frames.songs), list(frames.tags["tag"])
     (1, ['jazz', 'spy'])
     """
+    if has_frames(replies):
+        return Frames(*map(replies.result_frame, Frames._fields))
     flattener = Flattener(polls=polls)
     flattener.add(replies)
     return flattener.frames()

@@ -8,22 +8,25 @@ import pandas as pd
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames import schema
 from musicapi_nb.frames.flattener import Columns, Polls
-from musicapi_nb.frames.inputs import Replies
+from musicapi_nb.frames.inputs import HasFrames, Replies, has_frames
 
 
 @schema.document_columns(schema.TASKS)
-def tasks_frame(replies: Replies, *, polls: Polls = "last") -> pd.DataFrame:
+def tasks_frame(replies: Replies | HasFrames, *, polls: Polls = "last") -> pd.DataFrame:
     """Return a table of tasks: one row per task, in the order of the replies that were understood.
 
-    All six frames accept the same input: a Task, a raw reply as dict, str or bytes, an iterable of
-    these in any mix (an iterator can be read only once), a library, or the path of a file or of a
-    folder of files. A text or a file may hold one reply, a JSON list of replies, or one reply per
+    All six frames accept the same input: a task, a song, a job, a raw reply as dict, str or bytes,
+    an iterable of these in any mix (an iterator can be read only once), a library, or the path of
+    a file or of a folder of files. An experiment (a run) has its factors as first columns; within
+    a list, it counts as its tasks. Songs without their task make a row of it, after the others.
+
+    A text or a file may hold one reply, a JSON list of replies, or one reply per
     line (.ndjson, .jsonl, .json), in any encoding of JSON, also packed with gzip; a .parquet file
     holds raw replies (see `write_parquet`). `flatten` makes all six frames at once.
 
-    Columns and dtypes are the same for every input, also without rows. Unfinished or absent values
-    are missing, never 0 or "". A reply, or a part of a file, that was not understood is a row of
-    `issues_frame`; the other frames contain the rest.
+    Otherwise columns and dtypes are the same for every input, also without rows. Unfinished or
+    absent values are missing, never 0 or "". A reply, or a part of a file, that was not understood
+    is a row of `issues_frame`; the other frames contain the rest.
 
     >>> tasks_frame(["{}", {"task_id": "t1", "message": "success"}])[["task_id", "state", "reply"]]
       task_id    state reply
@@ -47,7 +50,7 @@ def tasks_frame(replies: Replies, *, polls: Polls = "last") -> pd.DataFrame:
 
 
 @schema.document_columns(schema.SONGS)
-def songs_frame(replies: Replies, *, polls: Polls = "last") -> pd.DataFrame:
+def songs_frame(replies: Replies | HasFrames, *, polls: Polls = "last") -> pd.DataFrame:
     """Return a table of songs: one row per song (or text of a lyrics reply), in any state.
 
     Arguments are as for `tasks_frame`.
@@ -60,7 +63,7 @@ def songs_frame(replies: Replies, *, polls: Polls = "last") -> pd.DataFrame:
 
 
 @schema.document_columns(schema.TAGS)
-def tags_frame(replies: Replies, *, polls: Polls = "last") -> pd.DataFrame:
+def tags_frame(replies: Replies | HasFrames, *, polls: Polls = "last") -> pd.DataFrame:
     """Return a table of tags: one row per tag of each song, in the service's order.
 
     Arguments are as for `tasks_frame`.
@@ -74,7 +77,7 @@ def tags_frame(replies: Replies, *, polls: Polls = "last") -> pd.DataFrame:
 
 
 @schema.document_columns(schema.STEPS)
-def replaced_tags_frame(replies: Replies, *, polls: Polls = "last") -> pd.DataFrame:
+def replaced_tags_frame(replies: Replies | HasFrames, *, polls: Polls = "last") -> pd.DataFrame:
     """Return a table of rewritten tags: one row per tag of each rewriting step (studio only).
 
     The service rewrites the requested tags step by step. The source of the first step is the
@@ -93,7 +96,7 @@ def replaced_tags_frame(replies: Replies, *, polls: Polls = "last") -> pd.DataFr
 
 
 @schema.document_columns(schema.DURATIONS)
-def durations_frame(replies: Replies, *, polls: Polls = "last") -> pd.DataFrame:
+def durations_frame(replies: Replies | HasFrames, *, polls: Polls = "last") -> pd.DataFrame:
     """Return a table of lengths in seconds: one row per song, with the times of its task.
 
     Only studio states when a task was submitted, started and finished; the times of other engines
@@ -107,7 +110,7 @@ def durations_frame(replies: Replies, *, polls: Polls = "last") -> pd.DataFrame:
 
 
 @schema.document_columns(schema.ISSUES)
-def issues_frame(replies: Replies) -> pd.DataFrame:
+def issues_frame(replies: Replies | HasFrames) -> pd.DataFrame:
     """Return a table of the replies, or parts of replies, that were not understood.
 
     If it is empty, every reply was understood completely. All replies about a task are included;
@@ -121,17 +124,17 @@ def issues_frame(replies: Replies) -> pd.DataFrame:
 
 
 class HasRatings(Protocol):
-    """Anything with a method `ratings`: a library or a gallery."""
+    """Anything with a method `ratings` that returns a list: a library or a gallery."""
 
     def ratings(self) -> Iterable[Any]: ...
 
 
 @schema.document_columns(schema.RATINGS)
-def ratings_frame(source: HasRatings) -> pd.DataFrame:
+def ratings_frame(source: HasRatings | HasFrames) -> pd.DataFrame:
     """Return a table of ratings and notes: one row per song that has either.
 
-    `source` is a library or a gallery. The columns `task_id`, `song_id` and `song_position` name a
-    song as in `songs_frame`, so that the two can be joined:
+    `source` is a library, a gallery or an experiment. The columns `task_id`, `song_id` and
+    `song_position` name a song as in `songs_frame`, so that the two can be joined:
 
         songs.merge(ratings, how="left", on=["task_id", "song_id", "song_position", "simulated"])
 
@@ -140,14 +143,20 @@ def ratings_frame(source: HasRatings) -> pd.DataFrame:
     InvalidArgument
         `source` has no ratings.
     """
-    if not callable(getattr(type(source), "ratings", None)):
+    if has_frames(source):
+        return source.result_frame("ratings")
+    method = getattr(type(source), "ratings", None)
+    if not callable(method):
         raise InvalidArgument(
-            f"ratings come from a library or a gallery, not from a {type(source).__name__}"
+            f"ratings come from a library, a gallery or an experiment, not from a "
+            f"{type(source).__name__}"
         )
-    return schema.build_frame(schema.RATINGS, source.ratings())
+    return schema.build_frame(schema.RATINGS, method(source))
 
 
-def _frame(name: str, replies: Replies, polls: Polls) -> pd.DataFrame:
+def _frame(name: str, replies: Replies | HasFrames, polls: Polls) -> pd.DataFrame:
+    if has_frames(replies):
+        return replies.result_frame(name)
     columns = Columns((name,), polls)
     columns.add(replies)
     return columns.frame(name)

@@ -4,18 +4,20 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias, cast
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeGuard, cast
+
+import pandas as pd
 
 from musicapi_nb.errors import InvalidArgument, UnexpectedReply
 from musicapi_nb.frames.files import SUFFIXES, Damage, find_files, path_of, read_file
 from musicapi_nb.frames.texts import holds_replies, split_replies
 from musicapi_nb.paths import local_path
-from musicapi_nb.tasks import Issue, StoredReply, Task, parse_task
+from musicapi_nb.tasks import Issue, Song, StoredReply, Task, parse_task, tasks_of_songs
 from musicapi_nb.wire import decode
 
 
 class HasTasks(Protocol):
-    """Anything with a method `tasks`, such as an experiment."""
+    """Anything with a method `tasks`, such as a job."""
 
     def tasks(self) -> Iterable[Task]: ...
 
@@ -26,13 +28,31 @@ class HasReplies(Protocol):
     def replies(self) -> Iterable[StoredReply]: ...
 
 
+class HasFrames(Protocol):
+    """Anything that makes its frames itself, such as an experiment, which puts its factors first.
+
+    The names are those of `Frames`, and "ratings". Within a list it counts as its tasks.
+    """
+
+    def result_frame(self, name: str) -> pd.DataFrame: ...
+    def tasks(self) -> Iterable[Task]: ...
+
+
 Reply: TypeAlias = (
-    Task | Mapping[str, Any] | str | bytes | bytearray | os.PathLike[str] | HasTasks | HasReplies
+    Task
+    | Song
+    | Mapping[str, Any]
+    | str
+    | bytes
+    | bytearray
+    | os.PathLike[str]
+    | HasTasks
+    | HasReplies
 )
 Replies: TypeAlias = Reply | Iterable[Reply]
-"""Input of every frame: tasks, replies (decoded or raw), files of replies, a library."""
+"""Input of every frame: tasks, songs, jobs, replies (decoded or raw), files of these, a library."""
 
-_SINGLE_TYPES = (Task, Mapping, str, bytes, bytearray, os.PathLike)
+_SINGLE_TYPES = (Task, Song, Mapping, str, bytes, bytearray, os.PathLike)
 # Other JSON values are accepted as items, because a line of a file may hold one; each is an issue.
 _ITEM_TYPES = (*_SINGLE_TYPES, type(None), bool, int, float, list)
 _METHODS = ("replies", "tasks")  # of HasReplies and HasTasks
@@ -62,10 +82,13 @@ def iter_items(replies: Replies, numbers: Iterator[int]) -> Iterator[Item]:
     MissingFile
         There is no such file, or no file of replies in a folder.
     """
+    songs: list[Song] = []
     for item in _as_iterable(replies):
         number = str(next(numbers))
         if isinstance(item, bytes) and len(item) < _LONG_TEXT:
             yield number, item  # the usual case for long inputs
+        elif isinstance(item, Song):
+            songs.append(item)  # songs of one task may be apart
         elif (path := _as_path(item)) is not None:
             for file in find_files(path):
                 yield from ((f"{file}{place}", reply) for place, reply in read_file(file))
@@ -81,6 +104,13 @@ def iter_items(replies: Replies, numbers: Iterator[int]) -> Iterator[Item]:
             yield from ((f"{name}[{index}]", reply) for index, reply in enumerate(method()))
         else:
             raise _wrong_type_error(item, f"item {number}")
+    yield from (("songs", task) for task in tasks_of_songs(songs))
+
+
+def has_frames(source: object) -> TypeGuard[HasFrames]:
+    """Return whether a source makes its frames itself."""
+    # looked up on the type: a table has its columns as attributes, whatever their names
+    return callable(getattr(type(source), "result_frame", None))
 
 
 def split_item(item: Item) -> Iterator[Item]:
@@ -140,9 +170,9 @@ def _reply_method(item: object) -> Callable[[], Iterable[StoredReply | Task]] | 
 
 def _wrong_type_error(value: object, subject: str) -> InvalidArgument:
     return InvalidArgument(
-        f"{subject} is a {type(value).__name__}; a frame is made of tasks, of raw replies "
-        "(dict, str, bytes), of an iterable of these, of a library, or of the path of a file "
-        f"({', '.join(SUFFIXES)}) or folder of replies"
+        f"{subject} is a {type(value).__name__}; a frame is made of tasks, songs, jobs or raw "
+        "replies (dict, str, bytes), of an iterable of these, of an experiment, of a library, or "
+        f"of the path of a file ({', '.join(SUFFIXES)}) or folder of replies"
     )
 
 

@@ -1,19 +1,26 @@
 """ExperimentRun: an experiment on the background loop, with its dry run, jobs and tables."""
 
+from __future__ import annotations
+
 import contextlib
 import threading
 import uuid
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.experiment import Experiment, Progress
+from musicapi_nb.experiment.result_frames import ResultFrames
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.plan import DryRun
+from musicapi_nb.tasks import Task
 from musicapi_nb.widgets.host import host
 from musicapi_nb.widgets.monitor import Action, BarState, experiment_bar_state, live_card
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _START_HELP = "Buy the remaining songs within the budget, and wait for them."
 _PAUSE_HELP = "Stop buying; keep waiting for songs already bought."
@@ -26,30 +33,46 @@ class ExperimentJob(Job[Experiment]):
     `display_ids` are the cards of all starts, which the latest one redraws.
     """
 
+    _first_state = "being made"
+
     def __init__(
         self, background: BackgroundLoop, experiment: Experiment, display_ids: list[str]
     ) -> None:
-        self._experiment = experiment
+        self.experiment = experiment
         title = f"experiment {experiment.name}"
         super().__init__(background, lambda _: experiment.run(check=False), title=title)
         self._display_ids = display_ids
         if display_ids:
             self._start_refreshing()
 
+    @property
+    def state(self) -> str:
+        return "paused" if self.experiment.progress.state == "paused" else super().state
+
+    def tasks(self) -> list[Task]:
+        return self.experiment.tasks()
+
+    def _tasks_so_far(self) -> list[Task]:
+        return self.experiment.tasks()
+
+    def result_frame(self, name: str) -> pd.DataFrame:
+        """Return a table of all cells by its name: see `Experiment.result_frame`."""
+        return self.experiment.result_frame(name)
+
     def bar_state(self) -> BarState:
-        return experiment_bar_state(self._experiment.progress)
+        return experiment_bar_state(self.experiment.progress)
 
     def _progress_html(self) -> markup.Html:
-        return markup.Html(self._experiment._repr_html_())
+        return markup.Html(self.experiment._repr_html_())
 
     def _state_text(self) -> str:
-        return super()._state_text() if self.done() else repr(self._experiment)
+        return super()._state_text() if self.done() else repr(self.experiment)
 
     def _stopped_text(self) -> str:
         return "Stopped waiting. Everything paid for is in the library; start() waits for it again."
 
 
-class ExperimentRun:
+class ExperimentRun(ResultFrames):
     """An experiment with controls: `run.start()`, `pause()`, `resume()`, `cancel()`.
 
     It displays its progress, before the start with the dry run above it; every card follows all
@@ -62,14 +85,22 @@ class ExperimentRun:
         self.experiment = experiment
         self.dry_run = dry_run
         self.job: ExperimentJob | None = None
-        # The tables of the experiment.
-        self.frame, self.songs, self.tags = experiment.frame, experiment.songs, experiment.tags
-        self.replaced_tags, self.durations = experiment.replaced_tags, experiment.durations
-        self.failures, self.looks = experiment.failures, experiment.looks
+        # More tables of the experiment.
+        self.frame, self.failures, self.looks = (
+            experiment.frame,
+            experiment.failures,
+            experiment.looks,
+        )
         self._background = background
         self._display_ids: list[str] = []  # of the cards of all starts
         self._callbacks: list[Callable[[], None]] = []
         self._lock = threading.Lock()
+
+    def tasks(self) -> list[Task]:
+        return self.experiment.tasks()
+
+    def result_frame(self, name: str) -> pd.DataFrame:
+        return self.experiment.result_frame(name)
 
     def start(self) -> ExperimentJob:
         """Start it, or return the job that is already running.

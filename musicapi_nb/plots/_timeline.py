@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from musicapi_nb import markup
 from musicapi_nb.analysis.checks import require
+from musicapi_nb.analysis.sources import Source, table_of
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
 
@@ -31,15 +32,17 @@ _ENDS = {
 
 
 @figure.plot
-def timeline(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def timeline(frame: Source, *, ax: Axes | None = None) -> Axes:
     """Draw tasks over time, each as a line from its submit over its start to its end.
 
+    `frame` is a table, a run, or whatever else `tasks_frame` accepts.
     Tasks are ordered by submit time; up to 30 are named (by `cell` if there is one, else
     `task_id`). Tasks that have not finished extend to the last time of the table. Only studio
     reports times; those without a time zone are read as UTC. Tasks without a submit time are
     left out and counted in a note. BadFrame is raised if the table lacks `state` or a column of
     times, or if one of these holds no times.
     """
+    frame = table_of(frame, "tasks")
     require(frame, {"state": "text", **dict.fromkeys(_TIMES, "any")}, _LABEL)
     for name in _TIMES:
         if frame[name].notna().any() and not pd.api.types.is_datetime64_any_dtype(frame[name]):

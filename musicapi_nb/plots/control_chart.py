@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from musicapi_nb import markup
 from musicapi_nb.analysis._drift import Series, read_series
 from musicapi_nb.analysis.checks import require
+from musicapi_nb.analysis.sources import Source
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure
 from musicapi_nb.plots.text import shorten
@@ -33,7 +34,7 @@ _MAX_OUTCOMES = 6
 @figure.plot
 def drift(
     frame: pd.DataFrame,
-    tasks: pd.DataFrame | None = None,
+    tasks: Source | None = None,
     *,
     time: str | None = None,
     top: int | None = None,
@@ -42,8 +43,8 @@ def drift(
     """Draw the table of `drift` as control charts, one panel for each outcome.
 
     A thick line is the mean of a period, its band the interval; thin lines are the control limits
-    of single tasks. A vertical line marks each change, with its p. `tasks`, the table that `drift`
-    was given, adds a dot for each task; `time` is its column of times. Several outcomes are the
+    of single tasks. A vertical line marks each change, with its p. `tasks`, what `drift` was
+    given, adds a dot for each task; `time` is its column of times. Several outcomes are the
     `child_axes` of the result. `top` limits them to the first ones (default: 6, or as many as fit
     on the given axes); a note counts the others. BadFrame is raised if a column is missing or of
     another kind.

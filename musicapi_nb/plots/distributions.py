@@ -15,6 +15,7 @@ from musicapi_nb import markup
 from musicapi_nb.analysis.array_types import Flags, Floats
 from musicapi_nb.analysis.checks import names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes
+from musicapi_nb.analysis.sources import Source, table_of
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import to_drawable
@@ -45,10 +46,11 @@ class Row(NamedTuple):
 
 @figure.plot
 def durations(
-    frame: pd.DataFrame, *, by: By = None, top: int | None = None, ax: Axes | None = None
+    frame: Source, *, by: By = None, top: int | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw the lengths of songs (column `duration`, seconds), one row for each level of `by`.
 
+    `frame` is a table, a run, or whatever else `durations_frame` accepts.
     Categories keep their order, other levels are in their order of occurrence. Each song is a dot
     (for more than 150, the outline of the dots is drawn); the bar below is the middle half, the
     diamond the median. Songs without a duration are left out and counted in a note. `top` limits
@@ -56,6 +58,7 @@ def durations(
     raised if the table lacks `duration` or a column of `by`, or if durations are not numbers.
     """
     by = names_of(by or [], "by")
+    frame = table_of(frame, "durations")
     require(frame, {"duration": "number", **dict.fromkeys(by, "any")}, _SONGS)
     songs = frame[_is_finite(frame["duration"])]
     if songs.empty:
@@ -67,10 +70,11 @@ def durations(
 
 @figure.plot
 def latencies(
-    frame: pd.DataFrame, *, by: By = None, top: int | None = None, ax: Axes | None = None
+    frame: Source, *, by: By = None, top: int | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw the queue and render times of tasks, two rows for each level of `by`.
 
+    `frame` is a table, a run, or whatever else `durations_frame` accepts.
     The columns are `queue_seconds` and `render_seconds`, or else `total_seconds`. Each task
     (column `cell` if there is one, else `task_id`, else `reply`) counts once, regardless of its
     number of songs. Only studio reports these times. Levels, dots and `top` (12) are as for
@@ -78,6 +82,7 @@ def latencies(
     none of the three columns of times, or one that holds no numbers.
     """
     by = names_of(by or [], "by")
+    frame = table_of(frame, "durations")
     require(frame, dict.fromkeys(by, "any"), _TASKS)
     tasks = _distinct_tasks(frame, by)
     measures = [name for name in _MEASURES if name in tasks and _is_finite(tasks[name]).any()]

@@ -16,3 +16,4 @@ from musicapi_nb.tasks.stored_reply import StoredReply as StoredReply
 from musicapi_nb.tasks.task import Task as Task
 from musicapi_nb.tasks.task import Tasks as Tasks
 from musicapi_nb.tasks.task import task_list as task_list
+from musicapi_nb.tasks.task import tasks_of_songs as tasks_of_songs

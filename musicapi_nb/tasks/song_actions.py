@@ -39,6 +39,10 @@ class SongActions(Protocol):
     @property
     def simulated(self) -> bool: ...
 
+    @property
+    def library(self) -> object:
+        """The session's library, which the modules above know; None without one."""
+
     def holds(self, song: Song) -> bool:
         """Return whether the session's library has the song."""
 

@@ -175,3 +175,33 @@ def task_list(tasks: Any) -> list[Task]:
                 f"a task is needed, not {item!r:.60}; api.poll(task_id, engine=...) returns one"
             )
     return items
+
+
+def tasks_of_songs(songs: Iterable[Song]) -> list[Task]:
+    """Return the tasks of songs, as far as the songs know them: each with those of its songs.
+
+    A song without a task id is alone in its task.
+    """
+    groups: dict[Any, list[Song]] = {}
+    for song in songs:
+        key: Any = (song.task_id, song.engine, song.simulated) if song.task_id else id(song)
+        groups.setdefault(key, []).append(song)
+    return [_task_of_songs(group) for group in groups.values()]
+
+
+def _task_of_songs(songs: list[Song]) -> Task:
+    first = songs[0]
+    states = {song.state for song in songs}
+    state: State = first.state if len(states) == 1 else "running"
+    if len(states) > 1 and states <= FINAL:
+        state = "succeeded"
+    return Task(
+        id=first.task_id,
+        engine=first.engine,
+        operation=first.request.operation if first.request else None,
+        state=state,
+        songs=tuple(songs),
+        expected=first.request.songs if first.request else None,
+        request=first.request,
+        simulated=first.simulated,
+    )

@@ -15,7 +15,7 @@ from musicapi_nb.library import Library, Rating
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.markup.escape import TITLE_LIMIT, plain_attribute
 from musicapi_nb.tasks import Song, Task
-from musicapi_nb.tasks.song_actions import SongMedia, media_of
+from musicapi_nb.tasks.song_actions import SongMedia, actions_of, media_of
 
 _RAW_REPLIES = (Mapping, str, bytes, bytearray, Path)
 _ACCEPTED = (
@@ -50,8 +50,8 @@ class SongItem:
     @property
     def model(self) -> str:
         """The model of the reply, else of the request, else the engine."""
-        requested = getattr(self.task.request, "mv", None) if self.task else None
-        return self.song.model or requested or self.song.engine or ""
+        request = self.song.request or (self.task.request if self.task else None)
+        return self.song.model or getattr(request, "mv", None) or self.song.engine or ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,13 +84,26 @@ def songs_of(
     """Collect the songs of a source.
 
     It may be a task, song, job, raw reply, experiment or experiment run, library, gallery, rows of
-    `songs_frame` (with `library`), or an iterable of these; InvalidArgument if it is none of them.
-    `library` replaces the one that the source has. Of a library as the source, only the `latest`
-    purchases are read, if that is not None.
+    `songs_frame`, or an iterable of these; InvalidArgument if it is none of them. `library`
+    replaces the one that the source has; songs from elsewhere have that of the open session which
+    holds them. Of a library as the source, only the `latest` purchases are read, if that is not
+    None.
     """
     if isinstance(source, Library) and latest is not None:
         return _read_latest(source, library, latest)
-    return _read_whole(source, library) or _merge([source], library)
+    collection = _read_whole(source, library) or _merge([source], library)
+    if collection.library is None and collection.items:
+        session_library = _session_library(collection.items[0].song)
+        collection = dataclasses.replace(collection, library=session_library)
+    return collection
+
+
+def _session_library(song: Song) -> Library | None:
+    """Return the library of the open session that holds a song."""
+    session = actions_of(song)
+    if session is None or not session.holds(song):
+        return None
+    return session.library if isinstance(session.library, Library) else None
 
 
 def _read_whole(source: Any, library: Library | None) -> SongCollection | None:
@@ -145,17 +158,26 @@ def _read_experiment(experiment: Experiment, library: Library | None) -> SongCol
 def _read_frame(frame: pd.DataFrame, library: Library | None) -> SongCollection:
     """Look up the library's songs that the rows name; columns before `task_id` are factors."""
     names = [str(name) for name in frame.columns]
-    if library is None or not set(_FRAME_KEYS) <= set(names):
+    if not set(_FRAME_KEYS) <= set(names):
         raise InvalidArgument(
             "a table selects songs by its columns task_id and song_position, as songs_frame has "
-            "them, from a library: give library=api.library"
+            "them; this one lacks them"
+        )
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    library = library or (_session_library(_song_of_row(rows[0])) if rows else None)
+    if library is None:
+        if not rows:
+            return SongCollection(())
+        raise InvalidArgument(
+            "no open session has the songs of this table: connect() to their library, or give "
+            "library=api.library"
         )
     songs = {
         (task.id, song.position): (song, task) for task in library.tasks() for song in task.songs
     }
     factors = [name for name in names[: names.index("task_id")] if name not in _NOT_FACTORS]
     items = []
-    for row in frame.astype(object).where(frame.notna(), None).to_dict("records"):
+    for row in rows:
         task_id, position = (row[key] for key in _FRAME_KEYS)
         if (task_id, position) not in songs:
             raise InvalidArgument(f"the library has no song {position} of task {task_id!r}")
@@ -166,6 +188,15 @@ def _read_frame(frame: pd.DataFrame, library: Library | None) -> SongCollection:
         name: tuple(dict.fromkeys(item.levels[name] for item in items)) for name in factors
     }
     return SongCollection(tuple(items), levels_of, library)
+
+
+def _song_of_row(row: Mapping[Any, Any]) -> Song:
+    return Song(
+        id=row.get("song_id"),
+        task_id=row["task_id"],
+        position=row["song_position"],
+        simulated=bool(row.get("simulated")),
+    )
 
 
 def _merge(elements: Iterable[Any], library: Library | None) -> SongCollection:
@@ -190,12 +221,7 @@ def _merge(elements: Iterable[Any], library: Library | None) -> SongCollection:
 
 
 def _tasks(element: Any) -> Iterable[Any]:
-    """Return the tasks of a job, of raw replies, of anything with a method `tasks`, or a list."""
-    if callable(getattr(type(element), "result", None)) and hasattr(element, "task"):  # a job
-        result = element.result() if element.done() else element.task
-        if result is None:
-            raise InvalidArgument("this job has no task yet; await it first")
-        return result if isinstance(result, list) else [result]
+    """Return the tasks of raw replies, of anything with a method `tasks`, or an iterable."""
     if isinstance(element, _RAW_REPLIES):
         from musicapi_nb.frames.inputs import parse_replies  # noqa: PLC0415 - loads pandas
 

@@ -1,0 +1,73 @@
+"""The tables of what an analysis is given: a table as it is, or those of a run, a library, jobs."""
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+import pandas as pd
+
+from musicapi_nb import frames
+from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.frames.inputs import HasFrames, has_frames
+
+Source: TypeAlias = pd.DataFrame | frames.Replies | HasFrames
+"""A table, or what `songs_frame` accepts: a run (with its factors), a library, jobs, songs."""
+
+_OUTCOME_TABLES = ("songs", "durations", "cells", "tasks")
+
+
+def table_of(source: Any, name: str) -> pd.DataFrame:
+    """Return the frame of this name of a source; a table (also of Dask) is returned as it is."""
+    table: pd.DataFrame
+    if hasattr(source, "columns"):
+        table = source
+    elif has_frames(source):
+        table = source.result_frame(name)
+    else:
+        _refuse_text(source, name)
+        table = getattr(frames, f"{name}_frame")(source)
+    return table
+
+
+def _refuse_text(source: Any, name: str) -> None:
+    """Refuse a text: it may be a reply for `songs_frame`, but here it is the name of a column."""
+    if isinstance(source, str | bytes):
+        raise InvalidArgument(
+            f"{name} is a {type(source).__name__}; an analysis takes a table, a run, a library, "
+            "jobs, tasks or songs"
+        )
+
+
+def songs_and_tags(songs: Any, tags: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return both tables; `tags` may be None if `songs` is no table."""
+    if tags is not None:
+        return table_of(songs, "songs"), table_of(tags, "tags")
+    if hasattr(songs, "columns"):
+        raise InvalidArgument("a table of songs needs its table of tags, too: run.tags()")
+    _refuse_text(songs, "songs")
+    both = frames.flatten(songs)
+    return both.songs, both.tags
+
+
+def tags_and_songs(tags: Any, songs: Any) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return both tables; `songs` stays None for a table of tags alone."""
+    if songs is None and not hasattr(tags, "columns"):
+        _refuse_text(tags, "tags")
+        both = frames.flatten(tags)
+        return both.tags, both.songs
+    return table_of(tags, "tags"), None if songs is None else table_of(songs, "songs")
+
+
+def table_with(source: Any, columns: Iterable[Any]) -> pd.DataFrame:
+    """Return a table, or the first frame of a source that has these columns, else its songs.
+
+    The frames are songs, durations, the cells of an experiment, and tasks.
+    """
+    if hasattr(source, "columns"):
+        return table_of(source, "songs")
+    names = set(columns)
+    kinds = [kind for kind in _OUTCOME_TABLES if kind != "cells" or has_frames(source)]
+    tables = (table_of(source, kind) for kind in kinds)
+    songs = next(tables)
+    if names <= set(songs.columns):
+        return songs
+    return next((table for table in tables if names <= set(table.columns)), songs)

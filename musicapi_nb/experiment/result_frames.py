@@ -1,0 +1,56 @@
+"""ResultFrames: the tables of an experiment and of its run."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, Any
+
+from musicapi_nb.tasks import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class ResultFrames(abc.ABC):
+    """Something with the songs of a plan, whose tables have the factors as first columns.
+
+    It can be passed to every frame function, analysis, gallery and export.
+    """
+
+    @abc.abstractmethod
+    def tasks(self) -> list[Task]:
+        """Return the tasks of the cells that have one, in the order of the plan."""
+
+    @abc.abstractmethod
+    def result_frame(self, name: str) -> pd.DataFrame:
+        """Return a table of all cells by its name: tasks, songs, tags, ..., ratings or cells."""
+
+    def songs(self) -> pd.DataFrame:
+        """Return `songs_frame` of all cells, preceded by cell, block, take and the factors.
+
+        The last column is the songs' `rating` (1 to 5 stars; missing without). A factor named like
+        a column of any result frame is called `<name>_requested` in all.
+        """
+        return self.result_frame("songs")
+
+    def tags(self) -> pd.DataFrame:
+        """Return `tags_frame` of all cells, preceded by the same columns as `songs`."""
+        return self.result_frame("tags")
+
+    def replaced_tags(self) -> pd.DataFrame:
+        """Return `replaced_tags_frame` of all cells, preceded by the same columns as `songs`."""
+        return self.result_frame("replaced_tags")
+
+    def durations(self) -> pd.DataFrame:
+        """Return `durations_frame` of all cells, preceded by the same columns as `songs`."""
+        return self.result_frame("durations")
+
+    def ratings(self) -> pd.DataFrame:
+        """Return `ratings_frame` of these songs, preceded by the same columns as `songs`."""
+        return self.result_frame("ratings")
+
+    def effects(self, factor: str | tuple[str, str], **options: Any) -> pd.DataFrame:
+        """Estimate the effect of each level of a factor: see `mnb.effects`."""
+        from musicapi_nb.analysis import effects  # noqa: PLC0415 - loads pandas
+
+        return effects(self, factor, **options)
