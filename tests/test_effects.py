@@ -800,5 +800,5 @@ def test_invalid_tables_are_refused() -> None:
     assert_refused("baseline must be a pair", frame.assign(x="y"), ("style", "x"), baseline="jazz")
     assert_refused("no measure", frame.assign(x="y"), ("style", "x"), measure="ratio")
     assert_refused("level .* not 95", frame, level=95)
-    assert_refused("is a list, not a DataFrame", [])
+    assert_refused("is a list, not a DataFrame", [1])
     assert len(cluster_codes(by_task, cluster="song_id")) == 21

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import musicapi_nb as mnb
@@ -56,8 +57,9 @@ def test_frame_rows_select_songs_of_library(library: Library) -> None:
     rows = songs_of(frame.iloc[1:], library)
     assert [item.song.position for item in rows.items] == [1, 0, 1]
     assert rows.factors == {"style": ("jazz", "folk", "(none)")}
-    with pytest.raises(InvalidArgument, match=r"library=api\.library"):
+    with pytest.raises(InvalidArgument, match="no open session has the songs of this table"):
         songs_of(frame)
+    assert songs_of(frame[:0]).items == ()
     with pytest.raises(InvalidArgument, match="columns task_id and song_position"):
         songs_of(frame.drop(columns="task_id"), library=library)
     with pytest.raises(InvalidArgument, match="has no song 7 of task 't0'"):
@@ -101,3 +103,67 @@ def test_jobs_galleries_and_experiments_keep_their_factors(tmp_path: Path) -> No
     assert mixed.library is api.library
     assert len(songs_of(api.library).items) == 6
     api.close()
+
+
+def test_runs_jobs_and_songs_are_accepted_wherever_songs_are(tmp_path: Path) -> None:
+    """One experiment on one simulator: frames, analyses, gallery and export of each source."""
+    simulator = Simulator(seconds=(1, 1.2), speed=600, seed=1)
+    api = mnb.connect(simulator=simulator, library=tmp_path / "l")
+    base = {"custom_mode": True, "mv": "sonic-v5", "title": "Rain", "prompt": "[Verse] la"}
+    factors = {"tags": ["slow jazz, spy", "folk, banjo"]}
+    plan = mnb.Plan.grid(sonic.Create, base=base, factors=factors, repeats=2)
+    run = api.experiment("rain", plan)
+    library = api.library
+    assert library is not None
+    job = run.start()
+    job.result()
+    assert (job.state, len(job.songs), len(run.tasks())) == ("ready", 8, 4)
+    rated = run.tasks()[0].songs[0]
+    library.rate(rated, 5, note="warm")
+
+    songs = run.songs()
+    assert songs["rating"].tolist()[0] == 5
+    assert songs["rating"].isna().sum() == 7
+    assert run.ratings()[["cell", "tags", "rating", "note"]].to_numpy().tolist() == [
+        [0, "slow jazz, spy", 5, "warm"]
+    ]
+    pd.testing.assert_frame_equal(mnb.ratings_frame(run), run.ratings())
+    for source in (run, run.experiment, job):
+        pd.testing.assert_frame_equal(mnb.songs_frame(source), songs)
+        pd.testing.assert_frame_equal(mnb.flatten(source).tags, run.tags())
+    assert mnb.tasks_frame(run)["tags"].tolist() == run.frame()["tags"].tolist()
+    plain = mnb.songs_frame(run.tasks())
+    for jobs in ([run], [job], run.tasks(), job.songs, list(job.songs), library):
+        pd.testing.assert_frame_equal(
+            mnb.songs_frame(jobs)[["task_id", "song_id", "requested_tags", "song_position"]],
+            plain[["task_id", "song_id", "requested_tags", "song_position"]],
+        )
+    # songs of one task may be apart, and beside their task
+    assert len(mnb.songs_frame([*job.songs[::2], *job.songs[1::2]])) == 8
+
+    pd.testing.assert_frame_equal(mnb.adherence(run), mnb.adherence(songs, run.tags()))
+    pd.testing.assert_frame_equal(
+        run.effects("tags", presence=["jazz"]),
+        mnb.effects(songs, "tags", tags=run.tags(), presence=["jazz"]),
+    )
+    by_cell = mnb.effects(run, "tags", outcomes=[("credits", "songs")])
+    pd.testing.assert_frame_equal(
+        by_cell, mnb.effects(run.frame(), "tags", outcomes=[("credits", "songs")])
+    )
+    for analyse in (mnb.tag_fates, mnb.near_misses, mnb.tag_counts, mnb.cooccurrence):
+        assert len(analyse(run)) == len(analyse(library))
+    assert mnb.drift(library, ["duration"])["tasks"].sum() == 4
+    assert mnb.variance(job.songs)["songs"].item() == 8
+    assert mnb.stability(run, by="tags")["songs"].sum() == 8
+    with pytest.raises(InvalidArgument, match="needs its table of tags"):
+        mnb.adherence(songs)
+
+    # rows of a table, and songs alone, belong to the open session that holds them
+    assert [item.song for item in songs_of(songs[songs.rating >= 4]).items] == [rated]
+    for selected in (songs[songs.rating >= 4], rated, [rated], run.tasks()):
+        assert songs_of(selected).library is library
+    assert len(mnb.export(tmp_path / "out", job.songs).songs) == 8
+    api.close()
+    assert songs_of(rated).library is None
+    with pytest.raises(InvalidArgument, match="no open session has the songs"):
+        songs_of(songs)

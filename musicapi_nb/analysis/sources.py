@@ -23,17 +23,18 @@ def table_of(source: Any, name: str) -> pd.DataFrame:
     elif has_frames(source):
         table = source.result_frame(name)
     else:
-        _refuse_text(source, name)
+        _refuse_values(source, name)
         table = getattr(frames, f"{name}_frame")(source)
     return table
 
 
-def _refuse_text(source: Any, name: str) -> None:
-    """Refuse a text: it may be a reply for `songs_frame`, but here it is the name of a column."""
-    if isinstance(source, str | bytes):
+def _refuse_values(source: Any, name: str) -> None:
+    """Refuse a text or number, and a list of them: such a text is a column, hardly a reply."""
+    first = source[0] if isinstance(source, list | tuple) and source else source
+    if first is None or isinstance(first, str | bytes | int | float):
         raise InvalidArgument(
-            f"{name} is a {type(source).__name__}; an analysis takes a table, a run, a library, "
-            "jobs, tasks or songs"
+            f"{name} is a {type(source).__name__}, not a DataFrame or what frames are made of: a "
+            "run, a library, jobs, tasks or songs"
         )
 
 
@@ -43,7 +44,7 @@ def songs_and_tags(songs: Any, tags: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
         return table_of(songs, "songs"), table_of(tags, "tags")
     if hasattr(songs, "columns"):
         raise InvalidArgument("a table of songs needs its table of tags, too: run.tags()")
-    _refuse_text(songs, "songs")
+    _refuse_values(songs, "songs")
     both = frames.flatten(songs)
     return both.songs, both.tags
 
@@ -51,7 +52,7 @@ def songs_and_tags(songs: Any, tags: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
 def tags_and_songs(tags: Any, songs: Any) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Return both tables; `songs` stays None for a table of tags alone."""
     if songs is None and not hasattr(tags, "columns"):
-        _refuse_text(tags, "tags")
+        _refuse_values(tags, "tags")
         both = frames.flatten(tags)
         return both.tags, both.songs
     return table_of(tags, "tags"), None if songs is None else table_of(songs, "songs")
