@@ -15,7 +15,7 @@ from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import SUMS, ratio_sums, ratios
 from musicapi_nb.analysis.song_keys import SONGS, TAGS, tagged_songs
-from musicapi_nb.analysis.sources import Source, songs_and_tags
+from musicapi_nb.analysis.source_tables import Source, songs_and_tags
 from musicapi_nb.analysis.tag_matching import Match, TagReader
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.frames.builders import TEXT

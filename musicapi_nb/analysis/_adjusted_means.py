@@ -16,7 +16,7 @@ from musicapi_nb.analysis.model_frame import (
     read_tables,
     read_units,
 )
-from musicapi_nb.analysis.sources import Source
+from musicapi_nb.analysis.source_tables import Source
 
 _FIGURES = ("mean", "low", "high", "degrees")
 _COLUMNS = {

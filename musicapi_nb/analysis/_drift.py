@@ -21,7 +21,7 @@ from musicapi_nb.analysis.checks import (
 from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.ratio_estimator import cluster_sums, ratios, t_quantile
 from musicapi_nb.analysis.song_keys import require_unique
-from musicapi_nb.analysis.sources import Source, table_of, table_with
+from musicapi_nb.analysis.source_tables import Source, table_of, table_with
 from musicapi_nb.errors import BadFrame
 
 _LABEL = "the frame of drift"

@@ -25,7 +25,7 @@ from musicapi_nb.analysis.model_frame import (
     read_tables,
     read_units,
 )
-from musicapi_nb.analysis.sources import Source
+from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import InvalidArgument
 
 _COLUMNS = {

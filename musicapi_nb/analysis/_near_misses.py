@@ -9,7 +9,7 @@ import pandas as pd
 
 from musicapi_nb.analysis._adherence import RequestedTags, tag_fates
 from musicapi_nb.analysis.checks import as_frame
-from musicapi_nb.analysis.sources import Source
+from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.analysis.tag_matching import Match
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.tasks.tags import tag_key

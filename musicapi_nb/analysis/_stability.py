@@ -11,7 +11,7 @@ from musicapi_nb.analysis.checks import as_frame, check_level, finite_values, le
 from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.pair_means import mean_of_pairs
 from musicapi_nb.analysis.song_keys import SONGS, tagged_songs
-from musicapi_nb.analysis.sources import Source, songs_and_tags
+from musicapi_nb.analysis.source_tables import Source, songs_and_tags
 from musicapi_nb.analysis.variance_components import nested_sums
 from musicapi_nb.tasks.tags import tag_key
 

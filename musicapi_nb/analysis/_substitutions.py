@@ -19,7 +19,7 @@ from musicapi_nb.analysis.noisy_or import Attributions, Event, attribute, hidden
 from musicapi_nb.analysis.partitions import map_reduce
 from musicapi_nb.analysis.ratio_estimator import ratios
 from musicapi_nb.analysis.song_keys import SONGS, require_distinct, song_codes
-from musicapi_nb.analysis.sources import Source, table_of
+from musicapi_nb.analysis.source_tables import Source, table_of
 from musicapi_nb.analysis.tag_matching import TagReader
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.tasks.tag_reader import Tag, read_tags

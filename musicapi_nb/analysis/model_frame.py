@@ -13,7 +13,7 @@ from musicapi_nb.analysis.array_types import Flags, Floats, Ints
 from musicapi_nb.analysis.checks import finite_values, names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes, level_codes, sum_by_code
 from musicapi_nb.analysis.song_keys import presence_values, require_unique
-from musicapi_nb.analysis.sources import Source, table_of, table_with
+from musicapi_nb.analysis.source_tables import Source, table_of, table_with
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.frames import (
     durations_frame,

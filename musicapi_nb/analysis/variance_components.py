@@ -13,7 +13,7 @@ from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.pair_means import binary_icc_interval
 from musicapi_nb.analysis.ratio_estimator import t_quantile
 from musicapi_nb.analysis.song_keys import require_unique
-from musicapi_nb.analysis.sources import Source, table_with
+from musicapi_nb.analysis.source_tables import Source, table_with
 from musicapi_nb.errors import BadFrame
 
 _COLUMNS = {

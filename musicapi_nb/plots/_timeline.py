@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from musicapi_nb import markup
 from musicapi_nb.analysis.checks import require
-from musicapi_nb.analysis.sources import Source, table_of
+from musicapi_nb.analysis.source_tables import Source, table_of
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
 

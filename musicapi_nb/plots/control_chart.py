@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from musicapi_nb import markup
 from musicapi_nb.analysis._drift import Series, read_series
 from musicapi_nb.analysis.checks import require
-from musicapi_nb.analysis.sources import Source
+from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure
 from musicapi_nb.plots.text import shorten

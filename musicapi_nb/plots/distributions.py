@@ -15,7 +15,7 @@ from musicapi_nb import markup
 from musicapi_nb.analysis.array_types import Flags, Floats
 from musicapi_nb.analysis.checks import names_of, require
 from musicapi_nb.analysis.clusters import cluster_codes
-from musicapi_nb.analysis.sources import Source, table_of
+from musicapi_nb.analysis.source_tables import Source, table_of
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import to_drawable

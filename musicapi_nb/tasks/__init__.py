@@ -11,7 +11,7 @@ from musicapi_nb.tasks.song import Issue as Issue
 from musicapi_nb.tasks.song import Replacement as Replacement
 from musicapi_nb.tasks.song import Song as Song
 from musicapi_nb.tasks.song import State as State
-from musicapi_nb.tasks.songs import Songs as Songs
+from musicapi_nb.tasks.song_tuple import Songs as Songs
 from musicapi_nb.tasks.stored_reply import StoredReply as StoredReply
 from musicapi_nb.tasks.task import Task as Task
 from musicapi_nb.tasks.task import Tasks as Tasks

@@ -9,7 +9,7 @@ from musicapi_nb.engines import model_of
 from musicapi_nb.tasks.answer_html import answer_blocks
 from musicapi_nb.tasks.card_media import CardMedia, MediaUrls
 from musicapi_nb.tasks.song import STATE_LABELS, Song, State
-from musicapi_nb.tasks.songs import Songs
+from musicapi_nb.tasks.song_tuple import Songs
 from musicapi_nb.tasks.tag_fates import tag_fates
 from musicapi_nb.tasks.tag_reader import read_negative_tags, read_tags
 from musicapi_nb.tasks.tags import tag_key, unique_tags

@@ -14,7 +14,7 @@ from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.tasks.answer_html import summarize_answer
 from musicapi_nb.tasks.song import FINAL, Issue, Song, State
-from musicapi_nb.tasks.songs import Songs
+from musicapi_nb.tasks.song_tuple import Songs
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
