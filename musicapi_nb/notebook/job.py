@@ -3,7 +3,6 @@
 import asyncio
 import concurrent.futures
 import logging
-import textwrap
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Generator, Iterable
@@ -23,6 +22,7 @@ from musicapi_nb.errors import (
     refuse_copy,
 )
 from musicapi_nb.notebook.event_loop import BackgroundLoop
+from musicapi_nb.notebook.request_summary import request_summary
 from musicapi_nb.short_traceback import ShortTraceback
 from musicapi_nb.tasks import STATE_LABELS, Songs, Task
 from musicapi_nb.widgets.host import host
@@ -32,9 +32,6 @@ _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
 _REFRESH_SECONDS = 1.0
 _WAKE_SECONDS = 0.5
-# The request's text on a card is the first of these fields that is set.
-_SUMMARY_FIELDS = ("title", "gpt_description_prompt", "description", "prompt", "lyrics")
-_SUMMARY_LENGTH = 72
 _FOR_OTHERS = ("actions", "bar_state", "close", "send", "throw", "update", "watch")  # not listed
 _SAVING = "saving the audio to your library…"
 
@@ -344,7 +341,10 @@ class Job(Generic[_Result]):
         advice = [markup.notice(str(problem), "warn") for problem in problems]
         price = self.request.price() if self.request else None
         cost = None if price is None else markup.format_credits(price)
-        facts, badges = markup.facts(_summary(self.request), cost), [markup.badge(label, tone)]
+        facts, badges = (
+            markup.facts(request_summary(self.request), cost),
+            [markup.badge(label, tone)],
+        )
         return markup.card(self.title, *body, *advice, facts=facts, badges=badges)
 
     def _ipython_display_(self) -> None:
@@ -415,10 +415,3 @@ class Job(Generic[_Result]):
             await asyncio.sleep(_REFRESH_SECONDS)
             if not self._future.done() and not self._is_playable():
                 self._refresh()
-
-
-def _summary(request: Request | None) -> str | None:
-    """Return a short text that identifies a request."""
-    values = (getattr(request, name, None) for name in _SUMMARY_FIELDS)
-    text = next((value for value in values if isinstance(value, str) and value.strip()), None)
-    return text and textwrap.shorten(text, _SUMMARY_LENGTH, placeholder="…")
