@@ -2,11 +2,13 @@
 
 import itertools
 import json
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
+import msgspec
 import pytest
 
 import musicapi_nb as mnb
@@ -20,6 +22,9 @@ from musicapi_nb.widgets.form import form as form_module
 from tests import valid_requests
 from tests.valid_requests import REQUESTS
 
+NURO_MAY_BE_GONE = (
+    "May be gone: deprecated, and retired (410) on the sibling host; it may be retired here too."
+)
 SONG = sonic.Create(custom_mode=False, mv="sonic-v5", gpt_description_prompt="rain, slow jazz")
 NAMES = {
     "sonic": sonic,
@@ -178,7 +183,7 @@ def test_new_operation_has_form(api: Session) -> None:
     form = api.form(Hum)
     type_in(form, "tune", "doremifaso")
     assert "1 character too many (10 of 9)" in field_state(form, "tune")["message"]
-    assert field_state(form, "tune")["count"] == "10 / 9"
+    assert field_state(form, "tune")["count"] == ""  # the message says it
     type_in(form, "tune", "doremi")
     type_in(form, "speed", "1.5")
     assert form.request == Hum(tune="doremi", speed=1.5)
@@ -231,10 +236,15 @@ def test_start_value_ignored_by_mode_is_kept(api: Session) -> None:
 def test_unparsable_values_stay_as_typed_and_are_problems(api: Session) -> None:
     form = api.form(nuro.Instrumental)
     type_in(form, "description", "harbour")
-    type_in(form, "duration", "thirty")
-    assert "should be a whole number" in field_state(form, "duration")["message"].lower()
-    assert not state(form)["ready"]
-    type_in(form, "duration", " 30 ")
+    wish = "seconds, please: 30, or 2:30."
+    for text, start in (("thirty", "A number of"), ("2:3x", "A number of"), ("1,5", "A whole")):
+        type_in(form, "duration", text)
+        assert field_state(form, "duration")["message"].startswith(start)
+        assert field_state(form, "duration")["message"].endswith(wish)
+        assert not state(form)["ready"]
+        assert state(form)["summary"] == [[NURO_MAY_BE_GONE, "warn"], ["Please check: Length.", ""]]
+    type_in(form, "duration", " 30s ")
+    assert field_state(form, "duration")["count"] == "= 30 s"
     type_in(form, "genre", ["jazz", "rock"])
     assert form.request == nuro.Instrumental(
         description="harbour", duration=30, genre=["jazz", "rock"]
@@ -243,7 +253,7 @@ def test_unparsable_values_stay_as_typed_and_are_problems(api: Session) -> None:
     type_in(form, "version", "v2.0")
     type_in(form, "duration", "")
     type_in(form, "segments", "intro 10\nverse")
-    assert "list of nuro.Segment" in field_state(form, "segments")["message"]
+    assert "its name and seconds" in field_state(form, "segments")["message"]
     type_in(form, "segments", "intro 10\n\nverse 20")
     assert form.request.body()["segments"] == [
         {"name": "intro", "duration": 10},
@@ -307,15 +317,13 @@ def test_fraction_can_be_left_out(api: Session) -> None:
 def test_missing_field_turns_red_only_after_editing(api: Session) -> None:
     form = api.form(sonic.Concat)
     clip = field_state(form, "continue_clip_id")
-    assert (clip["message"], clip["tone"]) == (
-        "Is required (Extension); give the id of a song.",
-        "warn",
-    )
-    assert state(form)["summary"] == [["Still to do: Continue clip id.", ""]]
+    assert (clip["message"], clip["tone"]) == ("The extension; the service knows its original.", "")
+    assert state(form)["summary"] == [["Missing: Extension.", ""]]
     type_in(form, "continue_clip_id", "c1")
     assert state(form)["ready"]
     type_in(form, "continue_clip_id", "")
     assert field_state(form, "continue_clip_id")["tone"] == "bad"
+    assert field_state(form, "continue_clip_id")["message"].startswith("Missing. The extension")
     assert not state(form)["ready"]
 
 
@@ -337,13 +345,104 @@ def test_other_fields_are_json(api: Session) -> None:
         _ = form.request
 
 
+def test_messages_name_fields_by_their_labels(api: Session) -> None:
+    form = api.form(sonic.ReplaceSection)
+    type_in(form, "clip_id", "c1")
+    type_in(form, "infill_start_s", "2:30")
+    type_in(form, "infill_end_s", "2:00")
+    assert field_state(form, "infill_end_s")["message"] == "Should be later than “Section from”."
+    assert field_state(form, "prompt")["message"].endswith("The service may want this.") is False
+
+    form = api.form(sonic.Create)
+    assert field_state(form, "gpt_description_prompt")["message"] == "Describe the song."
+    type_in(form, "custom_mode", True)
+    wish = "Give lyrics, or set “Instrumental (no vocals)”."
+    assert field_state(form, "prompt")["message"] == wish
+    for name, text in (("prompt", "x" * 10_003), ("title", "x" * 81)):
+        type_in(form, name, text)
+    message = "5,003 characters too many (10,003 of 5,000)."
+    assert field_state(form, "prompt")["message"] == message
+    assert state(form)["summary"] == [["Too long: Lyrics, Title.", ""]]
+    type_in(form, "prompt", "")
+    assert state(form)["summary"] == [["Missing: Lyrics. · Too long: Title.", ""]]
+
+    form = api.form(sonic.Extend(mv="sonic-v6", continue_clip_id="c1"))
+    message = "Where in the song the new part starts. The service may want this."
+    assert field_state(form, "continue_at")["message"] == message
+
+
+def test_rare_fields_are_folded_until_they_matter(api: Session) -> None:
+    form = api.form(sonic.Create)
+    advanced = [field["label"] for field in form._view.spec["fields"] if field["advanced"]]
+    assert "Style influence" in advanced
+    assert not {"Description", "Lyrics", "Styles", "Title", "Model", "Mode"} & set(advanced)
+    assert not state(form)["unfolded"]
+    type_in(form, "duration", "2:30")
+    assert form.request.body()["duration"] == 150
+    assert state(form)["unfolded"]
+    type_in(form, "duration", "")
+    assert not state(form)["unfolded"]
+    assert state(api.form(sonic.Create(vocal_gender="f")))["unfolded"]
+    assert not state(api.form(studio.Custom))["unfolded"]  # presets are no values of a person
+
+
+def test_durations_are_shown_in_minutes(api: Session) -> None:
+    request = sonic.Extend(mv="sonic-v6", continue_clip_id="c1", continue_at=95.5, duration=150)
+    held = api.form(request)._view.held["values"]
+    assert (held["continue_at"], held["duration"]) == ("1:35.5", "2:30")
+    assert api.form(request).request == msgspec.structs.replace(request, custom_mode=False)
+
+
+def test_picker_finds_songs_of_the_library(api_with_library: Session) -> None:
+    api = api_with_library
+    for title, style in (("Tin Roof", "slow jazz"), ("<b>Sea</b>", "shanty")):
+        request = sonic.Create(
+            custom_mode=True, mv="sonic-v6", prompt="la", title=title, tags=style
+        )
+        api.run(request).result()
+    sea, tin = (str(song.id) for song in (api.songs()[0], api.songs()[-1]))
+    form = api.form(sonic.Mashup(mashup_clip_ids=[tin]))
+    assert form._view.songs[tin]["title"] == "Tin Roof"  # the picker shows it at once
+
+    def find(text: str) -> list[str]:
+        replies: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        form._view.send = lambda content, *_: replies.put(content)
+        send(form, {"kind": "find", "name": "mashup_clip_ids", "text": text, "view": "a"})
+        reply = replies.get(timeout=30)
+        assert (reply["kind"], reply["text"], reply["view"]) == ("songs", text, "a")
+        assert all(song["cover"].startswith(("data:image/", "http")) for song in reply["songs"])
+        return [song["title"] for song in reply["songs"]]
+
+    assert find("") == ["<b>Sea</b>"] * 2 + ["Tin Roof"] * 2  # newest first
+    assert find("roof JAZZ") == ["Tin Roof"] * 2
+    assert find(sea) == ["<b>Sea</b>"]
+    assert find("no such song") == []
+    type_in(form, "mashup_clip_ids", f"{tin}, {sea}")
+    assert {song["title"] for song in form._view.songs.values()} == {"Tin Roof", "<b>Sea</b>"}
+    assert form.request.body()["mashup_clip_ids"] == [tin, sea]
+    type_in(form, "mashup_clip_ids", "elsewhere-1")
+    assert [song["title"] for song in form._view.songs.values()] == ["elsewhere-1"]
+    assert form._picker.find("", "producer") == []
+
+
+def test_button_says_what_it_does(api: Session) -> None:
+    for kind, label in (
+        (lyrics.Make, "Write lyrics for 2 credits"),
+        (sonic.StemsBasic, "Separate the tracks for 30 credits"),
+        (sonic.AddVocals, "Make songs for 15 credits"),
+        (sonic.Upload, "Upload for 2 credits"),
+        (account.Credits, "Read the balance, costs nothing"),
+    ):
+        assert state(api.form(kind))["label"] == label
+
+
 # --- engines and operations ----------------------------------------------------------------
 
 
 def test_other_operation_keeps_values_of_same_fields(api: Session) -> None:
     form: Any = mnb.form()
     assert form._api is api  # the session that was connected last
-    assert {value for value, _ in form._view.spec["engines"]} == set(NAMES)
+    assert {value for value, _, _ in form._view.spec["engines"]} == set(NAMES)
     assert form.request == sonic.Create(custom_mode=False, mv="sonic-v6")
     type_in(form, "custom_mode", True)
     type_in(form, "mv", "sonic-v6-mini")
@@ -362,7 +461,10 @@ def test_other_operation_keeps_values_of_same_fields(api: Session) -> None:
     assert form.request.body() == {"task_type": "create_music"}
     pick(form, engine="sonic")
     assert form.request == sonic.Create(custom_mode=True, mv="sonic-v6-mini", prompt="la la")
-    assert form._view.spec["title"] == "sonic.Create"
+    assert form._view.spec["name"] == "sonic.Create"
+    groups = {value: group for value, _, group in form._view.spec["operations"]}
+    assert groups["create"] == "Make songs"
+    assert groups["cover"] == "Continue or change songs"
     for choice in ({"engine": "harp"}, {"operation": 3}, {}):
         pick(form, **choice)
         assert isinstance(form.request, sonic.Create)

@@ -10,7 +10,7 @@ from musicapi_nb._blind_test.widget import BlindTest
 from musicapi_nb.widgets import song_widget
 from musicapi_nb.widgets.base import LiveWidget, join_modules
 from musicapi_nb.widgets.compare import Board, board
-from musicapi_nb.widgets.form.form import FormView
+from musicapi_nb.widgets.form.view import FormView
 from musicapi_nb.widgets.gallery import Gallery, _gallery
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
+from musicapi_nb import markup
 from musicapi_nb.engines.sources import Source
 
 _Text: TypeAlias = Literal["text", "long text", "tags", "choice", "clip", "url"]
@@ -258,8 +259,7 @@ def _length_problems(length: int, field: Field, model: str | None) -> Iterator[t
 
 
 def _excess(length: int, limit: int) -> str:
-    plural = "" if length == limit + 1 else "s"
-    return f"{length - limit:,} character{plural} too many ({length:,}"
+    return f"{markup.plural(length - limit, 'character')} too many ({length:,}"
 
 
 def _number_problems(value: float, field: Field) -> Iterator[tuple[str, bool]]:
@@ -276,9 +276,15 @@ def _number_problems(value: float, field: Field) -> Iterator[tuple[str, bool]]:
 
 def _list_problems(value: Sequence[Any], field: Field) -> Iterator[tuple[str, bool]]:
     if field.max_items is not None and len(value) > field.max_items:
-        yield f"has {len(value)} items, at most {field.max_items} are allowed", True
+        yield (
+            f"has {markup.plural(len(value), 'item')}; at most {field.max_items} are allowed",
+            True,
+        )
     if field.min_items is not None and len(value) < field.min_items:
-        yield f"has {len(value)} items, at least {field.min_items} are needed", True
+        yield (
+            f"has {markup.plural(len(value), 'item')}; at least {field.min_items} are needed",
+            True,
+        )
     kind: type = field.item or str
     for item in value:
         # exactly, so that no custom operation, which may send more, counts as its base class

@@ -188,8 +188,14 @@ def _implied_modes(operation: type[Request], values: Mapping[str, Any]) -> dict[
 
 
 def _is_allowed(operation: type[Request], name: str, values: Mapping[str, Any]) -> bool:
-    modes = operation.active_when.get(name, {})
-    return all(values[mode] in allowed for mode, allowed in modes.items() if mode in values)
+    """Return whether a field has an effect; the request's checks report a malformed switch."""
+    fields, modes = operation.fields(), operation.active_when.get(name, {})
+    return all(
+        values[mode] in allowed
+        or (fields[mode].kind == "switch" and values[mode] not in (True, False))
+        for mode, allowed in modes.items()
+        if mode in values
+    )
 
 
 def _parse_value(name: str, field: Field, text: str) -> Any:

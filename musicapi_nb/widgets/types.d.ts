@@ -150,10 +150,12 @@ export interface FieldSpec {
   label: string;
   control: string;
   wide: boolean;
+  advanced: boolean;
   placeholder?: string;
   numeric?: boolean;
-  choices?: string[];
-  options?: [string, string][];
+  options?: [any, string][]; // value and text
+  other?: boolean; // whether another value can be typed
+  many?: boolean; // whether several songs can be chosen
   low?: number;
   high?: number;
 }
@@ -163,7 +165,6 @@ export interface FieldState {
   message: string;
   tone: string;
   count: string;
-  over: boolean;
   chips: string[];
 }
 
@@ -172,6 +173,21 @@ export interface Control {
   main: HTMLElement;
   get(): unknown;
   set(value: any): void;
+  redraw?(): void; // what is shown of chosen songs may have changed
+  offer?(text: string, songs: SongChoice[]): void; // the songs that a search returned
+}
+
+export interface SongChoice {
+  id: string;
+  title: string;
+  facts: string;
+  cover?: string;
+  gradient?: string;
+}
+
+export interface SongSearch {
+  find(name: string, text: string): void;
+  song(id: string): SongChoice;
 }
 
 export interface FormField {

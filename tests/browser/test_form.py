@@ -9,6 +9,7 @@ from typing import Any
 import nbformat
 from playwright.sync_api import Locator, expect
 
+from tests.browser.axe import axe_violations
 from tests.browser.hostile import TEXTS
 from tests.browser.lab import Lab, LabNotebook, save_screenshot
 
@@ -74,27 +75,77 @@ def _type_into(form: Locator, button: Locator) -> None:
     """Fill in the form, with lyrics that are too long at first."""
     expect(button).to_have_text("Make 2 songs for 20 credits · 980 left after", timeout=_MS)
     expect(button).to_be_disabled()
-    expect(form).to_contain_text("Still to do: Gpt description prompt.")
-    form.get_by_label("Custom mode").check()
-    expect(form.get_by_label("Gpt description prompt")).to_be_hidden()
-    form.get_by_label("Mv").fill("sonic-v6-mini")
-    form.get_by_label("Prompt", exact=True).fill("la " * 1744)
-    expect(form).to_contain_text("5,232 / 5,000")
-    expect(form).to_contain_text("Has 5232 characters; the limit is 5000.")
-    form.get_by_label("Tags", exact=True).press_sequentially("spy jazz, bossa nova")
+    expect(form).to_contain_text("Missing: Description.")
+    form.get_by_role("tab", name="Describe the song").press("ArrowRight")
+    expect(form.get_by_role("tab", name="Write the lyrics")).to_be_focused()
+    expect(form.get_by_label("Description")).to_be_hidden()
+    model = form.get_by_label("Model", exact=True)
+    expect(model).to_have_value("sonic-v6")  # the newest
+    model.select_option("Other…")
+    form.get_by_label("Other: Model").fill("sonic-v7")
+    expect(form).to_contain_text("unknown to this version")
+    model.select_option("sonic-v6-mini")
+    form.get_by_label("Lyrics", exact=True).fill("la " * 1744)
+    expect(form).to_contain_text("232 characters too many (5,232 of 5,000).")
+    form.get_by_label("Styles", exact=True).press_sequentially("spy jazz, bossa nova")
     expect(form).to_contain_text("20 / 1,000")
+    expect(form).to_contain_text("Too long: Lyrics.")
     expect(button).to_be_disabled()
     offset = button.evaluate("button => button.offsetTop")
-    form.get_by_label("Prompt", exact=True).fill("[Verse]\nla la\n" * 3)
+    form.get_by_label("Lyrics", exact=True).fill("[Verse]\nla la\n" * 3)
     expect(form).to_contain_text("42 / 5,000")
     expect(button).to_be_enabled()
     assert button.evaluate("button => button.offsetTop") == offset, "the button moved"
-    form.get_by_label("Tags", exact=True).focus()
+    form.get_by_label("Styles", exact=True).focus()
     for _ in range(20):  # the button can be reached by keyboard
         button.page.keyboard.press("Tab")
         if button.evaluate("button => button === document.activeElement"):
             break
     expect(button).to_be_focused()
+
+
+# The boxes of what is visible in a form and holds no other of these, that overlap another one.
+_OVERLAPS = """\
+form => {
+  const parts = "label, input, select, textarea, button, output, .musicapi-chip, .musicapi-message";
+  const nodes = [...form.querySelectorAll(parts)].filter(
+    node => node.offsetWidth && node.offsetHeight && !node.querySelector(parts));
+  const boxes = nodes.map(node => [node, node.getBoundingClientRect()]);
+  const overlaps = boxes.flatMap(([node, a], index) => boxes.slice(index + 1)
+    .filter(([, b]) => a.left < b.right - 1 && b.left < a.right - 1
+                    && a.top < b.bottom - 1 && b.top < a.bottom - 1)
+    .map(([other]) => `${node.outerHTML.slice(0, 90)} | ${other.outerHTML.slice(0, 90)}`));
+  const outside = boxes.filter(([, box]) => box.right > form.getBoundingClientRect().right);
+  return [...overlaps, ...outside.map(([node]) => node.outerHTML.slice(0, 90))];
+}"""
+
+
+def _check_options(form: Locator, button: Locator) -> None:
+    """Unfold the rare fields, with a duration and 40 tags, on a narrow page."""
+    length = form.get_by_label("Length, about")
+    expect(length).to_be_hidden()
+    form.get_by_role("button", name="More options").click()
+    length.fill("2:3x")
+    expect(form).to_contain_text("A number of seconds, please: 30, or 2:30.")
+    expect(button).to_be_disabled()
+    length.fill("150")
+    expect(form).to_contain_text("= 2:30")
+    expect(form.get_by_label("Set it myself: Weirdness")).not_to_be_checked()
+    form.get_by_label("Set it myself: Style influence").check()
+    form.get_by_label("Styles", exact=True).fill(", ".join(f"style {n}" for n in range(40)))
+    expect(form.locator(".musicapi-chip")).to_have_count(40)
+    page, tags = form.page, form.locator(".musicapi-chip")
+    assert axe_violations(form) == []
+    viewport = page.viewport_size
+    for width in (420, 1400):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert form.locator(".musicapi-form").evaluate(_OVERLAPS) == []
+        rows = tags.evaluate_all("tags => new Set(tags.map(tag => tag.offsetTop)).size")
+        assert rows < 25, f"{rows} rows of tags at {width} px"
+    page.set_viewport_size(viewport or {"width": 1280, "height": 900})
+    form.get_by_label("Set it myself: Style influence").uncheck()
+    length.fill("")
+    form.get_by_label("Styles", exact=True).fill("spy jazz, bossa nova")
 
 
 def test_form_buys_while_cell_awaits_and_while_none_runs(lab: Lab, tmp_path: Path) -> None:
@@ -104,8 +155,10 @@ def test_form_buys_while_cell_awaits_and_while_none_runs(lab: Lab, tmp_path: Pat
 
     # a cell awaits
     _type_into(form, button)
+    _check_options(form, button)
     button.dblclick()
     expect(results.locator("audio")).to_have_count(2, timeout=_MS)
+    expect(results.locator("audio").first).to_be_in_viewport(timeout=_MS)
     expect(button).to_have_text("Make 2 songs for 20 credits · 960 left after", timeout=_MS)
     state = _wait_for_state(tmp_path, lambda state: state["ended"])
     assert (state["charges"], state["turn"]) == ([20], 1)
@@ -116,7 +169,7 @@ def test_form_buys_while_cell_awaits_and_while_none_runs(lab: Lab, tmp_path: Pat
     # no cell runs
     attack = TEXTS[1]
     form.get_by_label("Title").fill(attack)
-    form.get_by_role("button", name="Show as code").click()
+    form.get_by_role("button", name="As Python").click()
     expect(form).to_contain_text(f"title={attack!r}")
     expect(form).to_contain_text("api.run(sonic.Create(custom_mode=True")
     button.press("Enter")
@@ -176,12 +229,11 @@ def test_form_in_notebook_7(lab: Lab, tmp_path: Path) -> None:
     notebook = lab.open_in_notebook7([connect, "form = api.form(sonic.Create)\nform", "form"])
     form, button, results = _run(notebook)
     notebook.wait_until_done()
-    form.get_by_label("Mv").fill("sonic-v6")
-    form.get_by_label("Gpt description prompt").fill("rain on a tin roof")
+    form.get_by_label("Description").fill("rain on a tin roof")
     second_view = notebook.output_area(2).first  # both views of a form hold the same values
-    expect(second_view.get_by_label("Gpt description prompt")).to_have_value("rain on a tin roof")
-    second_view.get_by_label("Gpt description prompt").fill("rain on a tent")
-    expect(form.get_by_label("Gpt description prompt")).to_have_value("rain on a tent")
+    expect(second_view.get_by_label("Description")).to_have_value("rain on a tin roof")
+    second_view.get_by_label("Description").fill("rain on a tent")
+    expect(form.get_by_label("Description")).to_have_value("rain on a tent")
     expect(form).to_contain_text("14 / 400")
     expect(button).to_be_enabled()
     button.dblclick()
@@ -197,16 +249,15 @@ def test_app_in_voila(lab: Lab) -> None:
     button = page.locator("button.musicapi-buy")
     expect(button).to_have_text("Make 2 songs for 20 credits · 980 left after", timeout=_MS)
     expect(page.get_by_text("mnb.connect()")).to_have_count(0)
-    page.get_by_label("Gpt description prompt").fill("rain on a tin roof")
+    page.get_by_label("Description").fill("rain on a tin roof")
     page.get_by_label("Engine").select_option("lyrics")
+    expect(button).to_have_text("Write lyrics for 2 credits · 998 left after")
     page.get_by_label("Description").fill("rain")
-    expect(button).to_have_text("Send for 2 credits · 998 left after")
     page.get_by_label("Engine").select_option("sonic")
     page.get_by_label("Operation").select_option(
-        label="Create: Make two songs, from a description or from lyrics, tags and a title"
+        label="Make two songs from a description, or from lyrics and styles"
     )
-    expect(page.get_by_label("Gpt description prompt")).to_have_value("rain on a tin roof")
-    page.get_by_label("Mv").fill("sonic-v6")
+    expect(page.get_by_label("Description")).to_have_value("rain on a tin roof")
     expect(button).to_be_enabled()
     button.dblclick()
     expect(page.locator("audio")).to_have_count(2, timeout=_MS)
@@ -216,7 +267,8 @@ def test_app_in_voila(lab: Lab) -> None:
 
 _DESCRIBED = '{"custom_mode": false, "mv": "sonic-v6", "gpt_description_prompt": "rain"}'
 _TWO_SONGS = """\
-request = sonic.Create(custom_mode=False, mv="sonic-v6", gpt_description_prompt="rain")
+title = {"title": "Rain on a Tin Roof"}
+request = sonic.Create(custom_mode=True, mv="sonic-v6", prompt="la", **title)
 first, second = api.run(request).result().songs
 print(first.id, second.id)"""
 _MASHUP = "mashup = api.form(first.mashup(second, mashup_clip_ids=None, title='Both'))\nmashup"
@@ -229,13 +281,31 @@ def test_lists_of_clips_and_requests(lab: Lab, tmp_path: Path) -> None:
     notebook.run_all()
 
     form, results = notebook.output_area(2).first, notebook.output_area(2).nth(1)
-    clips, button = form.get_by_label("Mashup clip ids"), form.locator("button.musicapi-buy")
-    expect(clips).to_have_attribute("placeholder", "ids, comma-separated")
+    box, button = form.get_by_role("combobox", name="Songs to mix"), form.locator(".musicapi-buy")
+    offers, chosen = form.locator("[role=option]"), form.locator(".musicapi-chosen .musicapi-song")
+    expect(form).to_contain_text("Missing: Songs to mix.")
+    box.fill("no such song")
+    expect(form).to_contain_text("No song matches.")
+    box.fill("tin")
+    expect(offers).to_have_count(2)
+    expect(offers.first).to_contain_text("Rain on a Tin Roof")
+    assert axe_violations(form) == []
+    box.press("ArrowDown")
+    box.press("Enter")
+    expect(offers).to_have_count(0)
+    expect(form).to_contain_text("Has 1 item; at least 2 are needed.")
+    box.fill("tin")
+    offers.nth(0).click()
+    expect(chosen).to_have_count(2)
+    form.get_by_role("button", name="Remove").first.click()
     first, second = notebook.texts()[1].split()
-    clips.fill(first)
-    expect(form).to_contain_text("Still to do: Mashup clip ids.")
-    clips.fill(f"{first}, {second}")
+    box.fill(f"{first}, {second}")  # pasted
+    expect(chosen).to_have_count(2)
+    expect(chosen.first).to_contain_text("Rain on a Tin Roof")
     expect(form).to_contain_text("2 / 2")
+    box.press("ArrowDown")
+    expect(offers.first).to_be_visible()  # the list goes when the button is pressed
+    notebook.screenshot("form-picker")
     expect(button).to_have_text(
         "Make 2 songs, price unknown (perhaps 14) · 980 left now", timeout=_MS
     )
@@ -244,7 +314,7 @@ def test_lists_of_clips_and_requests(lab: Lab, tmp_path: Path) -> None:
     expect(results).to_contain_text("Both")
 
     form, results = notebook.output_area(3).first, notebook.output_area(3).nth(1)
-    items, button = form.get_by_label("Items"), form.locator("button.musicapi-buy")
+    items, button = form.get_by_label("Requests"), form.locator("button.musicapi-buy")
     items.fill(f"{_DESCRIBED}\n{_DESCRIBED[:-1]}")
     expect(form).to_contain_text("Line 2 is not valid JSON")
     expect(button).to_be_disabled()
@@ -278,11 +348,11 @@ def test_operation_declared_in_a_cell_has_a_form(lab: Lab, tmp_path: Path) -> No
     form, button, results = _run(notebook)
 
     expect(button).to_be_disabled()
-    expect(form).to_contain_text("Still to do: Clip id.")
+    expect(form).to_contain_text("Missing: Clip id.")
     expect(form).not_to_contain_text("Base class")  # it has no docstring of its own
-    form.get_by_label("Clip id").fill("clip-1")
+    form.get_by_role("combobox", name="Clip id").fill("clip-1")
     form.get_by_label("Tags", exact=True).press_sequentially("spy jazz, bossa nova, sax")
-    expect(form).to_contain_text("Has 25 characters; the limit is 20.")
+    expect(form).to_contain_text("5 characters too many (25 of 20).")
     form.get_by_label("Tags", exact=True).fill("spy jazz")
     expect(button).to_be_enabled()
     save_screenshot(button.page, "form-of-a-custom-operation")

@@ -154,6 +154,7 @@ class MusicFields(Request, frozen=True, kw_only=True):
     fields_source: ClassVar[Source | None] = CREATE
     webhook: ClassVar[bool] = True
     active_when: ClassVar[ActiveWhen] = {
+        "prompt": {"custom_mode": (True, None)},
         "gpt_description_prompt": {"custom_mode": (False,)},
         "auto_lyrics": {"custom_mode": (True,)},
     }
@@ -215,7 +216,7 @@ class MusicFields(Request, frozen=True, kw_only=True):
             yield self._missing_lyrics()
 
     def _missing_lyrics(self) -> Problem:
-        return Problem("prompt", "custom mode normally needs lyrics here", hard=False)
+        return Problem("prompt", "lyrics are normally needed here", hard=False)
 
 
 def model_advice(request: Any, models: Sequence[str]) -> Iterator[Problem]:

@@ -1,19 +1,26 @@
-"""One control for each kind of field: its data for the page, and its value in Python. No I/O."""
+"""The fields of a form: what the page draws, what a person typed, what is said about it. No I/O."""
 
-import functools
-import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
-
-import msgspec
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from musicapi_nb.engines import Field, Request
-from musicapi_nb.engines.request import Segment
-from musicapi_nb.errors import InvalidRequest, Problem
+from musicapi_nb.engines.fields import is_missing, label_of
+from musicapi_nb.errors import Problem
 from musicapi_nb.tasks.tags import split_at_commas
+from musicapi_nb.widgets.form import wording
+from musicapi_nb.widgets.form.kinds import (
+    Unreadable,
+    control_kind,
+    format_seconds,
+    is_mode,
+    number_or_none,
+    song_ids,
+)
 
-_SOURCE_KINDS = {"clip", "clips", "requests", "url"}  # what an operation works on: comes first
+_SONG_KINDS = {"clip", "clips"}
+_SOURCE_KINDS = _SONG_KINDS | {"requests", "url"}  # what an operation works on: comes first
 _WIDE_KINDS = {"long text", "tags", "segments", "choices"} | _SOURCE_KINDS
+_DURATION_KINDS = {"seconds", "whole seconds"}
 
 
 class Control:
@@ -26,15 +33,16 @@ class Control:
     def __init__(self, name: str, field: Field, value: Any) -> None:
         self.name = name
         self.field = field
+        self.label = label_of(name, field)
         self.touched = False
-        self._kind = _kind(field)
+        self._kind = control_kind(field)
         self._initial = _default(field) if value is None else value
         self._off = None if self._initial is None else False
         self.raw = self._initial_raw = self._kind.write(self._initial)
 
     def type(self, raw: Any) -> None:
         """Take a typed value; ignore one of a type that this control does not produce."""
-        is_fraction = self.field.kind == "fraction" and raw == _number_or_none(raw)
+        is_fraction = self.field.kind == "fraction" and raw == number_or_none(raw)
         if isinstance(raw, type(self._initial_raw)) or is_fraction:
             self.touched = True
             self.raw = raw
@@ -50,75 +58,121 @@ class Control:
         try:
             value = self._kind.read(self.raw)
         except ValueError as error:
-            return self.raw, str(error) if isinstance(error, _Unreadable) else ""
+            return self.raw, str(error) if isinstance(error, Unreadable) else ""
         return (self._off if value is False else value), ""
+
+    @property
+    def is_folded(self) -> bool:
+        """True if the control is among those that most people leave alone."""
+        return self.field.advanced and not self.field.required
+
+    @property
+    def songs(self) -> list[str]:
+        """The ids of the chosen songs, if the control chooses songs."""
+        return song_ids(self.raw) if self.field.kind in _SONG_KINDS else []
 
     def spec(self) -> dict[str, Any]:
         """Return what the page needs to draw the control."""
         options = self._kind.options
         return {
             "name": self.name,
-            "label": label_of(self.name),
+            "label": self.label,
             "control": self._kind.control,
-            "wide": self.field.kind in _WIDE_KINDS,
+            "wide": self.field.kind in _WIDE_KINDS or is_mode(self.field),
+            "advanced": self.is_folded,
+            "placeholder": self.field.example,
             **(options(self.field, self._initial_raw) if callable(options) else options or {}),
         }
 
     def state(
-        self, problems: Sequence[Problem], model: str | None, *, is_active: bool
+        self,
+        problems: Sequence[Problem],
+        fields: Mapping[str, Field],
+        model: str | None,
+        *,
+        is_active: bool,
     ) -> dict[str, Any]:
         """Return the message below the control (a problem replaces the help) and the length."""
         value, reason = self._parse()
         problems = [problem for problem in problems if problem.field == self.name]
         errors = [problem for problem in problems if problem.hard]
-        is_wrong = bool(errors) and (self.touched or value not in (None, ""))
-        message = (errors and reason) or " ".join(
-            _sentence(p.message) for p in (errors or problems)
-        )
-        count = self._count(value)
-        limit = self.field.max_items or self.field.limit_for(model)
-        has_chips = self.field.kind == "tags" and not message and isinstance(value, str)
+        missing = _is_empty(value)
+        message, tone = self.field.help, ""
+        if errors and missing:
+            message = wording.request_for(errors[0], self.field, fields)
+            message, tone = (f"Missing. {message}", "bad") if self.touched else (message, "")
+        elif errors:
+            message, tone = reason or wording.sentences(errors, fields), "bad"
+        elif problems and missing and self.field.advice_if_missing:
+            message = f"{message} The service may want this."
+        elif problems:
+            message, tone = wording.sentences(problems, fields), "warn"
         return {
             "shown": is_active,
-            "message": message or self.field.help,
-            "tone": "bad" if is_wrong else "warn" if message else "",
-            "count": "" if limit is None else f"{count:,} / {limit:,}",
-            "over": limit is not None and count > limit,
-            "chips": list(split_at_commas(value)) if has_chips else [],
+            "message": message,
+            "tone": tone,
+            "count": self._count(value, model, is_wrong=bool(errors)),
+            "chips": list(split_at_commas(value)) if self._has_chips(value) else [],
         }
 
-    def _count(self, value: Any) -> int:
-        """Return the length of a text or list; of a list that cannot be parsed, its lines."""
-        if isinstance(value, str) and self.field.max_items is not None:
-            return sum(1 for line in value.splitlines() if line.strip())
-        return len(value) if isinstance(value, str | list | tuple) else 0
+    def _has_chips(self, value: Any) -> bool:
+        return self.field.kind == "tags" and isinstance(value, str)
+
+    def _count(self, value: Any, model: str | None, *, is_wrong: bool) -> str:
+        """Return the length of a text or list and its limit, or how a duration was understood."""
+        limit = self.field.max_items or self.field.limit_for(model)
+        if self.field.kind in _DURATION_KINDS:
+            number = None if is_wrong else number_or_none(value)
+            text = "" if number is None else format_seconds(number)
+            return f"= {text}" if text != self.raw.strip() else ""
+        if limit is None:
+            return ""
+        length = len(value) if isinstance(value, str | list | tuple) else 0
+        if isinstance(value, str) and self.field.max_items is not None:  # a list not yet parsed
+            length = sum(1 for line in value.splitlines() if line.strip())
+        elif is_wrong and length > limit:
+            return ""  # the message says it
+        return f"{length:,} / {limit:,}"
+
+    def blocker(self, problems: Sequence[Problem]) -> str:
+        """Return why the control blocks the button, such as "Missing"; "" if it does not."""
+        if not any(problem.hard and problem.field == self.name for problem in problems):
+            return ""
+        value = self.read()
+        if _is_empty(value):
+            return "Missing"
+        limit = self.field.limit_for(None)
+        is_long = limit is not None and isinstance(value, str) and len(value) > limit
+        return "Too long" if is_long else "Please check"
+
+
+def _is_empty(value: Any) -> bool:
+    return is_missing(value) or value in ((), [])
 
 
 def _default(field: Field) -> Any:
     """Return what a control without a value starts with: the newest model, or "off"."""
-    if field.kind == "switch" and (field.required or field.advice_if_missing):
+    if field.kind == "switch" and (field.required or field.advice_if_missing or is_mode(field)):
         return False
     return field.choices[0] if field.required and field.allow_other else None
 
 
-def label_of(name: str) -> str:
-    """Return a field's label: "Custom mode" of "custom_mode", "Start (seconds)" of "start_s"."""
-    label = name.removesuffix("_s").replace("_", " ").capitalize()
-    return f"{label} (seconds)" if name.endswith("_s") else label
-
-
 def fields_in_order(operation: type[Request]) -> Mapping[str, Field]:
-    """Return the fields in display order: required, texts, wide controls, optional."""
+    """Return the fields in display order: mode, sources, texts, wide controls, the others."""
 
-    def rank(name: str) -> int:
+    def rank(name: str) -> tuple[bool, int]:
         field = operation.fields()[name]
-        if name in operation.text_fields:
-            return 1
+        if is_mode(field):
+            return False, 0
         if field.required and field.kind in _SOURCE_KINDS:
-            return 0
-        if field.kind in _WIDE_KINDS:
-            return 2
-        return 0 if field.required else 3
+            number = 1
+        elif name in operation.text_fields:
+            number = 2
+        elif field.kind in _WIDE_KINDS:
+            number = 3
+        else:
+            number = 5 if field.kind == "switch" else 4
+        return field.advanced, number
 
     return {name: operation.fields()[name] for name in sorted(operation.fields(), key=rank)}
 
@@ -130,139 +184,3 @@ def can_take(field: Field, value: Any) -> bool:
     if field.kind == "choices":
         return all(item in field.choices for item in value or ())
     return True
-
-
-def _number_or_none(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _sentence(message: str) -> str:
-    return f"{message[:1].upper()}{message[1:].rstrip('.')}."
-
-
-class _Unreadable(ValueError):
-    """A typed text cannot be parsed; the message gives the reason to the user."""
-
-
-class _Kind(NamedTuple):
-    """How one kind of field is edited, with the kind of control in form.js.
-
-    `write` converts a field's value to the control's raw value, and `read` converts it back or
-    raises ValueError. `options` are further data for the page, or a function of field and raw
-    value that returns them.
-    """
-
-    control: str
-    write: Callable[[Any], Any]
-    read: Callable[[Any], Any]
-    options: dict[str, Any] | Callable[[Field, Any], dict[str, Any]] | None = None
-
-
-def _kind(field: Field) -> _Kind:
-    if field.kind == "requests":
-        read = functools.partial(_read_requests, field.item)
-        return _Kind("long", _write_requests, read, _REQUESTS_HINT)
-    if field.kind == "choice" and field.allow_other:
-        hint = {"choices": field.choices, "placeholder": "choose one, or type another"}
-        return _TEXT._replace(options=hint)
-    return _KINDS.get(field.kind, _TEXT)
-
-
-def _write_text(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)
-
-
-def _read_text(raw: str) -> str | None:
-    return raw if raw.strip() else None
-
-
-def _read_integer(raw: str) -> int | None:
-    return int(raw) if raw.strip() else None
-
-
-def _read_number(raw: str) -> float | None:
-    try:
-        return _read_integer(raw)
-    except ValueError:
-        return float(raw)
-
-
-def _range(field: Field, raw: float | None) -> dict[str, Any]:
-    """Return the ends of the slider, wide enough for an initial value beyond the limits."""
-    low = 0.0 if field.minimum is None else field.minimum
-    high = 1.0 if field.maximum is None else field.maximum
-    value = low if raw is None else raw
-    return {"low": min(low, value), "high": max(high, value)}
-
-
-def _choices(field: Field, raw: list[str]) -> dict[str, Any]:
-    return {"choices": list(dict.fromkeys([*field.choices, *raw]))}
-
-
-def _options(field: Field, raw: str) -> dict[str, Any]:
-    empty = "choose one" if field.required else "service's default"
-    values = filter(None, dict.fromkeys([*field.choices, raw]))
-    return {"options": [["", empty], *([value, value] for value in values)]}
-
-
-def _as_list(value: Any) -> list[str]:
-    return list(map(str, value)) if isinstance(value, list | tuple) else []
-
-
-def _write_segments(value: Any) -> str:
-    parts = value if isinstance(value, list | tuple) else ()
-    return "\n".join(f"{part.name} {part.duration}" for part in parts if isinstance(part, Segment))
-
-
-def _read_segments(raw: str) -> list[Segment] | None:
-    lines = [line.split() for line in raw.splitlines() if line.strip()]
-    return [Segment(name=name, duration=int(seconds)) for name, seconds in lines] or None
-
-
-def _write_requests(value: Any) -> str:
-    requests = value if isinstance(value, list | tuple) else ()
-    items = (item for item in requests if isinstance(item, msgspec.Struct))
-    return "\n".join(json.dumps(msgspec.to_builtins(item), ensure_ascii=False) for item in items)
-
-
-def _read_requests(request_type: Any, raw: str) -> list[Any] | None:
-    lines = [(number, line) for number, line in enumerate(raw.splitlines(), 1) if line.strip()]
-    return [_read_request(request_type, line, f"Line {number}") for number, line in lines] or None
-
-
-def _read_request(request_type: Any, line: str, label: str) -> Any:
-    try:
-        values = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        place = f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
-        raise _Unreadable(f"{label} is not valid JSON{place}.") from None
-    if not isinstance(values, dict):
-        raise _Unreadable(f'{label} should be a JSON object: {{"custom_mode": false, ...}}.')
-    try:
-        return request_type(**values)
-    except InvalidRequest as error:
-        raise _Unreadable(f"{label}: {'; '.join(map(str, error.problems))}.") from None
-
-
-_TEXT = _Kind("text", _write_text, _read_text)
-_NUMBER = _Kind("text", _write_text, _read_number, {"numeric": True})
-_CLIPS_HINT = {"placeholder": "ids, comma-separated"}
-_SEGMENTS_HINT = {"placeholder": "one part per line: name and seconds\nverse 20"}
-_REQUESTS_HINT = {"placeholder": 'one JSON object per line\n{"custom_mode": false, ...}'}
-_KINDS: Mapping[str, _Kind] = {
-    "long text": _Kind("long", _write_text, _read_text),
-    "choice": _Kind("choice", _write_text, lambda raw: raw or None, _options),
-    "switch": _Kind("switch", lambda value: value is True, lambda raw: raw),
-    "fraction": _Kind("fraction", _number_or_none, lambda raw: raw, _range),
-    "integer": _Kind("text", _write_text, _read_integer, {"numeric": True}),
-    "whole seconds": _Kind("text", _write_text, _read_integer, {"numeric": True}),
-    "number": _NUMBER,
-    "seconds": _NUMBER,
-    "clips": _Kind(
-        "text", _write_text, lambda raw: list(split_at_commas(raw)) or None, _CLIPS_HINT
-    ),
-    "choices": _Kind("choices", _as_list, lambda raw: _as_list(raw) or None, _choices),
-    "segments": _Kind("long", _write_segments, _read_segments, _SEGMENTS_HINT),
-}

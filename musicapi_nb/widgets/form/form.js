@@ -5,144 +5,40 @@
 // which ipykernel 7.4 never sends for a change made while a cell awaits, so it would not be sent at
 // all. Messages keep their order: a click arrives after all keystrokes before it, and the request
 // that is bought is the one on the screen. Each turn buys once, even if several views are clicked.
-/** @import { Control, FieldSpec, FieldState, FormField, RenderArgs } from "../types" */
+/** @import { FieldSpec, FieldState, FormField, RenderArgs, SongSearch } from "../types" */
 
 import { element } from "../dom.js";
+import { createControl } from "./controls.js";
 
-// --- controls: one function for each kind
-
-/** @type {(field: FieldSpec, id: string) => Control} */
-function textControl(field, id) {
-  const input = element("input", {
-    id,
-    type: "text",
-    placeholder: field.placeholder,
-    autocomplete: "off",
-    inputmode: field.numeric ? "decimal" : undefined,
-  });
-  /** @type {Node[]} */
-  const nodes = [input];
-  if (field.choices) {
-    const options = field.choices.map((value) => element("option", { value }));
-    nodes.push(element("datalist", { id: `${id}-list` }, ...options));
-    input.setAttribute("list", `${id}-list`);
-  }
-  return valueControl(input, nodes);
-}
-
-/** @type {(field: FieldSpec, id: string) => Control} */
-function longControl(field, id) {
-  return valueControl(element("textarea", { id, rows: "4", placeholder: field.placeholder }));
-}
-
-/** @type {(field: FieldSpec, id: string) => Control} */
-function choiceControl(field, id) {
-  const options = (field.options ?? []).map(([value, text]) => element("option", { value, text }));
-  return valueControl(element("select", { id }, ...options));
-}
-
-/** @type {(node: HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement, nodes?: Node[]) => Control} */
-function valueControl(node, nodes = [node]) {
-  return {
-    nodes,
-    main: node,
-    get: () => node.value,
-    set: (value) => {
-      node.value = value;
-    },
-  };
-}
-
-/** @type {(field: FieldSpec, id: string) => Control} */
-function switchControl(_, id) {
-  const box = element("input", { id, type: "checkbox" });
-  return {
-    nodes: [box],
-    main: box,
-    get: () => box.checked,
-    set: (value) => {
-      box.checked = value;
-    },
-  };
-}
-
-/** @type {(field: FieldSpec, id: string) => Control} */
-function fractionControl({ low = 0, high = 1 }, id) {
-  const range = element("input", { id, type: "range", min: low, max: high, step: "any" });
-  range.value = String((low + high) / 2);
-  const number = element("output", { for: id });
-  const isSet = element("input", { type: "checkbox" });
-  const show = () => {
-    range.disabled = !isSet.checked;
-    number.textContent = isSet.checked ? Number(range.value).toFixed(2) : "–";
-  };
-  const label = element("label", {}, isSet, element("span", { text: "Set" }));
-  return {
-    nodes: [element("div", { class: "musicapi-range" }, range, number, label)],
-    main: range,
-    get: () => {
-      show();
-      return isSet.checked ? Math.round(Number(range.value) * 100) / 100 : null;
-    },
-    set: (value) => {
-      isSet.checked = value !== null;
-      if (value !== null) range.value = value;
-      show();
-    },
-  };
-}
-
-/** @type {(field: FieldSpec, id: string) => Control} */
-function choicesControl(field, id) {
-  const boxes = (field.choices ?? []).map((value) => element("input", { type: "checkbox", value }));
-  const labels = boxes.map((box) =>
-    element("label", {}, box, element("span", { text: box.value })),
-  );
-  const attributes = { id, class: "musicapi-choices", role: "group", tabindex: "-1" };
-  const group = element("div", attributes, ...labels);
-  return {
-    nodes: [group],
-    main: group,
-    get: () => boxes.filter((box) => box.checked).map((box) => box.value),
-    set: (value) => {
-      for (const box of boxes) box.checked = value.includes(box.value);
-    },
-  };
-}
-
-/** @type {Record<string, (field: FieldSpec, id: string) => Control>} */
-const CONTROLS = {
-  text: textControl,
-  long: longControl,
-  choice: choiceControl,
-  switch: switchControl,
-  fraction: fractionControl,
-  choices: choicesControl,
-};
+const REVEAL_AFTER_MS = 300; // the card of a purchase follows the form's new state
 
 // --- fields
 
 /**
- * Build a field: label, control, and below them help or problem and the length.
+ * Build a field: label, control, and below them tags, help or problem, and the length.
  * @param {FieldSpec} field
  * @param {string} id
  * @param {(name: string, value: unknown) => void} changed
+ * @param {SongSearch} search
  * @returns {FormField}
  */
-function createField(field, id, changed) {
-  const control = CONTROLS[field.control](field, id);
+function createField(field, id, changed, search) {
+  const control = createControl(field, id, search);
   const message = element("div", { id: `${id}-message`, class: "musicapi-message" });
   const count = element("div", { class: "musicapi-count" });
+  const chips = element("div", { class: "musicapi-chips", hidden: true });
   const label = element("label", { id: `${id}-label`, for: id, text: field.label });
+  const isTabs = field.control === "tabs";
   const head =
     field.control === "switch"
       ? [element("div", { class: "musicapi-switch" }, ...control.nodes, label)]
-      : [label, ...control.nodes];
+      : [...(isTabs ? [] : [label]), ...control.nodes];
   const node = element(
     "div",
     { class: field.wide ? "musicapi-field musicapi-wide" : "musicapi-field" },
     ...head,
-    element("div", { class: "musicapi-foot" }, message, count),
+    chips,
+    element("div", { class: "musicapi-foot", hidden: isTabs }, message, count),
   );
   control.main.setAttribute("aria-describedby", message.id);
   if (field.control === "choices") control.main.setAttribute("aria-labelledby", label.id);
@@ -151,22 +47,21 @@ function createField(field, id, changed) {
   /** @param {FieldState} state */
   const show = (state) => {
     node.hidden = !state.shown;
-    if (state.chips.length) {
-      const chips = state.chips.map((text) => element("span", { class: "musicapi-chip", text }));
-      message.replaceChildren(...chips);
-    } else if (message.textContent !== state.message || message.children.length) {
-      message.textContent = state.message;
+    chips.hidden = !state.chips.length;
+    if (chips.textContent !== state.chips.join("")) {
+      const tags = state.chips.map((text) => element("span", { class: "musicapi-chip", text }));
+      chips.replaceChildren(...tags);
     }
+    if (message.textContent !== state.message) message.textContent = state.message;
     message.dataset.tone = state.tone;
     count.textContent = state.count;
-    count.dataset.tone = state.over ? "bad" : "";
-    control.main.setAttribute("aria-invalid", String(state.tone === "bad"));
+    if (!isTabs) control.main.setAttribute("aria-invalid", String(state.tone === "bad"));
   };
   return { node, control, show };
 }
 
 /**
- * Build a button that folds and unfolds nodes; return it with their box.
+ * Build a button that folds and unfolds nodes; return both, and a function that does it.
  * @param {string} label
  * @param {...Node} nodes
  */
@@ -174,11 +69,30 @@ function createFold(label, ...nodes) {
   const attributes = { type: "button", class: "musicapi-fold", "aria-expanded": "false" };
   const button = element("button", attributes, label);
   const box = element("div", { hidden: true }, ...nodes);
-  button.addEventListener("click", () => {
-    box.hidden = !box.hidden;
-    button.setAttribute("aria-expanded", String(!box.hidden));
-  });
-  return [button, box];
+  const toggle = (open = box.hidden) => {
+    box.hidden = !open;
+    button.setAttribute("aria-expanded", String(open));
+  };
+  button.addEventListener("click", () => toggle());
+  return { button, box, toggle };
+}
+
+/**
+ * Scroll the newest purchase below the form into the view, unless it is there, or far away: then
+ * the person has gone elsewhere.
+ * @param {HTMLElement} el the form
+ * @param {string} name the class of its results
+ */
+function revealNewest(el, name) {
+  const views = [...document.getElementsByClassName(name)];
+  const isBelow = (/** @type {Element} */ view) =>
+    el.compareDocumentPosition(view) & Node.DOCUMENT_POSITION_FOLLOWING;
+  const newest = views.find(isBelow)?.querySelector(".musicapi-cards > *");
+  if (!newest) return;
+  const { top, bottom } = newest.getBoundingClientRect();
+  if (bottom < 0 || top > 2 * window.innerHeight) return;
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  newest.scrollIntoView({ block: "nearest", behavior: isCalm ? "auto" : "smooth" });
 }
 
 // --- the form
@@ -191,35 +105,52 @@ function render({ model, el }) {
   /** @type {number | null} the turn that was clicked, until Python answers */
   let clickedTurn = null;
   let shownSummary = "";
+  let wasUnfolded = false;
+  let isBuying = false; // by a click here, until the songs are there
   /** @type {(name: string, value: unknown) => void} */
   const changed = (name, value) => model.send({ kind: "typed", name, value, view });
 
+  /** @type {SongSearch} */
+  const search = {
+    find: (name, text) => model.send({ kind: "find", name, text, view }),
+    song: (id) => model.get("songs")[id] ?? { id, title: id, facts: "" },
+  };
+
   const title = element("div", { class: "musicapi-title" });
-  const description = element("div", { class: "musicapi-quiet" });
   const picker = element("div", { class: "musicapi-fields musicapi-picker" });
   const grid = element("div", { class: "musicapi-fields" });
-  const code = element("pre", { class: "musicapi-code", tabindex: "0", "aria-label": "As code" });
+  const code = element("pre", { class: "musicapi-code", tabindex: "0", "aria-label": "As Python" });
   const extraSpec = {
     name: "extra",
-    label: "Other fields, as JSON",
+    label: "Extra fields (JSON)",
     control: "long",
     wide: true,
+    advanced: false,
     placeholder: '{"name": "value"}',
   };
-  const extra = createField(extraSpec, `musicapi-${view}-extra`, changed);
-  const [showExtra, extraBox] = createFold("Other fields", extra.node);
-  const [showCode, codeBox] = createFold("Show as code", code);
-  const folds = element("div", { class: "musicapi-row" }, showExtra, showCode);
+  const extra = createField(extraSpec, `musicapi-${view}-extra`, changed, search);
+  const moreGrid = element("div", { class: "musicapi-fields" });
+  const more = createFold("More options", moreGrid);
+  const extraFold = createFold("Extra fields (JSON)", extra.node);
+  const codeFold = createFold("As Python", code);
+  const buttons = [more, extraFold, codeFold].map((fold) => fold.button);
+  const folds = element("div", { class: "musicapi-row" }, ...buttons);
   const summary = element("div", { class: "musicapi-summary", role: "status" });
   const button = element("button", { type: "button", class: "musicapi-buy" });
   el.classList.add("musicapi-form");
-  el.append(title, description, picker, grid, folds, extraBox, codeBox, summary, button);
+  const boxes = [more, extraFold, codeFold].map((fold) => fold.box);
+  el.append(title, picker, grid, folds, ...boxes, summary, button);
 
-  /** @type {(label: string, name: string, options: [string, string][], selected: string) => void} */
+  /** @type {(label: string, name: string, options: string[][], selected: string) => void} */
   const addPicker = (label, name, options, selected) => {
     const id = `musicapi-${view}-${name}`;
-    const nodes = options.map(([value, text]) => element("option", { value, text }));
-    const select = element("select", { id }, ...nodes);
+    const groups = [...new Set(options.map(([, , group]) => group))];
+    const nodes = groups.map((group) => {
+      const members = options.filter((option) => option[2] === group);
+      const items = members.map(([value, text]) => element("option", { value, text }));
+      return groups.length > 1 ? [element("optgroup", { label: group }, ...items)] : items;
+    });
+    const select = element("select", { id }, ...nodes.flat());
     select.value = selected;
     select.addEventListener("change", () => model.send({ kind: "pick", [name]: select.value }));
     const labelNode = element("label", { for: id, text: label });
@@ -231,8 +162,9 @@ function render({ model, el }) {
     const badges = spec.badges.map((/** @type {string[]} */ [text, tone]) =>
       element("span", { class: "musicapi-badge", text, "data-tone": tone }),
     );
-    title.replaceChildren(element("span", { class: "musicapi-name", text: spec.title }), ...badges);
-    description.textContent = spec.description;
+    const name = element("span", { class: "musicapi-quiet", text: spec.name });
+    const head = element("span", { class: "musicapi-name", text: spec.title });
+    title.replaceChildren(head, ...badges, ...(spec.name === spec.title ? [] : [name]));
     picker.replaceChildren();
     if (spec.engines.length > 1) addPicker("Engine", "engine", spec.engines, spec.engine);
     if (spec.operations.length > 1) {
@@ -240,11 +172,16 @@ function render({ model, el }) {
     }
     fields = new Map([["extra", extra]]);
     for (const field of spec.fields) {
-      fields.set(field.name, createField(field, `musicapi-${view}-${field.name}`, changed));
+      const id = `musicapi-${view}-${field.name}`;
+      fields.set(field.name, createField(field, id, changed, search));
     }
-    grid.replaceChildren(
-      ...spec.fields.map((/** @type {FieldSpec} */ { name }) => fields.get(name)?.node),
-    );
+    const nodes = (/** @type {boolean} */ advanced) =>
+      spec.fields
+        .filter((/** @type {FieldSpec} */ field) => field.advanced === advanced)
+        .map((/** @type {FieldSpec} */ { name }) => fields.get(name)?.node);
+    grid.replaceChildren(...nodes(false));
+    moreGrid.replaceChildren(...nodes(true));
+    more.toggle(false);
     fill(true);
     show();
   };
@@ -260,11 +197,18 @@ function render({ model, el }) {
     }
   };
   const fillFromOthers = () => fill(false);
+  const drawSongs = () => {
+    for (const { control } of fields.values()) control.redraw?.();
+  };
 
   const show = () => {
     const state = model.get("state");
     for (const [name, field] of Object.entries(state.fields)) fields.get(name)?.show(field);
     code.textContent = state.code;
+    const hasMore = [...moreGrid.children].some((node) => !(/** @type {any} */ (node).hidden));
+    more.button.hidden = !hasMore;
+    if (state.unfolded && !wasUnfolded) more.toggle(true); // it may be folded again
+    wasUnfolded = state.unfolded;
     const newSummary = JSON.stringify(state.summary);
     if (shownSummary !== newSummary) {
       shownSummary = newSummary; // else a screen reader would read it again
@@ -273,7 +217,15 @@ function render({ model, el }) {
       );
       summary.replaceChildren(...notices);
     }
-    if (clickedTurn !== null && state.turn !== clickedTurn) clickedTurn = null;
+    if (clickedTurn !== null && state.turn !== clickedTurn) {
+      clickedTurn = null;
+      isBuying = true;
+      setTimeout(() => revealNewest(el, model.get("spec").results), REVEAL_AFTER_MS);
+    }
+    if (isBuying && !state.busy && state.ready) {
+      isBuying = false;
+      revealNewest(el, model.get("spec").results);
+    }
     button.textContent = state.label;
     button.disabled = !state.ready || clickedTurn !== null;
     button.setAttribute("aria-busy", String(state.busy));
@@ -288,6 +240,9 @@ function render({ model, el }) {
   };
 
   const receive = (/** @type {any} */ message) => {
+    if (message?.kind === "songs" && message.view === view) {
+      fields.get(message.name)?.control.offer?.(message.text, message.songs);
+    }
     if (message?.kind !== "refused" || message.turn !== clickedTurn) return;
     clickedTurn = null;
     show();
@@ -296,12 +251,14 @@ function render({ model, el }) {
   button.addEventListener("click", buy);
   model.on("change:spec", drawFields);
   model.on("change:held", fillFromOthers);
+  model.on("change:songs", drawSongs);
   model.on("change:state", show);
   model.on("msg:custom", receive);
   drawFields();
   return () => {
     model.off("change:spec", drawFields);
     model.off("change:held", fillFromOthers);
+    model.off("change:songs", drawSongs);
     model.off("change:state", show);
     model.off("msg:custom", receive);
   };

@@ -7,44 +7,26 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import anywidget
 import ipywidgets
-import traitlets
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request, default_operation, model_of, operations
 from musicapi_nb.errors import InvalidArgument, InvalidRequest, MusicAPIError, Problem
-from musicapi_nb.widgets.base import join_modules
 from musicapi_nb.widgets.form import wording
 from musicapi_nb.widgets.form.controls import Control, can_take, fields_in_order
+from musicapi_nb.widgets.form.song_picker import SongPicker
 from musicapi_nb.widgets.form.submission import Buyer, Job, Submission
+from musicapi_nb.widgets.form.view import FormView
 from musicapi_nb.widgets.host import host
 from musicapi_nb.widgets.live_cards import LiveCards
 
-_FOLDER = Path(__file__).parent
 _REFRESH_SECONDS = 0.5
 # The button stays disabled this long, so that a double click buys once even if the reply is fast.
 _DOUBLE_CLICK_SECONDS = 1.0
 _STATIC_TEXT = "Interactive form: run this cell to use it."
-
-
-class FormView(anywidget.AnyWidget):
-    """The part of a form that the page draws (see form.js) from these traits.
-
-    `spec` is the operation: title, controls, and the other operations to choose from. `held` has
-    the value of each control, and the view in which it was typed; `state` the messages of each
-    control, texts above the button, and the button itself.
-    """
-
-    _esm = join_modules(_FOLDER.parent / "dom.js", _FOLDER / "form.js")
-    _css = _FOLDER / "form.css"
-    spec = traitlets.Dict().tag(sync=True)
-    held = traitlets.Dict().tag(sync=True)
-    state = traitlets.Dict().tag(sync=True)
 
 
 class Form:
@@ -73,11 +55,14 @@ class Form:
         self._extra = ""
         self._takes: dict[str, int] = {}  # last take, by repr of the request
         self._values: dict[tuple[str, str], Any] = {}  # of earlier operations, by name and kind
+        self._picker = SongPicker(api.songs)
         self._always_active: set[str] = set()  # set by the start request against its mode
         self._controls: Mapping[str, Control] = {}
         self._submissions: list[Submission] = []
         self._display_ids: list[str] = []
         self._view, self._results = FormView(), LiveCards()
+        self._results_class = f"musicapi-results-{uuid.uuid4().hex}"  # the page scrolls to it
+        self._results.add_class(self._results_class)
         self._operation = default_operation(self._operations)
         self._select(self._operation, start if isinstance(start, Request) else None)
         self._view.on_msg(self._receive)
@@ -87,7 +72,7 @@ class Form:
     def request(self) -> Request:
         """The request that the form describes; its repr is code to paste.
 
-        InvalidRequest if "Other fields" is not a JSON object.
+        InvalidRequest if "Extra fields" is not a JSON object.
         """
         request, problems = self._read()
         if problems:
@@ -100,7 +85,7 @@ class Form:
         return (*problems, *request.problems())
 
     def _read(self) -> tuple[Request, list[Problem]]:
-        """Return the request, and the problems of "Other fields"."""
+        """Return the request, and the problems of "Extra fields"."""
         extra, problems = wording.read_extra(self._extra)
         values, active = self._control_values(), self._active_fields()
         fields = {name: value if name in active else None for name, value in values.items()}
@@ -139,6 +124,7 @@ class Form:
                 **wording.head(operation, simulated=self._api.simulated),
                 **wording.choices(self._operations, operation),
                 "fields": [control.spec() for control in self._controls.values()],
+                "results": self._results_class,
             }
             self._hold("")
             self._draw()
@@ -156,7 +142,12 @@ class Form:
 
     def _receive(self, _: object, content: Any, __: object) -> None:
         message = content if isinstance(content, dict) else {}
-        handlers = {"typed": self._on_typed, "pick": self._on_pick, "buy": self._on_buy}
+        handlers = {
+            "typed": self._on_typed,
+            "pick": self._on_pick,
+            "find": self._on_find,
+            "buy": self._on_buy,
+        }
         with self._updating():
             if message.get("kind") in handlers:
                 handlers[message["kind"]](message)
@@ -180,6 +171,17 @@ class Form:
         if matches := [kind for kind in kinds if name in (None, kind.operation)]:
             self._error = ""
             self._select(default_operation(matches))
+
+    def _on_find(self, message: Mapping[str, Any]) -> None:
+        """Search songs to choose from, off the kernel's thread."""
+        text, engine = str(message.get("text")), self._operation.engine
+
+        async def reply() -> None:
+            with self._updating():
+                songs = await asyncio.to_thread(self._picker.find, text, engine)
+                self._view.send({**message, "kind": "songs", "songs": songs})
+
+        self._spawn(reply())
 
     def _on_buy(self, message: Mapping[str, Any]) -> None:
         """Buy for a click: once for each turn, and only at the price that the person saw."""
@@ -233,6 +235,9 @@ class Form:
             self._draw()
 
     def _hold(self, view: str) -> None:
+        chosen = {song for control in self._controls.values() for song in control.songs}
+        if chosen != self._view.songs.keys():
+            self._view.songs = {song: self._picker.describe(song) for song in chosen}
         values = {name: control.raw for name, control in self._controls.items()}
         self._view.held = {"view": view, "values": {**values, "extra": self._extra}}
 
@@ -241,16 +246,27 @@ class Form:
         problems = [*extra_problems, *request.problems()]
         active, model = self._active_fields(), model_of(request)
         is_busy = self.job is not None and not self.job.done()
-        summary = wording.summary(problems, self._controls)
+        declared, blank = self._operation.fields(), self._operation()
+        values = {name: value for name, value in self._control_values().items() if name in active}
         fields = {
-            name: control.state(problems, model, is_active=name in active)
+            name: control.state(problems, declared, model, is_active=name in active)
             for name, control in self._controls.items()
         }
+        blockers: dict[str, list[str]] = {}
+        for control in self._controls.values():
+            if reason := control.blocker(problems):
+                blockers.setdefault(reason, []).append(control.label)
+        summary = wording.summary(problems, blockers, self._controls)
         self._view.state = {
             "fields": fields,
             "summary": [*summary, [self._error, "bad"]] if self._error else summary,
             "code": f"api.run({request!r})",
-            "label": "Under way …" if is_busy else wording.button_label(request, self._balance),
+            "unfolded": any(
+                self._controls[name].is_folded and (fields[name]["tone"] or value not in usual)
+                for name, value in values.items()
+                for usual in [(None, False, getattr(blank, name))]
+            ),
+            "label": "Working…" if is_busy else wording.button_label(request, self._balance),
             "price": markup.format_credits(request.price()),
             "ready": not self._is_paused and not any(problem.hard for problem in problems),
             "busy": is_busy,

@@ -1,11 +1,12 @@
 """One press of a form's button: its job, and how the job is shown."""
 
 import dataclasses
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, Protocol
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
+from musicapi_nb.tasks import Song
 
 
 class Job(Protocol):
@@ -26,6 +27,7 @@ class Buyer(Protocol):
     simulated: bool
 
     def run(self, request: Request, *, take: int = 1) -> Job: ...
+    def songs(self, last: int = 12) -> Sequence[Song]: ...
     def credits(self) -> Any: ...
 
 
