@@ -1,5 +1,6 @@
 """Configuration of every test run: no key, separate folders, a warning about tests not run."""
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 _FOLDERS = pytest.StashKey[Path]()
+_NUMBERS = itertools.count()
 # A busy machine must not fail a property test.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
@@ -46,6 +48,16 @@ def pytest_configure(config: pytest.Config) -> None:
     # Libraries that no test names are in the home folder.
     os.environ["HOME"] = os.environ["USERPROFILE"] = str(config.stash[_FOLDERS])
     _move_notebook_kernels(config.stash[_FOLDERS])
+
+
+@pytest.fixture(autouse=True)
+def _own_home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test a home folder, and with it a library, of its own."""
+    number = next(_NUMBERS)
+    home = request.config.stash[_FOLDERS] / f"home-{number}"
+    home.mkdir()
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
 
 
 def _move_notebook_kernels(folder: Path) -> None:

@@ -573,7 +573,21 @@ def test_simulators_of_two_kernels_return_different_ids(
 def test_spend_limit_without_library_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     with pytest.raises(InvalidRequest, match="spend_limit"):
-        mnb.connect(spend_limit=100)
+        mnb.connect(spend_limit=100, library=False)
+
+
+def test_the_embedded_simulator_has_a_library_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with mnb.connect() as api:
+        assert api.library is not None
+        assert api.library.path == Path.home() / "musicapi-library-simulated"
+    with mnb.connect(library=False) as without, mnb.connect(simulator=Simulator()) as own:
+        assert without.library is None
+        assert own.library is None
+    with pytest.raises(InvalidRequest, match="library: is a folder"):
+        mnb.connect(library=True)  # type: ignore[arg-type]
 
 
 def test_unusable_library_raises_before_anything_is_sent(tmp_path: Path) -> None:

@@ -7,16 +7,14 @@ import json
 import os
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
 from typing import Self
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import ClientClosed, LibraryError, LibraryReadOnly
+from musicapi_nb.errors import LibraryError, LibraryReadOnly
 from musicapi_nb.ledger_types import (
     Entry,
     EntryState,
-    FileRef,
     Media,
     MissingFile,
     PurchaseTerms,
@@ -32,30 +30,19 @@ from musicapi_nb.library.group_commit import GroupCommit
 from musicapi_nb.library.ledger import require_entry
 from musicapi_nb.library.lineage import Lineage, build_lineage
 from musicapi_nb.library.listed_names import ListedNames
-from musicapi_nb.library.media_files import (
-    DamagedFile,
-    FileNote,
-    MediaFiles,
-    attachment,
-    damage,
-    disk_errors,
-    file_notes,
-    is_complete,
-    song_key,
-)
+from musicapi_nb.library.media_files import DamagedFile, MediaFiles, damage, disk_errors
 from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.library.rate_limit import RateLimits
 from musicapi_nb.library.ratings import Rating
-from musicapi_nb.library.thumbnails import thumbnail
+from musicapi_nb.library.song_files import SongFiles
 from musicapi_nb.library.totals import Account
-from musicapi_nb.paths import absolute_path, local_path
+from musicapi_nb.paths import absolute_path
 from musicapi_nb.tasks import Song, StoredReply, Task
-from musicapi_nb.tasks.song_actions import SongMedia
 
 _WITH_TASKS: tuple[EntryState, ...] = ("accepted", "reposting", "done", "failed")
 
 
-class Library(ListedNames):
+class Library(SongFiles, ListedNames):
     """A folder with one database and the media files of songs; created if it does not exist.
 
     All methods may be called from any thread. Several libraries, in one process or in many, may be
@@ -109,7 +96,7 @@ class Library(ListedNames):
             undo.callback(database.close)
             process_lock = ProcessLock(self.path / "open", read_only=read_only)
             undo.callback(process_lock.close)
-            super().__init__(database, process_lock)
+            Ledger.__init__(self, database, process_lock)
             self._files = MediaFiles(self.path / "files", process_lock)
             if not read_only:
                 self._files.prepare(database)
@@ -193,6 +180,11 @@ class Library(ListedNames):
         """Return whether it has the purchase of a song, or a file of it."""
         bought = totals.has_task(self._database, song.task_id, simulated=song.simulated)
         return bought or self._attached_file(song, "audio") is not None
+
+    def task_with(self, name: str, *, simulated: bool = False) -> tuple[Entry, Task] | None:
+        """Return the task that has this id, or whose reply has: of a song, part, clip, persona."""
+        with self._database.read() as connection:
+            return stored_tasks.task_with(connection, name, simulated=simulated)
 
     def request(self, entry: int) -> Request | None:
         """Return the request of an entry; None if this version does not know its operation."""
@@ -283,43 +275,6 @@ class Library(ListedNames):
             return budgets.budgets(connection)
 
     # --- files -----------------------------------------------------------------------------
-
-    def temporary_path(self, suffix: str = "") -> Path:
-        """Return an unused path in the library, to write a file to; `add_file` moves it in."""
-        return self._files.temporary_path(suffix)
-
-    def add_file(self, source: str | os.PathLike[str], suffix: str) -> FileRef:
-        """Move a file into the library under the hash of its bytes. It may be there already."""
-        if self._closed:
-            raise ClientClosed("the library is closed")
-        return self._files.add(local_path(source), suffix)
-
-    def attach(self, song: Song | str, media: Media, file: FileRef, note: str = "") -> None:
-        """Record that a file is a song's audio, image or video, with a note; the latest counts."""
-        data = attachment(song, media, file, note)
-        with self._database.write() as connection:
-            if note or self._attached_file(song, media) != file:
-                events.append_unbound(connection, "attached", data, owner=self._process_lock.id)
-
-    def file_notes(self) -> list[FileNote]:
-        """Return what is odd about files, such as a length other than the stated one."""
-        return file_notes(self._database)
-
-    def file_of(self, song: Song | str, media: Media = "audio") -> Path | None:
-        """Return the path of a song's file; None if it is missing or incomplete."""
-        ref = self._attached_file(song, media)
-        return ref.path if ref is not None and is_complete(ref) else None
-
-    def media(self, song: Song) -> SongMedia:
-        """Return the paths of a song's complete files, and a small copy of its cover."""
-        image = self.file_of(song, "image")
-        cover = None if image is None else thumbnail(image)
-        return SongMedia(cover, self.file_of(song), image, self.file_of(song, "video"))
-
-    def _attached_file(self, song: Song | str, media: Media) -> FileRef | None:
-        query = "SELECT sha256, size, suffix FROM attachments WHERE song=? AND media=?"
-        rows = self._database.rows(query, song_key(song), media)
-        return self._files.ref(*rows[0]) if rows else None
 
     def missing_files(
         self, media: Sequence[Media] = ("audio", "image"), *, experiment: str | None = None

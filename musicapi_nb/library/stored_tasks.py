@@ -123,6 +123,27 @@ def task_of(connection: sqlite3.Connection, entry: Entry) -> Task:
     return _stored_reply(entry, *columns).task()
 
 
+def task_with(
+    connection: sqlite3.Connection, name: str, *, simulated: bool
+) -> tuple[Entry, Task] | None:
+    """Return the entry and task with this id, or of the first reply that has it as its own."""
+    by_task = events.entries(connection, "WHERE task_id=? AND simulated=?", name, simulated)
+    # Replies may name songs of earlier tasks, but never of later ones.
+    raw = "(SELECT raw FROM events WHERE events.id = reply_event)"
+    where = f"WHERE simulated=? AND instr({raw}, ?) ORDER BY id"
+    for entry in by_task or events.entries(connection, where, simulated, name):
+        task = task_of(connection, entry)
+        if by_task or name in _own_ids(task):
+            return entry, task
+    return None
+
+
+def _own_ids(task: Task) -> set[str | None]:
+    """Return the ids of the songs, parts, uploaded clip or persona that a task has made."""
+    made = {task.answer.get(field) for field in ("clip_id", "persona_id", "vox_audio_id")}
+    return {song.id for song in task.songs} | {part.id for part in task.parts} | made
+
+
 def tasks_of(database: Database, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Task]]:
     """Yield entries and their tasks. The database is not locked while replies are parsed."""
     return ((entry, reply.task()) for entry, reply in replies_of(database, entries))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import os
 import re
@@ -13,7 +14,7 @@ import sys
 import threading
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import aiohttp
 import yarl
@@ -74,7 +75,7 @@ def connect(  # noqa: PLR0913 - independent settings
     *,
     base_url: str | None = None,
     simulator: Simulator | str | None = None,
-    library: Path | str | None = None,
+    library: Path | str | Literal[False] | None = None,
     spend_limit: int | None = None,
     webhook: str | None = None,
     webhook_secret: str | Secret | None = None,
@@ -97,10 +98,12 @@ def connect(  # noqa: PLR0913 - independent settings
         kernel. Default without `key` and `base_url`: the address in the environment variable
         MUSICAPI_SIMULATOR, which takes precedence over MUSICAPI_KEY.
     library
-        Folder that records purchases before they are sent, so that each take is bought once, also
-        in later kernels. Default: `musicapi-library` in the working directory or above it, if
-        there is one, else in the home folder; with the host in its name for another `base_url` or
-        a standalone simulator; none for an embedded simulator, whose songs end with it.
+        Folder that keeps songs, ratings and experiments, and records purchases before they are
+        sent, so that each take is bought once, also in later kernels. Default: `musicapi-library`
+        in the working directory or above it, if there is one, else in the home folder;
+        `musicapi-library-simulated` for the embedded simulator, with the host in its name for
+        another `base_url` or a standalone simulator. False, and the default for a `Simulator` of
+        your own: none, so that songs end with the session.
     spend_limit
         Maximum credits that this session may spend; requires a library.
     webhook
@@ -165,16 +168,19 @@ def _resolve_target(
 
 def _resolve_options(  # noqa: PLR0913, PLR0917 - as connect
     target: _Target,
-    library: Path | str | None,
+    library: Path | str | Literal[False] | None,
     spend_limit: int | None,
     webhook: str | None,
     webhook_secret: Secret | None,
     proxy: str | None,
     ssl: Certificates | None,
 ) -> _Options:
-    if library is None and target.base_url is not None:
+    if isinstance(library, bool) and library:
+        raise _invalid("library", "is a folder; without it, the default one is used")
+    if library is None and target.simulator is None:
         library = _default_library(target.base_url)
-    if spend_limit is not None and library is None:
+    folder = None if library is None or library is False else absolute_path(library)
+    if spend_limit is not None and folder is None:
         raise _invalid("spend_limit", "requires a library; give library='a-folder'")
     limit = None if spend_limit is None else whole_number(spend_limit)
     if spend_limit is not None and limit is None:
@@ -188,7 +194,6 @@ def _resolve_options(  # noqa: PLR0913, PLR0917 - as connect
         parse_base_url(target.base_url)
     if target.key is not None:
         parse_key(target.key)
-    folder = None if library is None else absolute_path(library)
     return _Options(folder, limit, webhook, webhook_secret, proxy, ssl)
 
 
@@ -206,10 +211,12 @@ def _digest(target: _Target, options: _Options) -> str:
     return hashlib.sha256(repr(arguments).encode()).hexdigest()
 
 
-def _default_library(base_url: str) -> Path:
-    """Return a folder per host: purchases on another host are not the service's."""
+def _default_library(base_url: str | None) -> Path:
+    """Return a folder per host, None for the embedded simulator: paid songs are kept apart."""
     from musicapi_nb.library import LIBRARY, default_folder  # noqa: PLC0415 - loads SQLite
 
+    if base_url is None:
+        return default_folder(f"{LIBRARY}-simulated")
     if base_url == BASE_URL:
         return default_folder()
     host = re.sub(r"[^A-Za-z0-9.]+", "-", base_url.partition("://")[2]).strip("-")
@@ -241,12 +248,15 @@ def _start(
         budgets = (f"spend limit {secrets.token_hex(4)}",)  # of this session alone
         library.set_budget(budgets[0], options.spend_limit)
     if base_url is None:
-        from musicapi_nb.simulator import ReplyOptions, Simulator  # noqa: PLC0415 - loads numpy
+        from musicapi_nb.notebook._simulated_past import past_request  # noqa: PLC0415 - loads numpy
+        from musicapi_nb.simulator import ReplyOptions, Simulator  # noqa: PLC0415 - as above
 
         # The seed determines task ids, which must differ between the kernels that share a library.
         seed = secrets.randbelow(2**31) if library else 0
         reply_options = ReplyOptions(webhook_hosts="loopback")
         simulator = target.simulator or Simulator(seed=seed, reply_options=reply_options)
+        if library is not None and simulator.archive is None:
+            simulator.archive = functools.partial(past_request, library)
         background.submit(simulator.start()).result()
         base_url, speed = simulator.url, simulator.speed
     elif target.key is None:

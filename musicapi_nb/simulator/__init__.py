@@ -29,6 +29,8 @@ from musicapi_nb.simulator.embedded import EmbeddedSimulator as EmbeddedSimulato
 from musicapi_nb.simulator.faults import FAULT_KINDS as FAULT_KINDS
 from musicapi_nb.simulator.faults import ArmedFault as ArmedFault
 from musicapi_nb.simulator.faults import Faults as Faults
+from musicapi_nb.simulator.past_requests import PastRequest as PastRequest
+from musicapi_nb.simulator.past_requests import PastSong as PastSong
 from musicapi_nb.simulator.reply_options import ReplyOptions as ReplyOptions
 from musicapi_nb.simulator.request_log import LoggedRequest as LoggedRequest
 from musicapi_nb.simulator.request_log import RequestLog as RequestLog

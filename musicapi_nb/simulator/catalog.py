@@ -45,6 +45,10 @@ class Catalog:
         self.owners[song.song_id] = key
         self.task_of[song.song_id] = task_id
 
+    def has(self, name: str) -> bool:
+        """Return whether an id is of a task, song, persona, extracted voice or batch."""
+        return name in self.tasks or name in self.owners
+
     def song(self, song_id: Any, key: str) -> Song | None:
         return self.songs.get(song_id) if self.owners.get(song_id) == key else None
 

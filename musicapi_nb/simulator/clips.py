@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from musicapi_nb.simulator import rules, songs
-from musicapi_nb.simulator.catalog import Call, Check, Operation, Table, Wait
+from musicapi_nb.simulator.catalog import Call, Check, Make, Operation, Table, Wait
 from musicapi_nb.simulator.music import midi
 from musicapi_nb.simulator.music.lyric_writer import make_lyrics, make_title
 from musicapi_nb.simulator.replies import Answer, Json, lyrics_ack, voice_ack
@@ -120,10 +120,9 @@ def _persona(call: Call) -> Json:
 
 
 def _add_persona(call: Call, tags: str) -> str:
-    persona_id = make_id(call.seed)
-    call.catalog.personas[persona_id] = tags
-    call.catalog.owners[persona_id] = call.key
-    return persona_id
+    call.catalog.personas[call.seed] = tags
+    call.catalog.owners[call.seed] = call.key
+    return call.seed
 
 
 def _voice(call: Call) -> Json:
@@ -132,9 +131,14 @@ def _voice(call: Call) -> Json:
 
 
 def _upload(call: Call) -> Json:
-    song = uploaded_song(str(call.body["url"]), call.seed)
+    song = replace(uploaded_song(str(call.body["url"]), call.seed), song_id=call.seed)
     call.catalog.add(song, call.key)
     return {"clip_id": song.song_id}
+
+
+def _in_task(make: Make) -> Make:
+    """Give what a task makes an id of its own; its seed is the task's id."""
+    return lambda call: make(replace(call, seed=make_id(call.seed)))
 
 
 def _aligned_lyrics(call: Call) -> Json:
@@ -242,7 +246,7 @@ def upload_to(engine: str) -> Operation:
 
 
 _UPLOAD = upload_to("sonic")
-_UPLOAD_TASK = Operation("sonic.upload", 2, check_url, _upload, 20.0)
+_UPLOAD_TASK = Operation("sonic.upload", 2, check_url, _in_task(_upload), 20.0)
 _of_description, _of_prompt = (
     partial(_check_description, name=name) for name in ("description", "prompt")
 )
@@ -264,7 +268,7 @@ CLIPS: Table = {
     **{operation.name.replace(".", "/").replace("_", "-"): operation for operation in _REPLIES},
     "sonic/upload": lambda body: _UPLOAD_TASK if body.get("callback_url") else _UPLOAD,
     "sonic/create-voice": Operation(
-        "sonic.create_voice", 4, check_audio_url, _voice, 20.0, ack=voice_ack
+        "sonic.create_voice", 4, check_audio_url, _in_task(_voice), 20.0, ack=voice_ack
     ),
     "sonic/stems/basic": _stems("basic", 30, 0),
     "sonic/stems/full": _stems("full", 75, 1),

@@ -27,6 +27,10 @@ class SimulatedClock:
         with self._lock:
             return self._base + (time.monotonic() - self._since) * self._speed
 
+    def at(self, unix: float) -> float:
+        """Return what a clock of this speed showed at a real instant (unix seconds)."""
+        return self.now() - max(0.0, time.time() - unix) * self._speed
+
     @property
     def speed(self) -> float:
         """Simulated seconds per real second; may be set."""

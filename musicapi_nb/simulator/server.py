@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Self
 from weakref import WeakSet
@@ -17,11 +17,12 @@ from musicapi_nb.simulator.accounts import Accounts
 from musicapi_nb.simulator.catalog import Catalog
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.faults import Faults
+from musicapi_nb.simulator.past_requests import Archive, ids_in
 from musicapi_nb.simulator.replies import Answer, Links
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.request_log import LoggedRequest, RequestLog
 from musicapi_nb.simulator.rules import Refusal, forbidden
-from musicapi_nb.simulator.service import API, Service
+from musicapi_nb.simulator.service import API, Service, api_key
 from musicapi_nb.simulator.tasks import Song
 from musicapi_nb.simulator.webhook_sender import WebhookSender
 
@@ -63,6 +64,9 @@ class Simulator:
         Simulated seconds required between two creates of a key, else 429; None for no limit.
     epoch
         Unix seconds at which the simulated clock starts; now by default.
+    archive
+        Looks up the request that an earlier simulator carried out, by the id of its task, of a
+        song or of a persona. A request that names an unknown id then finds it; may be set later.
     """
 
     def __init__(
@@ -77,12 +81,14 @@ class Simulator:
         seconds: tuple[float, float] = (20.0, 45.0),
         rate_limit: float | None = None,
         epoch: float | None = None,
+        archive: Archive | None = None,
     ) -> None:
         self.clock = SimulatedClock(speed, epoch)
         self.accounts = Accounts(self.clock, balance)
         self.faults = faults or Faults(seed)
         self.reply_options = reply_options or ReplyOptions()
         self.request_log = RequestLog()
+        self.archive = archive
         self.port = port
         catalog = Catalog(self.reply_options, seconds, self.clock.now)
         self.service = Service(self.clock, self.accounts, self.faults, catalog, seed, rate_limit)
@@ -197,6 +203,7 @@ class Simulator:
             return response
         if not await self._is_accessible(entry):
             return self._refuse(request, rules.invalid(rules.INACCESSIBLE))
+        await self._recall(request, entry)
         answer = self._answer(request, entry)
         body = dict(answer.body)
         if "code" in body and self._strike("code_missing", request):
@@ -220,6 +227,30 @@ class Simulator:
             ):
                 return reply.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
         return False
+
+    async def _recall(self, request: web.Request, entry: LoggedRequest) -> None:
+        """Take in the archived tasks, songs and personas that a request names."""
+        named = ids_in([request.path, *request.query.values(), entry.body])
+        if self.archive is not None:
+            with contextlib.suppress(Refusal):  # without a key: the answer says so
+                key = api_key(request.headers.get("Authorization"))
+                await self._recall_ids(named, key, self.archive, set())
+
+    async def _recall_ids(
+        self, ids: Iterable[str], key: str, archive: Archive, tried: set[str]
+    ) -> None:
+        catalog = self.service.catalog
+        for name in ids:
+            if name in tried or catalog.has(name):
+                continue
+            tried.add(name)
+            past = await asyncio.to_thread(archive, name)
+            if past is None or catalog.has(name):  # another request was faster
+                continue
+            bodies = [past.body, *(item.body for item in past.items)]
+            await self._recall_ids(ids_in(bodies), key, archive, tried)  # what it was made from
+            with contextlib.suppress(Refusal):  # a field that this version does not accept
+                self.service.repeat(past, key)
 
     def _answer(self, request: web.Request, entry: LoggedRequest) -> Answer:
         method, path = request.method, request.path

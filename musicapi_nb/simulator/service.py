@@ -1,7 +1,7 @@
 """The simulated service without HTTP: answers requests, and keeps credits, tasks and songs."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from musicapi_nb.simulator.catalog import Call, Catalog, Operation, PendingFile,
 from musicapi_nb.simulator.clock import SimulatedClock
 from musicapi_nb.simulator.faults import Faults
 from musicapi_nb.simulator.operations import operation_at
+from musicapi_nb.simulator.past_requests import PastRequest, PastSong, as_recorded
 from musicapi_nb.simulator.replies import Answer, Links
 from musicapi_nb.simulator.reply_options import ReplyOptions
 from musicapi_nb.simulator.rules import Refusal, forbidden, invalid
@@ -73,7 +74,7 @@ class Service:
     ) -> Answer:
         """Answer one request; ``path`` is the part below ``/api/v1/``, ``body`` parsed JSON."""
         try:
-            key = _key(authorization)
+            key = api_key(authorization)
             if method == "POST":
                 return self._post(path, key, body)
             return self._get(path, key, query)
@@ -185,10 +186,12 @@ class Service:
         charge = None
         if operation.price:
             charge = self._charge(call.key, path, operation.name, operation.price)
-            call = replace(call, seed=f"{self.seed}/{charge.number}")
+            call = replace(call, seed=make_id(f"{self.seed}/{charge.number}"))
         if operation.answer:
             return Answer(200, operation.answer(call))
-        task = self._create_task(operation, call, charge, API + path)
+        task = self._create_task(operation, call, charge, self.clock.now())
+        self._apply_faults(task, API + path)
+        self.webhooks.follow(task, API + path)
         steps = operation.steps
         reply = replies.steps_ack(task, steps) if steps else operation.ack(task, self.options)
         return Answer(200, reply)
@@ -233,29 +236,53 @@ class Service:
         message, finished = fault.settings["message"], {upload: song.song_id}
         return replies.step_failure(self.options, make, message, finished)
 
+    def repeat(self, past: PastRequest, key: str) -> None:
+        """Carry out a request of an earlier simulator as it did then; nothing is charged."""
+        operation = operation_at(past.path, past.body, self.options)
+        if operation is None:
+            return
+        if operation.items_path:
+            for item in past.items:
+                self.repeat(item, key)
+            answers = (Answer(200, {"task_id": item.request_id}) for item in past.items)
+            self.catalog.batches[past.request_id] = tuple(answers)
+            self.catalog.owners[past.request_id] = key
+            return
+        call = Call(past.body, key, self.catalog, self.links, past.request_id)
+        if operation.answer:
+            operation.answer(call)
+        elif operation.make:
+            submitted = self.clock.at(past.submitted_at)
+            charge = Charge(0, key, API + past.path, operation.name, 0, 0, submitted)
+            self._create_task(operation, call, charge, submitted, past.songs)
+
     def _create_task(
-        self, operation: Operation, call: Call, charge: Charge | None, path: str
+        self,
+        operation: Operation,
+        call: Call,
+        charge: Charge | None,
+        submitted: float,
+        recorded: Sequence[PastSong] = (),
     ) -> Task:
+        """Make the songs of a paid request, or those ``recorded``; its seed is the task's id."""
         if operation.make is None or charge is None:
             raise TypeError(f"{operation.name} neither answers at once nor makes a paid task")
         made = operation.make(call)
-        songs = made if isinstance(made, tuple) else ()
-        now, rng = self.clock.now(), Random(f"{call.seed}/time")
+        songs = as_recorded(made, recorded) if isinstance(made, tuple) else ()
+        rng = Random(f"{call.seed}/time")
         task = Task(
-            task_id=make_id(call.seed),
+            task_id=call.seed,
             operation=operation.name,
             body=call.body,
-            timing=draw_timing(now, songs, rng, operation.median, operation.queued),
+            timing=draw_timing(submitted, songs, rng, operation.median, operation.queued),
             songs=songs,
             charge=charge,
             result=made,
         )
         charge.task_id = task.task_id
-        self._apply_faults(task, path)
         self.catalog.tasks[task.task_id] = task
         for song in songs:
             self.catalog.add(song, call.key, task.task_id)
-        self.webhooks.follow(task, path)
         return task
 
     def _task_reply(self, task: Task, now: float) -> Answer:
@@ -283,7 +310,8 @@ class Service:
         task.stuck = "stuck" in faults
 
 
-def _key(authorization: str | None) -> str:
+def api_key(authorization: str | None) -> str:
+    """Return the key of an Authorization header; refuse the request if it has none."""
     if authorization is None:
         raise Refusal(401, "unauthorized", "Authorization header is missing.")
     scheme, _, key = authorization.partition(" ")
