@@ -48,11 +48,13 @@ class LiveWidget(anywidget.AnyWidget):
         super().close()
 
     def _ipython_display_(self) -> None:
-        display(self._repr_mimebundle_()[0], raw=True, display_id=self.model_id)
+        data, metadata = self._repr_mimebundle_()  # Colab finds its widget manager in the metadata
+        display(data, metadata=metadata, raw=True, display_id=self.model_id)
 
     def _update_display(self) -> None:
         """Replace the saved output by the current state; the page renders it again."""
-        update_display(self._repr_mimebundle_()[0], raw=True, display_id=self.model_id)
+        data, metadata = self._repr_mimebundle_()
+        update_display(data, metadata=metadata, raw=True, display_id=self.model_id)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})

@@ -335,10 +335,12 @@ class Form:
             print(repr(self))  # noqa: T201
             return
         self._spawn(self._read_balance())
-        display(_bundle(self._view, markup.notice(_STATIC_TEXT), repr(self)), raw=True)
+        data, metadata = _bundle(self._view, markup.notice(_STATIC_TEXT), repr(self))
+        display(data, metadata=metadata, raw=True)
         # The results are a second output: it is updated to save songs, the form's never is.
         display_id = uuid.uuid4().hex
-        display(self._results_bundle(), raw=True, display_id=display_id)
+        data, metadata = self._results_bundle()
+        display(data, metadata=metadata, raw=True, display_id=display_id)
         self._display_ids.append(display_id)
 
     def _display_(self) -> Any:
@@ -348,7 +350,7 @@ class Form:
         self._spawn(self._read_balance())
         return marimo.vstack([self._view, self._results])
 
-    def _results_bundle(self) -> dict[str, Any]:
+    def _results_bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
         jobs = [repr(submission.job) for submission in reversed(self._submissions)]
         text = "; ".join(jobs) or "<nothing bought with this form yet>"
         return _bundle(self._results, self._results_html(), text)
@@ -364,7 +366,8 @@ class Form:
         from IPython.display import update_display  # noqa: PLC0415 - as above
 
         for display_id in self._display_ids:
-            update_display(self._results_bundle(), raw=True, display_id=display_id)
+            data, metadata = self._results_bundle()
+            update_display(data, metadata=metadata, raw=True, display_id=display_id)
 
 
 def _operations_of(start: object) -> tuple[type[Request], ...]:
@@ -387,6 +390,7 @@ async def _end_of(job: Job) -> None:
         await job
 
 
-def _bundle(widget: Any, html: str, text: str) -> dict[str, Any]:
-    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-    return {"application/vnd.jupyter.widget-view+json": view, "text/html": html, "text/plain": text}
+def _bundle(widget: Any, html: str, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the data and metadata of a widget with what is shown where it is not alive."""
+    data, metadata = widget._repr_mimebundle_()
+    return {**data, "text/html": html, "text/plain": text}, metadata
