@@ -51,7 +51,8 @@ def values_of(api: Session, folder: Path) -> list[Any]:
     gallery = api.gallery()
     page = gallery.save_page(folder / "songs.html")
     assert api.library is not None
-    return [*jobs, *songs, exported, gallery, page, api.library, api.library.lineage()]
+    others = [api.compare(run), api.library, api.library.lineage()]
+    return [*jobs, *songs, exported, gallery, page, *others]
 
 
 def test_html_of_each_class_is_a_plain_str(tmp_path: Path) -> None:

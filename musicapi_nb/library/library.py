@@ -27,7 +27,7 @@ from musicapi_nb.library.database import Database
 from musicapi_nb.library.default_folder import DATABASE, default_folder
 from musicapi_nb.library.entry import STATES, Event, states_of
 from musicapi_nb.library.group_commit import GroupCommit
-from musicapi_nb.library.ledger import require_entry
+from musicapi_nb.library.ledger import Ledger, require_entry
 from musicapi_nb.library.lineage import Lineage, build_lineage
 from musicapi_nb.library.listed_names import ListedNames
 from musicapi_nb.library.media_files import DamagedFile, MediaFiles, damage, disk_errors
