@@ -22,11 +22,14 @@ class Problem:
         What is wrong and how to fix it.
     hard
         True: the service is known to refuse this, so the request is not sent. False: advice.
+    warn
+        True for advice about credits that would be wasted; it is displayed as a warning.
     """
 
     field: str
     message: str
     hard: bool = True
+    warn: bool = False
 
     def __str__(self) -> str:
         return f"{self.field}: {self.message}" if self.field else self.message

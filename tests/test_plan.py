@@ -461,11 +461,11 @@ def test_lists_in_a_frame_reach_the_request(tmp_path: Any) -> None:
 
 
 def test_unused_column_gives_advice() -> None:
-    frame = pd.DataFrame({"styles": ["jazz", "ska"], TEXT: ["a", "b"], "mv": "sonic-v6"})
+    frame = pd.DataFrame({"band": ["a", "b"], TEXT: ["a", "b"], "mv": "sonic-v6"})
     plan = Plan.from_frame(sonic.Create, frame, base={"custom_mode": False})
 
     problems = plan.check()
-    assert list(problems["field"]) == ["factor 'styles'"]
+    assert list(problems["field"]) == ["factor 'band'"]
     assert "has no effect: it is not a field" in problems["message"][0]
     assert problems["order"].isna().all()
     assert not problems["hard"].any()

@@ -77,12 +77,14 @@ def make_requests(
     base: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
     row_noun: str = "",
+    factor_fields: Mapping[str, str] | None = None,
 ) -> tuple[list[Request], set[str]]:
     """Make the request of each row of levels; also return the factors that the requests use.
 
+    `factor_fields` are the fields that factors set; default: those of the same name.
     InvalidPlan lists the texts that cannot be filled, with their rows if `row_noun` is given.
     """
-    fields = kind.fields()
+    fields = factor_fields or {name: name for name in kind.fields()}
     requests: list[Request] = []
     used: set[str] = set()
     problems: dict[Problem, list[int]] = {}
@@ -90,7 +92,8 @@ def make_requests(
         varied = {name: level for name, level in levels.items() if name in fields}
         used |= varied.keys()
         texts = {name: _as_text(level) for name, level in varied.items()}
-        filled, faults = _fill_fields({**base, **varied}, {**levels, **texts}, used)
+        values = {fields[name]: level for name, level in varied.items()}
+        filled, faults = _fill_fields({**base, **values}, {**levels, **texts}, used)
         for fault in faults:
             problems.setdefault(fault, []).append(index)
         if not problems:
@@ -144,12 +147,12 @@ def _as_text(level: Any) -> Any:
 
 def make_cells(
     requests: Sequence[Request], rows: Sequence[Mapping[str, Any]], repeats: int, seed: int
-) -> tuple[tuple[Cell, ...], int]:
+) -> tuple[tuple[Cell, ...], list[Request]]:
     """Repeat the whole design in blocks, each in random order.
 
-    Also returns how many combinations are the same purchase as an earlier one. Takes are counted
-    in the order of the design, not in random order: neither another seed nor more repeats change
-    which takes are bought first.
+    Also returns the requests, of all blocks, that repeat an earlier one of their block. Takes are
+    counted in the order of the design, not in random order: neither another seed nor more repeats
+    change which takes are bought first.
     """
     keys = [purchase_key(request) for request in requests]
     per_block, counts = Counter(keys), Counter[str]()
@@ -171,7 +174,8 @@ def make_cells(
             )
             for position, index in enumerate(rng.sample(range(size), size))
         ]
-    return tuple(cells), size - len(per_block)
+    repeated = [request for request, take in zip(requests, takes, strict=True) if take > 1]
+    return tuple(cells), repeated * repeats
 
 
 def append_cells(first: Sequence[Cell], second: Sequence[Cell]) -> tuple[Cell, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from musicapi_nb import markup
+from musicapi_nb.errors import Problem
 from musicapi_nb.plan.cells import Cell, GroupedProblems, operation_names
 
 _MAX_LEVELS = 8
@@ -62,11 +63,14 @@ def plan_html(
 
 
 def problem_notices(problems: GroupedProblems, limit: int) -> Iterator[markup.Html]:
-    """Yield a notice for each hard problem, then for each piece of advice; `limit` of both."""
-    for hard in (True, False):
-        group = {problem: orders for problem, orders in problems.items() if problem.hard is hard}
+    """Yield a notice for each hard problem, warning, and piece of advice; `limit` of each."""
+    tones: dict[markup.Tone, dict[Problem, tuple[int, ...]]] = {"bad": {}, "warn": {}, "info": {}}
+    for problem, orders in problems.items():
+        tone: markup.Tone = "bad" if problem.hard else "warn" if problem.warn else "info"
+        tones[tone][problem] = orders
+    for tone, group in tones.items():
         for text in problem_texts(group, limit):
-            yield markup.notice(text, "bad" if hard else "info")
+            yield markup.notice(text, tone)
 
 
 def problem_texts(problems: GroupedProblems, limit: int) -> Iterator[str]:

@@ -27,6 +27,7 @@ from musicapi_nb.plan.frames import cells_frame, problems_frame, read_rows
 from musicapi_nb.plan.html import plan_html, plan_title
 from musicapi_nb.plan.renderers import same_renderer_advice
 from musicapi_nb.plan.size import read_deviations
+from musicapi_nb.plan.traps import factor_fields, factor_warnings
 
 Kind: TypeAlias = type[Request]
 Base: TypeAlias = Mapping[str, Any] | None
@@ -40,7 +41,8 @@ _FACTORS_EXAMPLE = '{"mv": ["sonic-v6", "sonic-v6-wild"]}'
 class Plan:
     """Requests to buy, each with the levels of its factors; made by one of the class methods.
 
-    A factor with the name of a request field sets that field. Any other factor fills placeholders
+    A factor with the name of a request field, or a synonym such as `model`, sets that field. Any
+    other factor fills placeholders
     in texts: with `base={"prompt": "{style} about {topic}"}`, the factors `style` and `topic` do.
     All texts of a plan are such templates, so literal braces are written {{ and }}. A level of
     None (or a missing value in a frame) is not sent, and inserts nothing into a text.
@@ -179,12 +181,11 @@ class Plan:
         seed: int,
     ) -> Self:
         noun = "row" if design == _FROM_FRAME else ""
-        requests, used = make_requests(request, base, rows, noun)
-        advice = [validation.unused_advice(request, name) for name in factors if name not in used]
+        fields = factor_fields(request, base, rows)
+        requests, used = make_requests(request, base, rows, noun, fields)
         cells, repeated = make_cells(requests, rows, repeats, seed)
-        if repeated:
-            advice.append(validation.repeated_request_advice(repeated, len(requests)))
-        return cls(cells, factors, design, tuple(advice))
+        traps = factor_warnings(request, base, rows, requests * repeats, used, repeated)
+        return cls(cells, factors, design, tuple(traps))
 
     def __len__(self) -> int:
         return len(self.cells)

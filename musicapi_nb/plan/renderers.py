@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from musicapi_nb import markup
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import Problem
 from musicapi_nb.plan.cells import Cell, purchase_key
+from musicapi_nb.plan.traps import bought_again
 
 _MAX_MODELS = 4
 
@@ -26,7 +26,8 @@ def same_renderer_advice(cells: Sequence[Cell]) -> Iterator[Problem]:
                 models = sorted({getattr(request, name) or "no model" for request in group})
                 if len(models) > 1:
                     again = _bought_again(group, name, renderer)
-                    yield Problem(name, _message(renderer, models, again), hard=False)
+                    message = _message(renderer, models, again)
+                    yield Problem(name, message, hard=False, warn=bool(again))
 
 
 def _bought_again(requests: Sequence[Request], name: str, renderer: str) -> list[Request]:
@@ -51,7 +52,4 @@ def _message(renderer: str, models: Sequence[str], again: Sequence[Request]) -> 
     message = f"one model, {renderer}, renders {listed}; comparing these finds nothing"
     if not again:
         return message
-    prices = [request.price() for request in again]
-    total = None if None in prices else sum(price or 0 for price in prices)
-    price = "an unknown price" if total is None else markup.format_credits(total)
-    return f"{message}: {price} for the same again ({len(again):,} of the requests)"
+    return f"{message}: {bought_again(again)}"

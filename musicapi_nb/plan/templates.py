@@ -68,6 +68,14 @@ def parse(text: str) -> Template:
     return Template(tuple(literals), tuple(names))
 
 
+def placeholders(text: str) -> tuple[str, ...]:
+    """Return the names of a text's placeholders; none if it cannot be parsed."""
+    try:
+        return parse(text).names if "{" in text else ()
+    except BadTemplate:
+        return ()
+
+
 def _level_text(name: str, levels: Mapping[str, Any]) -> str:
     if name not in levels:
         raise BadTemplate(_unknown_name(name, levels))

@@ -1,12 +1,12 @@
 """Normalize factors and base fields to Python values, and list their problems. No I/O."""
 
-import difflib
 import itertools
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias
 
 from musicapi_nb.engines import Request
+from musicapi_nb.engines.arguments import field_name
 from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import InvalidArgument, InvalidPlan, InvalidRequest, Problem
 
@@ -55,7 +55,10 @@ def normalize_base(kind: type[Request], base: Mapping[str, Any] | None) -> dict[
     if base is None:
         return {}
     check_mapping("base", base, '{"mv": "sonic-v6"}')
-    return {name: coerce_int(kind, name, to_python(value)) for name, value in base.items()}
+    names = {name: field_name(kind, name) if isinstance(name, str) else name for name in base}
+    if len({*names.values()}) < len(names):  # a field is given twice, which its request refuses
+        names = {name: name for name in base}
+    return {names[name]: coerce_int(kind, name, to_python(value)) for name, value in base.items()}
 
 
 def _check_kind(kind: Any) -> None:
@@ -158,23 +161,3 @@ def refuse(problems: Iterable[Problem]) -> None:
     """Raise `InvalidPlan` if there are problems."""
     if unique := dict.fromkeys(problems, ()):
         raise InvalidPlan(unique)
-
-
-def unused_advice(kind: type[Request], name: str) -> Problem:
-    similar = difflib.get_close_matches(name, kind.fields(), n=1)
-    hint = f" (did you mean {similar[0]}?)" if similar else ""
-    return Problem(
-        f"factor {name!r:.60}",
-        f"has no effect: it is not a field{hint} and no template uses {{{name:.40}}}, so every "
-        "level buys the same request again",
-        hard=False,
-    )
-
-
-def repeated_request_advice(repeated: int, cells: int) -> Problem:
-    return Problem(
-        "",
-        f"{repeated:,} of {cells:,} combinations send the same request as an earlier one; each is "
-        "bought as a further take",
-        hard=False,
-    )
