@@ -12,9 +12,11 @@ from PIL import Image
 
 import musicapi_nb as mnb
 from musicapi_nb import Song, markup, sonic
+from musicapi_nb.errors import ClientClosed, InvalidArgument
 from musicapi_nb.library import Library
 from musicapi_nb.library.thumbnails import thumbnail
 from musicapi_nb.notebook.session import Session
+from musicapi_nb.notebook.session_songs import SessionSongs
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Songs, card_media
 from musicapi_nb.tasks.card_media import CardMedia
@@ -25,19 +27,16 @@ from tests.test_gallery import wav_bytes
 RAIN = sonic.Create(mv="sonic-v6", custom_mode=False, gpt_description_prompt="rain on tin")
 
 
-class Sessions:
+class Sessions(SessionSongs):
     """A session that has the songs with these ids."""
 
-    library = None
-
     def __init__(self, *ids: str, simulated: bool = False) -> None:
-        self.simulated, self.ids = simulated, ids
+        self.simulated, self.ids, self.library = simulated, ids, None
+
+    download = gallery = None  # type: ignore[assignment]
 
     def holds(self, song: Song) -> bool:
         return song.id in self.ids
-
-    def media(self, song: Song) -> SongMedia:  # noqa: ARG002 - as the protocol has it
-        return SongMedia()
 
 
 @pytest.fixture
@@ -154,3 +153,52 @@ def test_thumbnails_are_small_and_hostile_pictures_are_refused(tmp_path: Path) -
         (tmp_path / name).write_bytes(data)
         assert thumbnail(tmp_path / name) is None, name
     assert thumbnail(tmp_path / "absent.png") is None
+
+
+def test_songs_are_saved_rated_and_played_through_the_open_session(
+    api: Session, tmp_path: Path
+) -> None:
+    task = api.run(RAIN).result()
+    song, other = task.songs
+    assert api.library is not None
+
+    path = song.save(tmp_path / "rain.mp3")
+    stored = api.library.file_of(song)
+    assert stored is not None
+    assert path.read_bytes() == stored.read_bytes()
+    folder = tmp_path / "music"
+    folder.mkdir()
+    paths = {one.save(folder) for one in (song, other, song)}
+    assert len(paths) == 2  # the same song again is the same file, the other has another name
+    assert {file.parent for file in paths} == {folder}
+
+    song.rate(5)
+    song.note("warm")
+    rating = api.library.rating(song)
+    assert rating is not None
+    assert (rating.stars, rating.note) == (5, "warm")
+    assert song.rate(0, note="").empty
+    player = song.play()
+    assert [item.song for item in player.collection.items] == [song]
+
+    api.close()
+    for act in (song.save, song.play, song.rate, lambda: song.note("x")):
+        with pytest.raises(ClientClosed, match=r"Open one first: api = mnb\.connect\(\)"):
+            act()
+
+
+def test_a_song_without_a_library_says_what_rating_needs(tmp_path: Path) -> None:
+    with mnb.connect(library=None, simulator=Simulator(speed=4000)) as api:
+        song = api.run(RAIN).result().songs[0]
+        assert song.save(tmp_path / "rain.mp3").stat().st_size
+        with pytest.raises(InvalidArgument, match="stored in a library"):
+            song.rate(4)
+
+
+@pytest.mark.parametrize(
+    ("guess", "name"),
+    [("tags_requested", "requested_tags"), ("download", "save"), ("url", "audio_url")],
+)
+def test_a_guess_at_a_name_gets_a_suggestion(guess: str, name: str) -> None:
+    with pytest.raises(AttributeError, match=rf"did you mean song\.{name}"):
+        getattr(Song(), guess)

@@ -225,9 +225,9 @@ class Job(Generic[_Result]):
         if tasks := self._tasks_so_far():
             return tasks
         if self.done() and not self._future.cancelled():
-            if isinstance(result := self._future.result(), list):
+            if isinstance(self._future.result(), list):
                 return []
-            raise InvalidArgument(f"this job makes no songs, but a {type(result).__name__}")
+            raise InvalidArgument(f"the job {self.title!r} makes no songs")
         raise InvalidArgument("this job has no task yet; await it first")
 
     def _tasks_so_far(self) -> list[Task]:

@@ -28,9 +28,9 @@ from musicapi_nb.errors import (
 from musicapi_nb.ledger_types import Media
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
+from musicapi_nb.notebook.session_songs import SessionSongs
 from musicapi_nb.public_names import missing_name
 from musicapi_nb.tasks import Song, Songs, Task, Tasks, song_actions, task_list
-from musicapi_nb.tasks.song_actions import SongMedia
 
 if TYPE_CHECKING:
     from musicapi_nb.experiment import StopRule
@@ -54,7 +54,8 @@ open_sessions: dict[str, Session] = {}
 if hasattr(os, "register_at_fork"):  # a child connects anew
     os.register_at_fork(after_in_child=open_sessions.clear)
 
-_FOR_SONGS = ("holds", "media")  # not listed: see `song_actions`
+# not listed: see `song_actions`
+_FOR_SONGS = ("holds", "media", "rate_song", "save_song", "show_player")
 # What people try, and what it is called.
 _OTHER_NAMES = {
     **dict.fromkeys(("create", "generate", "make", "song", "request", "submit"), "api.run(...)"),
@@ -64,7 +65,7 @@ _OTHER_NAMES = {
 }
 
 
-class Session:
+class Session(SessionSongs):
     """A connection to MusicAPI for a notebook; created by `connect`.
 
     Methods that talk to the service return a `Job` at once: `await` it, call its `.result()`, or
@@ -340,14 +341,6 @@ class Session:
             tasks = (job.task for job in reversed(self._jobs) if job.task is not None)
         songs = (song for task in tasks for song in task.songs if song.finished)
         return Songs(itertools.islice(songs, number))
-
-    def holds(self, song: Song) -> bool:
-        """Return whether the library has a song."""
-        return self.library is not None and self.library.holds(song)
-
-    def media(self, song: Song) -> SongMedia:
-        """Return the files that the library has of a song."""
-        return SongMedia() if self.library is None else self.library.media(song)
 
     def _need_library(self, subject: str) -> Library:
         self._check_open()

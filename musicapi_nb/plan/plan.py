@@ -190,6 +190,9 @@ class Plan:
     def __len__(self) -> int:
         return len(self.cells)
 
+    def __getitem__(self, index: int) -> Cell:
+        return self.cells[index]
+
     def __iter__(self) -> Iterator[Cell]:
         return iter(self.cells)
 

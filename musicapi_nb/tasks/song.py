@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
@@ -13,7 +14,9 @@ from musicapi_nb.engines import Field, Request, operations
 from musicapi_nb.engines.arguments import field_name
 from musicapi_nb.engines.fields import canonical_model
 from musicapi_nb.errors import InvalidRequest, Problem
+from musicapi_nb.public_names import missing_name
 from musicapi_nb.tasks import requested_tags
+from musicapi_nb.tasks.song_actions import session_of
 
 State: TypeAlias = Literal["pending", "running", "succeeded", "failed", "unknown"]
 STATE_LABELS: Mapping[State, str] = {
@@ -29,6 +32,19 @@ FINAL: frozenset[State] = frozenset({"succeeded", "failed"})
 _UPLOAD_SUFFIX = "_upload"
 _CLIP_KINDS = ("clip", "clips")
 _KEEPS_LYRICS = frozenset({"cover", "cover_upload", "replace_section"})
+
+
+# What people try, and what it is called.
+_OTHER_NAMES = {
+    **dict.fromkeys(("tags_requested", "tags_asked", "asked_tags"), "song.requested_tags"),
+    **dict.fromkeys(("url", "link", "audio", "mp3"), "song.audio_url, or song.save()"),
+    **dict.fromkeys(("download", "export", "write"), "song.save(path)"),
+    **dict.fromkeys(("stars", "rating"), "song.rate(5), and api.library.rating(song)"),
+    **dict.fromkeys(("show", "listen", "player"), "song.play()"),
+    **dict.fromkeys(("length", "seconds"), "song.duration"),
+    **dict.fromkeys(("text", "words"), "song.lyrics"),
+    **dict.fromkeys(("styles", "genre"), "song.tags"),
+}
 
 
 class Issue(msgspec.Struct, frozen=True):
@@ -114,6 +130,31 @@ class Song(msgspec.Struct, frozen=True, kw_only=True):
         """The tags that the song should avoid, as requested; None if none are known."""
         return requested_tags.negative_tags(self.extra, self.request)
 
+    def save(self, to: Path | str = ".") -> Path:
+        """Write the audio to a file, or into a folder under the song's title; return the path.
+
+        The file comes from the library of the open session, else from the song's link: see
+        `api.download`.
+
+        Raises
+        ------
+        ClientClosed
+            No session is open: `api = mnb.connect()`.
+        """
+        return session_of(self).save_song(self, to)
+
+    def play(self) -> Any:
+        """Return a player of this song, with its stars and note."""
+        return session_of(self).show_player(self)
+
+    def rate(self, stars: int | None = None, *, note: str | None = None) -> Any:
+        """Rate the song with 1 to 5 stars, 0 for none, in the library of the open session."""
+        return session_of(self).rate_song(self, stars, note)
+
+    def note(self, text: str) -> Any:
+        """Write a note about the song into the library of the open session; "" deletes it."""
+        return session_of(self).rate_song(self, None, text)
+
     def extend(self, **fields: Any) -> Request:
         """Return the request that continues this song, by default from its end.
 
@@ -188,6 +229,11 @@ class Song(msgspec.Struct, frozen=True, kw_only=True):
     def aligned_lyrics(self) -> Request:
         """Return the request for the time of each word of this song."""
         return _follow_up(self, "aligned_lyrics", {})
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing_name("a song", name, dir(type(self)), _OTHER_NAMES)
 
     def __hash__(self) -> int:  # `extra` has no hash
         return hash((self.id, self.task_id, self.position, self.simulated))

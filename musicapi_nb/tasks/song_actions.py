@@ -9,10 +9,13 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 from musicapi_nb import markup
-from musicapi_nb.tasks.song import Song
+from musicapi_nb.errors import ClientClosed
+
+Song: TypeAlias = Any
+"""A `tasks.Song`; its module imports this one."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,6 +52,15 @@ class SongActions(Protocol):
     def media(self, song: Song) -> SongMedia:
         """Return the files that the session's library has of a song."""
 
+    def save_song(self, song: Song, to: Path | str) -> Path:
+        """Write the song's audio to a file or into a folder: see `Song.save`."""
+
+    def show_player(self, song: Song) -> Any:
+        """Return a widget that plays the song."""
+
+    def rate_song(self, song: Song, stars: int | None, note: str | None) -> Any:
+        """Store stars and a note in the session's library: see `Song.rate`."""
+
 
 _registered: tuple[SongActions, ...] = ()
 """Open sessions; the one connected last comes first. Replaced as a whole, for other threads."""
@@ -75,6 +87,14 @@ def actions_of(song: Song) -> SongActions | None:
     sessions = [actions for actions in _registered if actions.simulated is song.simulated]
     owners = (actions for actions in sessions if actions.holds(song))
     return next(owners, sessions[0] if sessions else None)
+
+
+def session_of(song: Song) -> SongActions:
+    """Return the open session that a song belongs to; ClientClosed without one."""
+    if (actions := actions_of(song)) is None:
+        kind = "a simulated song" if song.simulated else "a song of the service"
+        raise ClientClosed(f"No session is open for {kind}. Open one first: api = mnb.connect()")
+    return actions
 
 
 def media_of(song: Song) -> SongMedia:

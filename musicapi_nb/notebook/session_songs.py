@@ -1,0 +1,55 @@
+"""SessionSongs: what a session does with a song of its own, for the song's card and methods."""
+
+from __future__ import annotations
+
+import abc
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.ledger_types import Media
+from musicapi_nb.notebook.job import Job
+from musicapi_nb.tasks import Song
+from musicapi_nb.tasks.song_actions import SongMedia
+
+if TYPE_CHECKING:
+    from musicapi_nb.library import Library, Rating
+    from musicapi_nb.widgets.gallery import Gallery
+
+
+class SessionSongs(abc.ABC):
+    """The part of a session that songs find through `tasks.song_actions`."""
+
+    library: Library | None
+
+    @abc.abstractmethod
+    def download(self, source: Song | str, to: Path | str, *, media: Media = "audio") -> Job[Path]:
+        """Download a file of a song."""
+
+    @abc.abstractmethod
+    def gallery(self, songs: Song) -> Gallery:
+        """Return a widget that plays songs."""
+
+    def holds(self, song: Song) -> bool:
+        """Return whether the library has a song."""
+        return self.library is not None and self.library.holds(song)
+
+    def media(self, song: Song) -> SongMedia:
+        """Return the files that the library has of a song."""
+        return SongMedia() if self.library is None else self.library.media(song)
+
+    def save_song(self, song: Song, to: Path | str) -> Path:
+        """Write a song's audio to a file or into a folder, and wait until it is there."""
+        return self.download(song, to).result()
+
+    def show_player(self, song: Song) -> Gallery:
+        """Return a gallery of one song."""
+        return self.gallery(song)
+
+    def rate_song(self, song: Song, stars: int | None, note: str | None) -> Rating:
+        """Store stars and a note in the library."""
+        if self.library is None:
+            raise InvalidArgument(
+                'Ratings are stored in a library, and none is open: mnb.connect(library="my-songs")'
+            )
+        return self.library.rate(song, stars, note=note)
