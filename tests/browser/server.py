@@ -5,9 +5,11 @@ import json
 import os
 import re
 import secrets
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -159,7 +161,21 @@ def running_marimo(root: Path, notebook: str) -> Iterator[str]:
     environment = os.environ | sandbox.environment(root) | folders | {"HOME": str(root)}
     command = [sys.executable, "-m", "marimo", "run", "--headless", "--no-token", str(file)]
     with _running(command, environment, root, _MARIMO) as port:
+        _wait_until_open(port)  # marimo prints its address before it listens
         yield f"http://127.0.0.1:{port}/"
+
+
+def _wait_until_open(port: int) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 @contextmanager

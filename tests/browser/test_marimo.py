@@ -1,4 +1,4 @@
-"""Cards, jobs, form, monitor, gallery and blind test in marimo."""
+"""Cards, jobs, form, monitor, gallery, board and blind test in marimo."""
 
 import json
 from pathlib import Path
@@ -78,6 +78,13 @@ def _():
     library = mnb.Library("listening")
     test = mnb.blind_test(library, factor="mv", trials=2, name="by ear", seed=3)
     test
+    return (library,)
+
+
+@app.cell
+def _(library):
+    board = mnb.compare(library, rows="prompt", columns="model")
+    board
     return
 """
 
@@ -109,8 +116,9 @@ def _check(page: Page, sim: Simulator) -> None:
     expect(monitor.get_by_role("button")).to_have_count(0, timeout=_MS)
     assert [charge.credits for charge in sim.accounts.charges()] == [20] * 4
 
-    gallery = page.locator(".musicapi-nb-gallery")
-    gallery.get_by_role("button", name="Play").first.click()
-    page.wait_for_function(_IS_PLAYING, arg=gallery.locator("audio").element_handle())
+    for name in ("gallery", "board"):
+        area = page.locator(f".musicapi-nb-{name}")
+        area.get_by_role("button", name="Play").first.click(timeout=_MS)
+        page.wait_for_function(_IS_PLAYING, arg=area.locator("audio").element_handle())
 
     expect(page.locator(".musicapi-nb-blind")).to_contain_text("1 of 2", timeout=_MS)
