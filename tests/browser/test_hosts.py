@@ -1,4 +1,4 @@
-"""Monitor, gallery and blind test in Notebook 7 and in voila."""
+"""Monitor, gallery, board and blind test in Notebook 7 and in voila."""
 
 import json
 import time
@@ -59,6 +59,8 @@ await job
 print(run.progress.state)"""
 
 _GALLERY = "mnb.gallery(run, title='Harbour songs')"
+
+_BOARD = "api.compare(run)"
 
 _BLIND = """\
 import musicapi_nb as mnb
@@ -130,21 +132,44 @@ def _filter_play_and_rate(page: Page, folder: Path) -> None:
     page.keyboard.press("Space")
 
 
-def test_monitor_and_gallery_in_notebook_7(lab: Lab, tmp_path: Path) -> None:
-    sources = _sources(tmp_path, _CONNECT, _MONITOR, _AWAITING, _GALLERY)
+def _compare(page: Page, folder: Path) -> None:
+    """Play and rate on the board by keys; then check the library."""
+    board = page.locator(".musicapi-nb-board")
+    songs = board.locator(".mnb-song")
+    old_heads = board.locator(".mnb-heads").element_handle()
+    board.get_by_role("button", name="Refresh").click()  # as above
+    page.wait_for_function("node => !node.isConnected", arg=old_heads)
+    expect(songs).to_have_count(8)
+    expect(board.get_by_role("rowheader")).to_have_text(["spy jazz", "sea shanty"])
+    expect(songs.nth(2)).to_contain_text("version 2")
+    songs.first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    page.wait_for_function(_IS_PLAYING, arg=board.locator("audio").element_handle())
+    page.keyboard.press("2")
+    expect(songs.nth(1).locator(".mnb-status")).to_have_text("saved")
+    with Library(folder / "bought") as library:
+        assert 2 in [rating.stars for rating in library.ratings()]
+    page.keyboard.press("Space")
+
+
+def test_monitor_gallery_and_board_in_notebook_7(lab: Lab, tmp_path: Path) -> None:
+    sources = _sources(tmp_path, _CONNECT, _MONITOR, _AWAITING, _GALLERY, _BOARD)
     notebook = lab.open_in_notebook7(sources)
     notebook.start_run_all()
     _cancel_and_start_again(notebook.page, tmp_path)  # cancel while a cell awaits
     notebook.wait_until_done()
     assert notebook.texts()[2] == "cancelled\n"
     _filter_play_and_rate(notebook.page, tmp_path)
+    _compare(notebook.page, tmp_path)
     notebook.screenshot("hosts-notebook-7")
 
 
-def test_monitor_and_gallery_in_voila(lab: Lab, tmp_path: Path) -> None:
-    page = lab.open_in_voila(_sources(tmp_path, _CONNECT, _MONITOR, _GALLERY))
+def test_monitor_gallery_and_board_in_voila(lab: Lab, tmp_path: Path) -> None:
+    page = lab.open_in_voila(_sources(tmp_path, _CONNECT, _MONITOR, _GALLERY, _BOARD))
     _cancel_and_start_again(page, tmp_path)
     _filter_play_and_rate(page, tmp_path)
+    _compare(page, tmp_path)
     save_screenshot(page, "hosts-voila")
 
 

@@ -32,6 +32,11 @@ export class SongView {
     /** @type {Map<number, string>} notes without a reply */
     this.sentNotes = new Map();
     this.closed = false;
+    // The attribute on the root does not suffice: JupyterLab looks for it from the focused element
+    // upwards, only until a shortcut's selector matches, and `:focus` matches that element.
+    root.addEventListener("focusin", ({ target }) => {
+      if (target instanceof HTMLElement) target.dataset.lmSuppressShortcuts = "true";
+    });
     this.player = new Player(this);
     this.problem = element("div", { class: "mnb-problem", role: "alert" });
     this.visible = new IntersectionObserver((entries) => {
