@@ -441,7 +441,7 @@ async def test_song_and_cover_are_downloaded(tmp_path: Path) -> None:
         (song, _) = (await api.run(SONG, deadline=AGES)).songs
         sound = await api.download(song, tmp_path)
         cover = await api.download(song, tmp_path / "cover", media="image")
-    assert sound.stem == song.id
+    assert sound.stem == song.title
     assert suffix_of(sound.read_bytes(), "audio") == sound.suffix
     assert suffix_of(cover.read_bytes(), "image")
     assert names(tmp_path) == sorted([sound.name, "cover"])

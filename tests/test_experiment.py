@@ -826,7 +826,7 @@ def test_experiment_without_library_raises(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     api = mnb.connect(simulator=Simulator())
     try:
-        with pytest.raises(errors.InvalidRequest, match=r"connect\(library="):
+        with pytest.raises(errors.InvalidArgument, match="An experiment needs a library"):
             api.experiment("harbour", plan())
     finally:
         api.close()

@@ -146,7 +146,7 @@ def test_magic_connects_if_there_is_no_session(
 ) -> None:
     monkeypatch.delenv("MUSICAPI_KEY", raising=False)
     assert run(shell, "%songs") == Songs()
-    assert "MusicAPI simulator" in capsys.readouterr().out
+    assert "Practice mode" in capsys.readouterr().out
     mnb.connect().close()
 
 

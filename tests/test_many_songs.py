@@ -124,7 +124,7 @@ def test_with_a_key_nothing_is_bought_before_the_reader_sets_a_budget(
 
     printed = _run_all(tmp_path, notebook, MUSICAPI_KEY="sk-some-key-0001")
 
-    assert "every submit costs credits" in printed[0]
+    assert "a song request costs 20" in printed[0]
     refused = [text for text in printed if "the budget of 0 credits does not cover" in text]
     assert len(refused) == 3, "one start, and two waits that would start it"
     assert printed[-1].startswith("The account fell by 0 credits.")

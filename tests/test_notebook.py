@@ -30,6 +30,7 @@ from musicapi_nb.errors import (
 )
 from musicapi_nb.library import Library
 from musicapi_nb.notebook import Session, nest_asyncio
+from musicapi_nb.notebook import session as session_module
 from musicapi_nb.notebook._connect import current_session
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.simulator import EmbeddedSimulator, ReplyOptions, Simulator
@@ -73,11 +74,14 @@ def test_with_a_key_it_connects_to_the_service(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("MUSICAPI_KEY", "sk-secret-key-0001")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # refuses: nothing leaves this machine
+    monkeypatch.setattr(session_module, "_BALANCE_SECONDS", 0.1)
     api = mnb.connect()
     try:
         output = capsys.readouterr().out
-        assert "https://api.musicapi.ai" in output
-        assert "costs credits" in output
+        assert output.startswith("MusicAPI · balance unknown (no answer from api.musicapi.ai")
+        assert "a song request costs 20" in output
+        assert api.base_url == "https://api.musicapi.ai"
         assert not api.simulated
         assert api.simulator is None
         assert (tmp_path / "musicapi-library" / ".gitignore").read_text() == "*\n"

@@ -67,7 +67,7 @@ def test_environment_simulator_takes_precedence_over_a_key(
     api = mnb.connect()
     try:
         assert api.simulated
-        assert "songs cost nothing" in capsys.readouterr().out
+        assert "Practice mode" in capsys.readouterr().out
         assert api.credits().result().total == 50
         recent = simulator.request_log.recent
         (request,) = (entry for entry in recent if entry.path.endswith("credits"))

@@ -111,3 +111,33 @@ def test_an_unknown_id_is_still_refused(tmp_path: Path) -> None:
         api.run(RAIN).result()
         with pytest.raises(mnb.MusicAPIError, match="task not found"):
             api.poll("0f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0f0f", engine="sonic").result()
+
+
+def test_download_takes_the_librarys_file_without_network(tmp_path: Path) -> None:
+    with connect(tmp_path / "library", 1) as api:
+        task = api.run(RAIN).result()
+        assert api.library is not None
+        stored = [api.library.file_of(song) for song in task.songs]
+        assert api.simulator is not None
+        requests = api.simulator.request_log.total
+        saved = [api.download(song, f"{tmp_path / 'music'}/").result() for song in task.songs]
+        again = api.download(task.songs[0], tmp_path / "music").result()
+        cover = api.download(task.songs[0], tmp_path / "cover.png", media="image").result()
+        assert api.simulator.request_log.total == requests
+        assert all(file is not None for file in stored)
+
+        title = task.songs[0].title
+        assert [path.name for path in saved] == [f"{title}.mp3", f"{title} (2).mp3"]
+        assert again == saved[0]
+        for path, file in zip(saved, stored, strict=True):
+            assert file is not None
+            assert path.read_bytes() == file.read_bytes()
+        assert cover.read_bytes().startswith(b"\x89PNG")
+        assert sorted(path.name for path in tmp_path.rglob("*.part")) == []
+
+        damaged = stored[0]
+        assert damaged is not None
+        damaged.write_bytes(b"x" * damaged.stat().st_size)  # the library's file is no longer whole
+        fresh = api.download(task.songs[0], tmp_path / "fresh.mp3").result()
+        assert fresh.read_bytes() == saved[0].read_bytes()
+        assert api.simulator.request_log.total == requests + 1

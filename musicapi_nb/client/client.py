@@ -12,7 +12,7 @@ from musicapi_nb import polling, tasks, wire
 from musicapi_nb.client.archive import MediaArchiver, tasks_without_files
 from musicapi_nb.client.balance import Balance, parse_balance
 from musicapi_nb.client.callbacks import ProgressCallback, log_abandoned_task, notify
-from musicapi_nb.client.download import fetch, link_of
+from musicapi_nb.client.download import copy_stored, fetch
 from musicapi_nb.client.in_flight import InFlight
 from musicapi_nb.client.network import Certificates, parse_network
 from musicapi_nb.client.poller import Poller
@@ -396,7 +396,7 @@ class MusicAPI:
         media: Media = "audio",
         max_bytes: int = 500_000_000,
     ) -> Path:
-        """Download a file; it appears under its name once it is complete and checked.
+        """Copy a song's file from the library, else download it; a folder gets "Tin Roof.mp3".
 
         Parameters
         ----------
@@ -412,8 +412,8 @@ class MusicAPI:
         DownloadFailed
             There is no link, it has expired, or the content is of another kind or too large.
         """
-        url = link_of(source, media)
-        return await fetch(self._transport, url, to, media=media, max_bytes=max_bytes)
+        copy = await copy_stored(self.ledger, source, to, media)
+        return copy or await fetch(self._transport, source, to, media=media, max_bytes=max_bytes)
 
     async def _archive(self, task: Task) -> None:
         if self.ledger is not None:

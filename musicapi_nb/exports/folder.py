@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from musicapi_nb import filenames
 from musicapi_nb.errors import InvalidArgument
-from musicapi_nb.exports import filenames, provenance
+from musicapi_nb.exports import provenance
 
 MANIFEST = "export.json"
 PLAYLIST = "songs.m3u8"

@@ -25,9 +25,17 @@ from musicapi_nb.client.transport import parse_base_url, parse_key
 from musicapi_nb.client.webhook_fields import webhook_target
 from musicapi_nb.engines import Request
 from musicapi_nb.engines.values import whole_number
-from musicapi_nb.errors import InvalidRequest, Problem, UnexpectedReply, Unreachable
+from musicapi_nb.errors import (
+    InvalidRequest,
+    LibraryError,
+    Problem,
+    Unauthorized,
+    UnexpectedReply,
+    Unreachable,
+)
 from musicapi_nb.notebook.event_loop import BackgroundLoop
-from musicapi_nb.notebook.session import KEY_VARIABLE, Session, open_sessions
+from musicapi_nb.notebook.session import Session, open_sessions
+from musicapi_nb.notebook.session_html import KEY_VARIABLE
 from musicapi_nb.paths import absolute_path
 from musicapi_nb.secret import Secret, as_secret
 from musicapi_nb.tasks import song_actions
@@ -63,6 +71,7 @@ class _Options:
     """The other arguments of connect(), with defaults filled in."""
 
     library: Path | None
+    library_required: bool  # else there is none if it cannot be opened
     spend_limit: int | None
     webhook: str | None
     webhook_secret: Secret | None
@@ -84,7 +93,8 @@ def connect(  # noqa: PLR0913 - independent settings
 ) -> Session:
     """Connect to MusicAPI, or without a key to an embedded simulator, and print which.
 
-    With the same arguments as before, it returns the session that is already open.
+    With a key, it reads the balance, which costs nothing, for at most three seconds. With the same
+    arguments as before, it returns the session that is already open.
 
     Parameters
     ----------
@@ -122,7 +132,7 @@ def connect(  # noqa: PLR0913 - independent settings
     Raises
     ------
     Unauthorized
-        `base_url` without a key, or a malformed key.
+        `base_url` without a key, or a key that is malformed or that the service refuses.
     Unreachable, UnexpectedReply
         No simulator answers at the address.
     LibraryError
@@ -139,6 +149,12 @@ def connect(  # noqa: PLR0913 - independent settings
         session = open_sessions.pop(digest, None) or _open(target, options)
         open_sessions[digest] = session  # the last one is the current one
         song_actions.register(session)
+    if not session.simulated:
+        try:
+            session.read_balance()
+        except Unauthorized:
+            session.close()
+            raise
     if "IPython" in sys.modules:  # a plain script does not pay for the import
         from IPython import get_ipython  # noqa: PLC0415 - as above
 
@@ -177,6 +193,8 @@ def _resolve_options(  # noqa: PLR0913, PLR0917 - as connect
 ) -> _Options:
     if isinstance(library, bool) and library:
         raise _invalid("library", "is a folder; without it, the default one is used")
+    # Practice needs no library: it costs nothing.
+    required = library is not None or target.base_url is not None or spend_limit is not None
     if library is None and target.simulator is None:
         library = _default_library(target.base_url)
     folder = None if library is None or library is False else absolute_path(library)
@@ -194,7 +212,7 @@ def _resolve_options(  # noqa: PLR0913, PLR0917 - as connect
         parse_base_url(target.base_url)
     if target.key is not None:
         parse_key(target.key)
-    return _Options(folder, limit, webhook, webhook_secret, proxy, ssl)
+    return _Options(folder, required, limit, webhook, webhook_secret, proxy, ssl)
 
 
 def _invalid(argument: str, message: str) -> InvalidRequest:
@@ -224,14 +242,19 @@ def _default_library(base_url: str | None) -> Path:
 
 
 def _open(target: _Target, options: _Options) -> Session:
-    library = None
+    library, note = None, ""
     if options.library is not None:
         from musicapi_nb.library import Library  # noqa: PLC0415 - loads SQLite
 
-        library = Library(options.library)
+        try:
+            library = Library(options.library)
+        except LibraryError as error:
+            if options.library_required:
+                raise
+            note = f"Songs are not kept: {error.message}."
     background = BackgroundLoop()
     try:
-        return _start(target, options, library, background)
+        return _start(target, options, library, background, note)
     except BaseException:
         background.stop()
         if library is not None:
@@ -240,7 +263,11 @@ def _open(target: _Target, options: _Options) -> Session:
 
 
 def _start(
-    target: _Target, options: _Options, library: Library | None, background: BackgroundLoop
+    target: _Target,
+    options: _Options,
+    library: Library | None,
+    background: BackgroundLoop,
+    note: str,
 ) -> Session:
     simulator, base_url, speed = None, target.base_url, 1.0
     budgets: tuple[str, ...] = ()
@@ -273,7 +300,7 @@ def _start(
         proxy=options.proxy if target.key is not None else None,  # a simulator is near
         ssl=options.ssl,
     )
-    return Session(client, background, simulator, library)
+    return Session(client, background, simulator, library, note)
 
 
 async def _probe_simulator(address: str, certificates: Certificates | None) -> tuple[str, float]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
+import contextlib
 import functools
 import itertools
 import os
@@ -11,6 +13,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from musicapi_nb import markup, wire
 from musicapi_nb.client import Balance, MusicAPI, publish
@@ -23,11 +26,13 @@ from musicapi_nb.errors import (
     InvalidRequest,
     MusicAPIError,
     Problem,
+    Unauthorized,
     refuse_copy,
 )
 from musicapi_nb.ledger_types import Media
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
+from musicapi_nb.notebook.session_html import service_line, session_card
 from musicapi_nb.notebook.session_songs import SessionSongs
 from musicapi_nb.public_names import missing_name
 from musicapi_nb.tasks import Song, Songs, Task, Tasks, song_actions, task_list
@@ -45,10 +50,7 @@ if TYPE_CHECKING:
     from musicapi_nb.widgets.gallery import Gallery
     from musicapi_nb.widgets.song_audio import Audio
 
-KEY_VARIABLE = "MUSICAPI_KEY"
-_NO_LIBRARY = (
-    'Nothing to show: no library is open. mnb.connect(library="my-songs"), or mnb.gallery(tasks)'
-)
+_BALANCE_SECONDS = 3.0
 open_sessions: dict[str, Session] = {}
 """Open sessions by a digest of connect()'s arguments; the one connected last is the last."""
 if hasattr(os, "register_at_fork"):  # a child connects anew
@@ -72,8 +74,9 @@ class Session(SessionSongs):
     display it.
 
     `simulated` says whether songs come from a simulator and cost nothing. Another kernel can
-    connect to a simulator by its `base_url`. `library` records purchases, or is None; `simulator`
-    is the embedded simulator, None for the service and for a standalone simulator.
+    connect to a simulator by its `base_url`. `library` records purchases, or is None, and then
+    `note` may say why; `simulator` is the embedded simulator, None for the service and for a
+    standalone simulator. `balance` is the service's balance as last read, or why it is unknown.
     """
 
     def __init__(
@@ -82,11 +85,14 @@ class Session(SessionSongs):
         background: BackgroundLoop,
         simulator: Simulator | None = None,
         library: Library | None = None,
+        note: str = "",
     ) -> None:
         self._client, self._background = client, background
         self.simulated, self.base_url = client.simulated, client.base_url
         self.simulator = simulator
         self.library = library
+        self.note = note
+        self.balance: Balance | str = "not read yet"
         self._closed = False
         self._jobs: list[Job[Task]] = []
         atexit.register(self.close)
@@ -109,30 +115,37 @@ class Session(SessionSongs):
 
     @property
     def description(self) -> str:
-        """What it is connected to, whether songs cost credits, and where they are recorded."""
+        """What it is connected to, what a song costs, and where songs are kept."""
         if self.library is None:
-            return self._service
+            return f"{service_line(self)} {self.note}".rstrip()
         notice = f" Purchases are refused: {self.library.notice}." * bool(self.library.notice)
-        return f"{self._service} Library: {self.library.path}{notice}"
-
-    @property
-    def _service(self) -> str:
-        if not self.simulated:
-            return f"MusicAPI at {self.base_url}: every submit costs credits."
-        if self.simulator is None:
-            offer = "songs cost nothing. Connect with a key to use the real service."
-            return f"MusicAPI simulator at {self.base_url}: {offer}"
-        offer = f"cost nothing. Set {KEY_VARIABLE} to use the real service."
-        return f"MusicAPI simulator: songs are synthesized on this machine and {offer}"
+        return f"{service_line(self)}\nLibrary: {self.library.path}{notice}"
 
     @markup.safe_repr
     def __repr__(self) -> str:
-        return f"<{self.description}>"
+        return markup.one_line(f"<{self.description}>")
 
     @markup.html_repr
     def _repr_html_(self) -> str:
-        badge = markup.badge("simulated") if self.simulated else markup.badge("paid", "warn")
-        return markup.card("MusicAPI", markup.text(self.description), badges=[badge])
+        if self._closed:
+            return markup.card("MusicAPI", facts="this session is closed")
+        if not self.simulated:
+            with contextlib.suppress(MusicAPIError):  # its line says so
+                self.read_balance()
+        return session_card(self)
+
+    def read_balance(self) -> None:
+        """Read `balance` again; Unauthorized if the service refuses the key. Costs nothing."""
+        reading = asyncio.wait_for(self._client.credits(), _BALANCE_SECONDS)
+        try:
+            self.balance = self._background.submit(reading).result()
+        except TimeoutError:
+            host = urlsplit(self.base_url).hostname
+            self.balance = f"no answer from {host} within {_BALANCE_SECONDS:.0f} s"
+        except Unauthorized:
+            raise
+        except MusicAPIError as error:
+            self.balance = error.message
 
     def run(
         self, request: Request | str, *, take: int = 1, deadline: float = 1800.0, **fields: Any
@@ -240,13 +253,11 @@ class Session(SessionSongs):
         """Display songs to browse, play and rate: see `mnb.gallery`.
 
         `songs` are tasks, songs, jobs or an experiment; by default the latest 5,000 purchases of
-        the library.
+        the library; without one, the songs of this session.
         """
-        if songs is None and self.library is None:
-            raise InvalidArgument(_NO_LIBRARY)
         from musicapi_nb.widgets.gallery import gallery  # noqa: PLC0415 - loads ipywidgets
 
-        source = self.library if songs is None else songs
+        source = self._songs_or_all(songs)
         return gallery(source, library=self.library, fetch=self._fetch_audio, title=title)
 
     def compare(
@@ -255,15 +266,13 @@ class Session(SessionSongs):
         """Display songs side by side, to play, rate and compare: see `mnb.compare`.
 
         `songs` are an experiment, tasks, songs or jobs; by default the latest 5,000 purchases of
-        the library. `rows` and `columns` name factors or request fields, such as "prompt" and
-        "model".
+        the library; without one, the songs of this session. `rows` and `columns` name factors or
+        request fields, such as "prompt" and "model".
         """
-        if songs is None and self.library is None:
-            raise InvalidArgument(_NO_LIBRARY)
         from musicapi_nb.widgets.compare import compare  # noqa: PLC0415 - loads ipywidgets
 
         return compare(
-            self.library if songs is None else songs,
+            self._songs_or_all(songs),
             rows=rows,
             columns=columns,
             library=self.library,
@@ -334,13 +343,20 @@ class Session(SessionSongs):
         """Return the songs bought last, newest first: of the library, else of this session."""
         if (number := whole_number(last)) is None:
             raise InvalidArgument(f"last is a number of songs, not {last!r:.40}")
-        tasks: Iterator[Task]
-        if self.library is not None:
-            tasks = self.library.latest_tasks()
-        else:
-            tasks = (job.task for job in reversed(self._jobs) if job.task is not None)
-        songs = (song for task in tasks for song in task.songs if song.finished)
+        songs = (song for task in self._tasks() for song in task.songs if song.finished)
         return Songs(itertools.islice(songs, number))
+
+    def _tasks(self) -> Iterator[Task]:
+        """Return the tasks of the library, else of this session, newest first."""
+        if self.library is not None:
+            return self.library.latest_tasks()
+        return (job.task for job in reversed(self._jobs) if job.task is not None)
+
+    def _songs_or_all(self, songs: Any) -> Any:
+        """Return the songs of a widget: by default the library, else those of this session."""
+        if songs is not None:
+            return songs
+        return list(self._tasks()) if self.library is None else self.library
 
     def _need_library(self, subject: str) -> Library:
         self._check_open()

@@ -17,7 +17,7 @@ import soundfile
 import musicapi_nb as mnb
 from musicapi_nb import nuro, sonic
 from musicapi_nb import plan as plans
-from musicapi_nb.errors import ExportFailed, InvalidArgument, InvalidRequest
+from musicapi_nb.errors import ExportFailed, InvalidArgument
 from musicapi_nb.exports import ExportResult
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Library
@@ -594,7 +594,7 @@ def test_session_export_and_download_of_missing_audio(tmp_path: Path) -> None:
 def test_session_export_without_library_raises(tmp_path: Path) -> None:
     api = mnb.connect(simulator=Simulator(speed=1000))
     try:
-        with pytest.raises(InvalidRequest, match="connect\\(library="):
+        with pytest.raises(InvalidArgument, match="An export needs a library"):
             api.export(tmp_path / "songs")
     finally:
         api.close()

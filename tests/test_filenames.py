@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicapi_nb.exports.filenames import MAX_STEM_BYTES, fold, safe_stem, unique_stem
+from musicapi_nb.filenames import MAX_STEM_BYTES, fold, safe_stem, unique_stem
 
 DEVICES = {
     "con",

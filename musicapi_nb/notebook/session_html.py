@@ -1,0 +1,104 @@
+"""The line that connect() prints, and the card of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from musicapi_nb import markup
+from musicapi_nb.client import BASE_URL, Balance
+from musicapi_nb.engines import described_song
+from musicapi_nb.markup.escape import element
+from musicapi_nb.tasks import Songs
+
+if TYPE_CHECKING:
+    from musicapi_nb.library import Library
+    from musicapi_nb.simulator import Simulator
+
+KEY_VARIABLE = "MUSICAPI_KEY"
+_LATEST_SONGS = 8
+_FIRST_STEPS = (
+    ('api.run("rain on a tin roof, slow jazz")', "makes two songs"),
+    ("api.form()", "is a form with every option, and the price on its button"),
+    ("api.gallery()", "lists your songs, to play and rate"),
+)
+
+
+class Session(Protocol):
+    """What is shown of a session."""
+
+    simulated: bool
+    base_url: str
+    simulator: Simulator | None
+    library: Library | None
+    balance: Balance | str
+    note: str
+
+    def songs(self, last: int = ...) -> Songs: ...
+
+
+def service_line(session: Session) -> str:
+    """Say what a session is connected to, and what a song costs."""
+    if not session.simulated:
+        name = "MusicAPI" if session.base_url == BASE_URL else f"MusicAPI at {session.base_url}"
+        price = described_song("a song").price()
+        cost = f"a song request costs {price}" if price else "each song request costs credits"
+        return f"{name} · {_balance_text(session.balance)} · {cost}"
+    if session.simulator is None:
+        return (
+            f"Practice mode (simulator at {session.base_url}): free. "
+            "For real songs connect with a key."
+        )
+    return (
+        "Practice mode (simulator): free, made on this computer. "
+        f"For real songs set {KEY_VARIABLE}."
+    )
+
+
+def _balance_text(balance: Balance | str) -> str:
+    if isinstance(balance, str):
+        return f"balance unknown ({balance})"
+    return f"{markup.format_credits(balance.total)} left"
+
+
+def session_card(session: Session) -> markup.Html:
+    """Return the balance, what is under way, and the latest songs; or the first steps."""
+    badge = markup.badge("simulated") if session.simulated else markup.badge("paid", "warn")
+    songs = session.songs(_LATEST_SONGS)
+    balance = None if session.simulated else _balance_text(session.balance)
+    card = markup.card(
+        "Practice mode" if session.simulated else "MusicAPI",
+        *_notices(session),
+        markup.EMPTY if songs else _first_steps(),
+        facts=markup.facts(balance, "the latest songs, newest first" if songs else "no songs yet"),
+        badges=[badge],
+        wide=True,
+    )
+    return markup.stack(card, markup.Html(songs._repr_html_())) if songs else card
+
+
+def _notices(session: Session) -> Iterator[markup.Html]:
+    library = session.library
+    if session.note:
+        yield markup.notice(session.note, "warn")
+    if library is None:
+        return
+    if library.notice:
+        yield markup.notice(f"Purchases are refused: {library.notice}.", "warn")
+    if uncertain := library.counts().get("uncertain", 0):
+        may = (
+            "request may have been charged, its answer"
+            if uncertain == 1
+            else ("requests may have been charged, their answers")
+        )
+        yield markup.notice(f"{uncertain:,} {may} got lost: see api.library.", "warn")
+    unfinished = library.unfinished(simulated=session.simulated)
+    if unfinished:
+        names = dict.fromkeys(item.entry.name for item in unfinished)
+        count = markup.plural(len(unfinished), "request")
+        yield markup.notice(f"{count} under way ({', '.join(names)}): await api.resume().")
+
+
+def _first_steps() -> markup.Html:
+    lines = [element("div", element("code", code), f" {effect}") for code, effect in _FIRST_STEPS]
+    return element("div", *lines, style="line-height:1.9")
