@@ -275,16 +275,11 @@ def _number_problems(value: float, field: Field) -> Iterator[tuple[str, bool]]:
 
 
 def _list_problems(value: Sequence[Any], field: Field) -> Iterator[tuple[str, bool]]:
+    given = markup.plural(len(value), "song" if field.kind == "clips" else "item")
     if field.max_items is not None and len(value) > field.max_items:
-        yield (
-            f"has {markup.plural(len(value), 'item')}; at most {field.max_items} are allowed",
-            True,
-        )
+        yield f"has {given}; at most {field.max_items} are allowed", True
     if field.min_items is not None and len(value) < field.min_items:
-        yield (
-            f"has {markup.plural(len(value), 'item')}; at least {field.min_items} are needed",
-            True,
-        )
+        yield f"has {given}; at least {field.min_items} are needed", True
     kind: type = field.item or str
     for item in value:
         # exactly, so that no custom operation, which may send more, counts as its base class

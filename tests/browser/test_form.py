@@ -122,7 +122,7 @@ form => {
 
 def _check_options(form: Locator, button: Locator) -> None:
     """Unfold the rare fields, with a duration and 40 tags, on a narrow page."""
-    length = form.get_by_label("Length, about")
+    length = form.get_by_label("Length (about)")
     expect(length).to_be_hidden()
     form.get_by_role("button", name="More options").click()
     length.fill("2:3x")
@@ -295,7 +295,7 @@ def test_lists_of_clips_and_requests(lab: Lab, tmp_path: Path) -> None:
     box.press("ArrowDown")
     box.press("Enter")
     expect(offers).to_have_count(0)
-    expect(form).to_contain_text("Has 1 item; at least 2 are needed.")
+    expect(form).to_contain_text("Has 1 song; at least 2 are needed.")
     box.fill("tin")
     offers.nth(0).click()
     expect(chosen).to_have_count(2)

@@ -114,7 +114,7 @@ Length: TypeAlias = Annotated[
     Field(
         "The length to aim at, from 10 s to 6 min.",
         "whole seconds",
-        label="Length, about",
+        label="Length (about)",
         synonyms=("length", "seconds"),
         example="2:30",
         minimum=10,

@@ -124,7 +124,7 @@ class Control:
         if self.field.kind in _DURATION_KINDS:
             number = None if is_wrong else number_or_none(value)
             text = "" if number is None else format_seconds(number)
-            return f"= {text}" if text != self.raw.strip() else ""
+            return f"= {text}" if text not in ("", self.raw.strip()) else ""
         if limit is None:
             return ""
         length = len(value) if isinstance(value, str | list | tuple) else 0

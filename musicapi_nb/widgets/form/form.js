@@ -29,13 +29,14 @@ function createField(field, id, changed, search) {
   const chips = element("div", { class: "musicapi-chips", hidden: true });
   const label = element("label", { id: `${id}-label`, for: id, text: field.label });
   const isTabs = field.control === "tabs";
-  const head =
-    field.control === "switch"
-      ? [element("div", { class: "musicapi-switch" }, ...control.nodes, label)]
-      : [...(isTabs ? [] : [label]), ...control.nodes];
+  const isSwitch = field.control === "switch";
+  const head = isSwitch
+    ? [element("div", { class: "musicapi-switch" }, ...control.nodes, label)]
+    : [...(isTabs ? [] : [label]), ...control.nodes];
+  const kinds = `${field.wide ? " musicapi-wide" : ""}${isSwitch ? " musicapi-toggle" : ""}`;
   const node = element(
     "div",
-    { class: field.wide ? "musicapi-field musicapi-wide" : "musicapi-field" },
+    { class: `musicapi-field${kinds}` },
     ...head,
     chips,
     element("div", { class: "musicapi-foot", hidden: isTabs }, message, count),
