@@ -351,10 +351,14 @@ def test_messages_name_fields_by_their_labels(api: Session) -> None:
     type_in(form, "infill_start_s", "2:30")
     type_in(form, "infill_end_s", "2:00")
     assert field_state(form, "infill_end_s")["message"] == "Should be later than “Section from”."
-    assert field_state(form, "prompt")["message"].endswith("The service may want this.") is False
+    message = "The words of the whole song. The service may want this."
+    assert field_state(form, "prompt")["message"] == message
 
     form = api.form(sonic.Create)
-    assert field_state(form, "gpt_description_prompt")["message"] == "Describe the song."
+    assert (
+        field_state(form, "gpt_description_prompt")["message"]
+        == "Say what the song should be like."
+    )
     type_in(form, "custom_mode", True)
     wish = "Give lyrics, or set “Instrumental (no vocals)”."
     assert field_state(form, "prompt")["message"] == wish
@@ -538,7 +542,7 @@ def test_outdated_price_or_invalid_request_sends_nothing(api: Session) -> None:
     click(form, price="2 credits")
     type_in(form, "gpt_description_prompt", "")
     click(form)
-    with pytest.raises(InvalidRequest, match="describe the song"):
+    with pytest.raises(InvalidRequest, match="what the song should be like"):
         form.submit()
     content: Any
     for content in (None, [], {"kind": "buy"}, {"kind": "typed"}, {"kind": "buy", "turn": "0"}):

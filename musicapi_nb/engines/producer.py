@@ -196,7 +196,9 @@ class Create(_Music, frozen=True, kw_only=True):
 
     def rules(self) -> Iterator[Problem]:
         if is_missing(self.sound) and is_missing(self.lyrics):
-            yield Problem("sound", "is required unless lyrics are given: describe the song")
+            yield Problem(
+                "sound", "is required unless lyrics are given: say what the song should sound like"
+            )
         if self.cover_strength is not None and is_missing(self.cover_url):
             yield Problem("cover_strength", "has no effect without cover_url", hard=False)
 
@@ -213,7 +215,7 @@ class _FromClip(_Music, frozen=True, kw_only=True):
         Field(
             "Where in the song the new part starts.",
             "seconds",
-            label="From",
+            label="New part from",
             example="1:45",
             required=True,
         ),
@@ -261,7 +263,7 @@ class Replace(_FromClip, frozen=True, kw_only=True):
         Field(
             "Where in the song the new part ends.",
             "seconds",
-            label="To",
+            label="New part to",
             example="2:05",
             required=True,
         ),

@@ -193,7 +193,8 @@ class Create(Request, frozen=True, kw_only=True):
 
     def rules(self) -> Iterator[Problem]:
         if self.custom_mode is False and is_missing(self.prompt):
-            yield Problem("prompt", "is required when custom_mode is False: describe the song")
+            message = "is required when custom_mode is False: say what the song should be like"
+            yield Problem("prompt", message)
         texts = (self.lyrics, self.sound)
         if self.custom_mode is True and all(is_missing(text) for text in texts):
             yield Problem("lyrics", "or sound normally describes the song", hard=False)

@@ -33,7 +33,7 @@ class Create(generation.MusicFields, frozen=True, kw_only=True):
         yield from super().rules()
         if self.custom_mode is False:
             if is_missing(self.gpt_description_prompt):
-                message = "is required when custom_mode is False: describe the song"
+                message = "is required when custom_mode is False: say what the song should be like"
                 yield Problem("gpt_description_prompt", message)
             if self.prompt is not None:
                 message = "belongs to custom_mode=True; a description may override it"
@@ -41,7 +41,7 @@ class Create(generation.MusicFields, frozen=True, kw_only=True):
 
     def _missing_lyrics(self) -> Problem:
         if self.auto_lyrics is True:
-            return Problem("prompt", "is required with auto_lyrics: the subject of the lyrics")
+            return Problem("prompt", "is required with auto_lyrics: say what the lyrics are about")
         condition = "when custom_mode is True: give lyrics, or set make_instrumental=True"
         return Problem("prompt", f"is required {condition}")
 

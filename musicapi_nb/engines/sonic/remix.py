@@ -81,7 +81,7 @@ class Sample(_Mixed, frozen=True, kw_only=True):
     def rules(self) -> Iterator[Problem]:
         yield from super().rules()
         if is_missing(self.sample_clip_id) and is_missing(self.url):
-            yield Problem("sample_clip_id", "is required unless url is given: the audio to sample")
+            yield Problem("sample_clip_id", "is required unless url is given")
         if self.sample_clip_id is not None and self.url is not None:
             yield Problem("url", "is a second source; give sample_clip_id or url, not both")
         yield from range_problems(self, "chop_sample_start_s", "chop_sample_end_s")

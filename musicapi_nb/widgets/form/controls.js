@@ -103,9 +103,12 @@ function tabsControl({ options = [], label }, id) {
     element("button", { type: "button", role: "tab", text, onclick: () => choose(index) }),
   );
   node.append(...tabs);
-  node.addEventListener("keydown", ({ key }) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
-    if (step) choose((selected + step + tabs.length) % tabs.length);
+  node.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    event.stopPropagation(); // the notebook has keys of its own
+    choose((selected + step + tabs.length) % tabs.length);
   });
   select(0);
   return {

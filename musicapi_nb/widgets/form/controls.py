@@ -20,6 +20,7 @@ from musicapi_nb.widgets.form.kinds import (
 _SONG_KINDS = {"clip", "clips"}
 _SOURCE_KINDS = _SONG_KINDS | {"requests", "url"}  # what an operation works on: comes first
 _WIDE_KINDS = {"long text", "tags", "segments", "choices"} | _SOURCE_KINDS
+_WANTED = "may be wanted by the service"  # the start of advice about fields that are not set
 _DURATION_KINDS = {"seconds", "whole seconds"}
 
 
@@ -103,7 +104,7 @@ class Control:
             message, tone = (f"Missing. {message}", "bad") if self.touched else (message, "")
         elif errors:
             message, tone = reason or wording.sentences(errors, fields), "bad"
-        elif problems and missing and self.field.advice_if_missing:
+        elif missing and any(problem.message.startswith(_WANTED) for problem in problems):
             message = f"{message} The service may want this."
         elif problems:
             message, tone = wording.sentences(problems, fields), "warn"

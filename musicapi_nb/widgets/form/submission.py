@@ -45,7 +45,7 @@ class Submission:
     def html(self) -> markup.Html:
         """The job's card, and the code that shows it again."""
         code = f"api.run({self.request!r}{f', take={self.take}' if self.take > 1 else ''})"
-        code_block = markup.collapsible("As code", markup.verbatim(code))
+        code_block = markup.collapsible("As Python", markup.verbatim(code))
         return markup.stack(markup.Html(self.job._repr_html_()), code_block)
 
     def draw(self) -> None:
