@@ -5,6 +5,7 @@ untrusted notebook, whose sanitizer keeps only inline styles with plain values: 
 no SVG. Text inherits its color and surfaces are translucent, so it is readable on light and dark.
 """
 
+from musicapi_nb.markup._page import page
 from musicapi_nb.markup.components import (
     Cell,
     TagMark,
@@ -27,7 +28,6 @@ from musicapi_nb.markup.components import (
     link,
     lyrics,
     notice,
-    page,
     player,
     plural,
     progress,

@@ -1,8 +1,7 @@
-"""Formatted values, and blocks: badges, chips, tables, players, cards, whole pages. No I/O."""
+"""Formatted values, and blocks: badges, chips, tables, players, cards. No I/O."""
 
 import colorsys
 import hashlib
-import html
 import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -59,17 +58,6 @@ _MAX_UNBROKEN: Final = 24
 # Units of an estimate: name, seconds, and the least seconds given in it.
 _ESTIMATE_UNITS: Final = (("h", 3600, 7200.0), ("min", 60, 90.0), ("s", 1, 0.0))
 _FACTS: Final = f"margin:3px 0 0;font-size:12.5px;line-height:1.45;{MUTED}"
-_POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src http: https: data:; "
-    "media-src http: https: data:; base-uri 'none'; form-action 'none'"
-)
-_PAGE_STYLE: Final = """
-:root { color-scheme: light dark; background: #fff; color: #1f2328 }
-body { margin: 22px; font: 14px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif }
-h1 { margin: 0 0 18px; font-size: 16px; font-weight: 600; overflow-wrap: anywhere }
-@media (prefers-color-scheme: dark) { :root { background: #111418; color: #e6e8eb } }
-@media (max-width: 480px) { body { margin: 14px } }
-"""
 
 
 def format_duration(seconds: float | None) -> str:
@@ -411,19 +399,3 @@ def cards(items: Iterable[Html]) -> Html:
     """Arrange cards in as many columns of equal width as fit."""
     columns = "display:grid;grid-template-columns:repeat(auto-fill,minmax(280px,360px))"
     return element("div", *items, style=f"{columns};gap:18px;align-items:flex-start")
-
-
-def page(title: str, *blocks: str, files: bool = False) -> str:
-    """Return a complete HTML document that cannot run scripts.
-
-    It can load media from the web, and from the disk only with `files`.
-    """
-    policy = _POLICY.replace(" data:;", " data: file:;") if files else _POLICY
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{html.escape(plain_attribute(title))}</title>\n<style>{_PAGE_STYLE}</style>\n</head>\n"
-        f"<body>\n{element('h1', text(title, TITLE_LIMIT))}\n{stack(*blocks)}\n</body>\n</html>\n"
-    )
