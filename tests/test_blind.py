@@ -1,6 +1,7 @@
 """Blind tests: anonymous, with each answer saved at once, and resumable."""
 
 import dataclasses
+import html
 import http.server
 import io
 import json
@@ -208,6 +209,7 @@ def test_page_does_not_identify_songs(
         lengths.update(map(len, sounds))
         page.send(do="load", position="x")
         page.send(do="boo")
+        page.send(do="replay", trial=1, position=0)  # not before the end
         page.answer(chosen)
         text, audio = visible_text(page), b"".join(sounds)
         for secret in songs[1]:
@@ -225,7 +227,23 @@ def test_page_does_not_identify_songs(
         assert level in json.dumps(page.state["summary"])
         assert level in test._repr_html_()
         assert level in repr(test)
-    assert page.state["summary"]["factor"] == "mv"
+    summary = page.state["summary"]
+    assert summary["factor"] == "mv"
+    counts = ", ".join(
+        f"{level} in {number}"
+        for level, number in test.preferences_frame()["chosen_level"].value_counts().items()
+    )
+    assert summary["outcome"].startswith(f"You preferred {counts}, no difference in 1. Too few")
+    assert summary["outcome"] in html.unescape(test._repr_html_())
+    third = summary["questions"][2]
+    assert (third["number"], third["chosen"], third["note"]) == (3, None, "no difference")
+    assert all("Kazoo Ballad" in song["title"] for song in third["songs"])
+    trial = test.trials()[3]
+    for position in (0, 1):
+        reply, (sound,) = page.send(do="replay", trial=4, position=position)
+        assert reply == {"do": "audio", "trial": 4, "position": position}
+        assert sound == test._cache.excerpt(trial.songs[position].song, test.design)
+    assert page.send(do="replay", trial=9, position=0)[0]["do"] == "failed"
     frame = mnb.preferences_frame(library, test.name)
     assert frame["trial"].tolist() == [1, 2, 3, 4, 5, 6]
     assert frame["seconds"].tolist() == [2.0] * 6
@@ -301,7 +319,7 @@ def test_answer_is_on_disk_before_the_next_trial_appears(
     failing.answer(0)
     assert failing.state["trial"] == 1
     assert failing.sent[-1][0]["error"] == "LibraryError"
-    assert "clip" not in visible_text(failing)
+    assert "clip-" not in visible_text(failing)
     assert "clip" in str(failing.test.error)
 
 
@@ -348,7 +366,7 @@ def test_catch_trials_are_asked_like_others(library: Library) -> None:
     assert test.design.settings["matched"] == 4
     result = test.preference()
     assert result.scores["answers"].tolist() == [4, 4]
-    caught = result.checks.set_index("check").loc["no difference in a catch trial"]
+    caught = result.checks.set_index("check").loc["no difference in a check question"]
     assert (caught["estimate"], caught["n"]) == (1.0, 2)
     with pytest.raises(InvalidArgument, match="catch_trials=2"):
         mnb.blind_test(library, "mv", trials=4)
@@ -451,7 +469,7 @@ def test_failed_missing_and_silent_songs_are_excluded(library: Library) -> None:
     assert "silent" in reasons["clip-0090-0"]
     assert "decoded" in reasons["clip-0090-1"]
     assert "no audio" in reasons["clip-0091-1"]
-    assert "songs are excluded" in Page(test).state["description"]
+    assert "Left out: " in Page(test).state["description"]
     drawn_songs = {song.song for trial in test.trials() for song in trial.songs}
     assert not drawn_songs & set(reasons)
     assert not any(secret in visible_text(Page(test)) for secret in secrets)
@@ -477,8 +495,9 @@ def test_short_and_spiky_songs_are_excluded_and_stated(library: Library) -> None
     assert test.design.settings["format"]["seconds"] == 3.0
     assert test.design.settings["lufs"] == -23.0
     description = Page(test).state["description"]
-    assert "at \N{MINUS SIGN}23 LUFS" in description
-    assert "2 songs are excluded: they have no usable audio, last less than half" in description
+    assert "Both clips: " in description
+    assert "same place in the song, equally loud." in description
+    assert "Left out: 2 songs without usable audio, much shorter than the others" in description
 
 
 def test_trial_with_a_missing_file_can_be_skipped(library: Library) -> None:
@@ -501,7 +520,7 @@ def test_trial_with_a_missing_file_can_be_skipped(library: Library) -> None:
         assert later_page.state["trial"] == 2
         later_page.answer(0)
         later_page.answer(1)
-        assert "1 trials were skipped" in later_page.state["description"]
+        assert "Skipped: 1 question without audio." in later_page.state["description"]
         assert len(mnb.preferences_frame(later, test.name)) == 2
 
 

@@ -48,7 +48,7 @@ def test_ties_follow_davidson() -> None:
     assert checks["no difference between two equal songs"] == pytest.approx(
         constant / (2 + constant), abs=0.002
     )
-    assert checks["first of two equal songs chosen"] == pytest.approx(0.5, abs=1e-6)
+    assert checks["chose A of two equal songs"] == pytest.approx(0.5, abs=1e-6)
 
 
 def test_order_effect_is_taken_out() -> None:
@@ -60,7 +60,7 @@ def test_order_effect_is_taken_out() -> None:
         answers += [(songs, x)] * wins + [(songs, 1 - x)] * (number - wins)
     result = preference(numbered(answers))
     assert difference(result).difference == pytest.approx(1.0, abs=0.01)
-    first = result.checks.set_index("check").loc["first of two equal songs chosen"]
+    first = result.checks.set_index("check").loc["chose A of two equal songs"]
     assert first["estimate"] == pytest.approx(1 / (1 + math.exp(-0.5)), abs=0.002)
     assert first["p"] < 1e-6
 
@@ -120,7 +120,7 @@ def test_binomial_check_is_that_of_listening_tests() -> None:
     chosen = checks.loc["choice of x"]
     assert (chosen["estimate"], chosen["n"], chosen["by_chance"]) == (0.8, 20, 0.5)
     assert chosen["p"] == pytest.approx(binomtest(16, 20, 0.5).pvalue)
-    first = checks.loc["first position chosen"]
+    first = checks.loc["chose A"]
     assert first["p"] == pytest.approx(binomtest(8, 20, 0.5).pvalue)
 
 
@@ -158,7 +158,7 @@ def test_catch_trials_are_a_check_and_no_answer() -> None:
     without, with_catches = preference(varied(30)), preference(varied(30, catches=6))
     pd.testing.assert_frame_equal(without.scores, with_catches.scores)
     pd.testing.assert_frame_equal(without.pairs, with_catches.pairs)
-    caught = with_catches.checks.set_index("check").loc["no difference in a catch trial"]
+    caught = with_catches.checks.set_index("check").loc["no difference in a check question"]
     assert (caught["estimate"], caught["n"]) == (0.5, 6)
     only = preference(answered_frame([answer(1, [("x", "1"), ("x", "1")], None)]))
     assert only.scores["score"].isna().all()
@@ -191,7 +191,7 @@ def test_position_that_cannot_be_separated_is_noted() -> None:
     assert any("same position" in note for note in result.notes)
     assert difference(result).difference == pytest.approx(math.log(3), abs=0.15)
     checks = result.checks.set_index("check")["estimate"]
-    assert pd.isna(checks["first of two equal songs chosen"])
+    assert pd.isna(checks["chose A of two equal songs"])
 
 
 def pooled(listeners: int, *, own_taste: float) -> pd.DataFrame:

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import math
 import random
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -18,8 +19,9 @@ import musicapi_nb as mnb
 from musicapi_nb._blind_test.answers import preferences_frame
 from musicapi_nb._blind_test.bradley_terry import minimum_detectable_effect
 from musicapi_nb._blind_test.design import Candidate, Kind, draw_trials
+from musicapi_nb._blind_test.outcome import outcome_text
 from musicapi_nb._blind_test.preference import Preference, preference
-from musicapi_nb._blind_test.store import Trial, TrialSong
+from musicapi_nb._blind_test.store import Answer, Trial, TrialSong
 from musicapi_nb.errors import InvalidArgument, NothingToCompare
 from tests.blind_answers import NOW, AnsweredTest, answer
 
@@ -210,8 +212,8 @@ def test_order_bias_and_self_consistency_are_counted() -> None:
         answer(7, pair[::-1], 0, repeat_of=99),  # repeats a trial without an answer
     ]
     checks = preference(preferences_frame(AnsweredTest(rows))).checks.set_index("check")
-    first = checks.loc["first position chosen"]
-    repeated = checks.loc["same answer to a repeated trial"]
+    first = checks.loc["chose A"]
+    repeated = checks.loc["same answer to a repeated question"]
     assert (first["estimate"], first["n"], first["by_chance"]) == (2 / 5, 5, 0.5)
     assert (repeated["estimate"], repeated["n"]) == (2 / 3, 3)
     for check in (first, repeated):
@@ -392,3 +394,27 @@ def test_designs_of_thousands_of_songs_are_fast() -> None:
     ]
     design = draw_trials(songs, 24)
     assert len({song.key for trial in design for song in trial.songs}) == 48
+
+
+def test_the_outcome_says_when_a_preference_is_clear() -> None:
+    def trial(number: int, chosen: int | None, levels: str = "xy") -> Trial:
+        songs = tuple(
+            TrialSong(f"s{level}{number}", f"t{level}{number}", level) for level in levels
+        )
+        answer: Answer = "tie" if chosen is None else "chosen"
+        return Trial("test", number, None, songs, answer, chosen)
+
+    clear = preference(simulate({"x": 3.0, "y": -3.0}, 60, tasks=60))
+    text = outcome_text([trial(1, 0), trial(2, 0), trial(3, 1), trial(4, None)], clear, None)
+    assert text == (
+        "You preferred x in 2, y in 1, no difference in 1. This is hardly chance: x to y."
+    )
+    even = preference(simulate({"x": 0.0, "y": 0.0}, 12, tasks=12, seed=1))
+    text = outcome_text([trial(1, 1)], even, "anna")
+    assert re.fullmatch(
+        r"anna preferred y in 1, x in 0\. Too few to tell: 12 independent answers could show only "
+        r"a preference of \d\d % or more\.",
+        text,
+    )
+    same = dataclasses.replace(trial(1, 0), songs=(trial(1, 0).songs[0],) * 2)
+    assert outcome_text([same], even, None) == "No question was answered."

@@ -40,11 +40,11 @@ def check_answers(
         return name, *interval, by_chance, n, _binomial_p(hits, n, by_chance)
 
     checks = [
-        share("first position chosen", first, int(clear.sum()), chance),
-        _equal_songs("first of two equal songs chosen", model, "order"),
+        share("chose A", first, int(clear.sum()), chance),
+        _equal_songs("chose A of two equal songs", model, "order"),
         _equal_songs("no difference between two equal songs", model, "tie"),
-        share("same answer to a repeated trial", answers.agreeing, answers.repeats),
-        share("no difference in a catch trial", answers.catch_ties, answers.catch_trials),
+        share("same answer to a repeated question", answers.agreeing, answers.repeats),
+        share("no difference in a check question", answers.catch_ties, answers.catch_trials),
     ]
     if model is not None and len(model.codes) == 2:  # noqa: PLR2004 - a test of two levels
         better = scores["level"].iloc[0]

@@ -5,10 +5,7 @@
 /** @import { Choice, Player, Reply, Request, State } from "./types" */
 
 import { element } from "../widgets/dom.js";
-import { results } from "./results.js";
-
-const LETTERS = ["A", "B", "C", "D"];
-const KERNEL_TIMEOUT = 30_000; // ms without a reply until the page says so
+import { KERNEL_TIMEOUT, LETTERS, RevealPage } from "./reveal.js";
 
 /** @param {number} seconds */
 function timeText(seconds) {
@@ -62,12 +59,12 @@ class TrialPage {
     this.saveButton = element(
       "button",
       { class: "mnb-save", type: "button", onclick: () => this.answer() },
-      "Save answer",
+      "Save & next",
     );
     this.skipButton = element(
       "button",
       { class: "mnb-skip", type: "button", onclick: () => this.skip() },
-      "Skip this trial",
+      "Skip",
     );
     this.status = element("div", { class: "mnb-status", role: "status" });
     this.description = element("div", { class: "mnb-secondary" });
@@ -110,7 +107,7 @@ class TrialPage {
   begin(state) {
     this.reset();
     this.trial = state.trial;
-    this.counter.textContent = `Trial ${state.done + 1} of ${state.trials}`;
+    this.counter.textContent = `Question ${state.done + 1} of ${state.trials}`;
     this.fill.style.width = `${(100 * state.done) / state.trials}%`;
     this.bar.setAttribute("aria-valuemax", String(state.trials));
     this.bar.setAttribute("aria-valuenow", String(state.done));
@@ -151,7 +148,7 @@ class TrialPage {
       element(
         "div",
         { class: "mnb-secondary mnb-keys" },
-        `Keys: ${keys}, Space pauses, ← → choose, T no difference, Enter saves the answer.`,
+        `Keys: ${keys}, Space pauses, ← → choose, 0 no difference, Enter saves.`,
       ),
       this.description,
       ...this.players.map((player) => player.audio),
@@ -264,7 +261,7 @@ class TrialPage {
     if (request === "load") {
       this.skipButton.hidden = false;
       this.show(
-        `The audio of this trial is missing (${error}). Skip the trial, or run the cell again ` +
+        `The audio of this question is missing (${error}). Skip it, or run the cell again ` +
           "when the audio is available.",
         true,
       );
@@ -373,7 +370,7 @@ class TrialPage {
     else if (key === " " && !onButton) this.toggle((this.current ?? this.players[0]).index);
     else if (key === "ArrowLeft" && !onSlider) this.step(-1);
     else if (key === "ArrowRight" && !onSlider) this.step(1);
-    else if (key === "t") this.choose(null);
+    else if (key === "0") this.choose(null);
     else if (key === "Enter" && target !== this.skipButton) this.answer();
     else {
       if (key !== "Tab" && key !== "Escape") event.stopPropagation();
@@ -417,10 +414,18 @@ class TrialPage {
     if (this.pending) return "Saving the answer …";
     if (!this.players.every((player) => player.ready)) return "Loading …";
     const unplayed = this.players.filter((player) => !player.played).map(({ letter }) => letter);
-    if (unplayed.length) return `Not played yet: ${unplayed.join(", ")}.`;
-    if (this.chosen === undefined) return "Choose one, or no difference.";
-    return "Ready to save.";
+    if (unplayed.length) return `Listen to ${joined(unplayed)} first.`;
+    return this.chosen === undefined ? "Choose one, or no difference." : "";
   }
+}
+
+/**
+ * "A", "A and B", "A, B and C".
+ * @param {string[]} letters
+ */
+function joined(letters) {
+  const last = letters[letters.length - 1];
+  return letters.length === 1 ? last : `${letters.slice(0, -1).join(", ")} and ${last}`;
 }
 
 /**
@@ -445,13 +450,16 @@ function render({ model, el }) {
   el.append(root);
   /** @type {TrialPage | null} */
   let page = null;
+  /** @type {RevealPage | null} */
+  let reveal = null;
   function update() {
     /** @type {State} */
     const state = model.get("_view");
     if (state.summary) {
       page?.close();
       page = null;
-      root.replaceChildren(...results(state, state.summary));
+      reveal?.close();
+      reveal = new RevealPage(model, root, state, state.summary);
     } else {
       page ??= new TrialPage(model, root, state.songs);
       page.update(state);
@@ -462,6 +470,7 @@ function render({ model, el }) {
   return () => {
     model.off("change:_view", update);
     page?.close();
+    reveal?.close();
   };
 }
 

@@ -76,9 +76,12 @@ class Preference:
 
     @markup.html_repr
     def _repr_html_(self) -> str:
+        return markup.card(f"Preference by {self.factor}", *self.blocks())
+
+    def blocks(self) -> list[markup.Html]:
+        """Return the tables and notes, for a card."""
         notes = [markup.notice(note, "neutral") for note in self.notes]
-        tables = self._tables() if len(self.scores) else [markup.text("No answers yet.")]
-        return markup.card(f"Preference by {self.factor}", *tables, *notes)
+        return [*(self._tables() if len(self.scores) else [markup.text("No answers yet.")]), *notes]
 
     def _tables(self) -> list[markup.Html]:
         scores: list[Any] = [
@@ -100,7 +103,7 @@ class Preference:
             (row.check, _percent(row.estimate), _percent(row.by_chance), row.n, _p_text(row.p))
             for row in self.checks[self.checks["n"] > 0].itertuples()
         ]
-        caption = "strength on a log scale, 0 is the mean of all levels"
+        caption = "how clearly each was preferred (log scale, 0 is the mean of all)"
         pair_head = ["pair", "difference", "interval", "adjusted p", "wins", "answers"]
         return [
             markup.table(["level", "score", "interval", "answers"], scores, caption),

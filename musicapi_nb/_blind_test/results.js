@@ -1,5 +1,5 @@
 // @ts-check
-// The results of a blind test: scores with intervals, and checks as sentences.
+// The statistics of a blind test: scores with intervals, and checks as sentences.
 /** @import { Check, Pair, Score, State, Summary } from "./types" */
 
 import { element, isolated } from "../widgets/dom.js";
@@ -58,23 +58,17 @@ export function checkText({ check, estimate, low, high, by_chance: chance, n, p 
  * @param {Summary} summary
  * @returns {HTMLElement[]}
  */
-export function results(state, { factor, scores, pairs, checks, notes }) {
+export function statistics(state, { factor, scores, pairs, checks, notes }) {
   const scoreParts = [
     element(
       "div",
       { class: "mnb-secondary" },
-      "Strength on a log scale; 0 is the mean of all levels.",
+      "How clearly each was preferred (log scale; 0 is the mean of all).",
     ),
     scoreTable(scores),
   ];
   return [
-    element(
-      "div",
-      { class: "mnb-head" },
-      element("div", { class: "mnb-heading" }, "Blind test: results"),
-      element("div", { class: "mnb-counter" }, `${state.done} of ${state.trials} answered`),
-    ),
-    element("div", { class: "mnb-question" }, `Compared: ${factor}`),
+    element("div", {}, "Compared: ", isolated(factor)),
     ...(scores.length ? scoreParts : []),
     ...(pairs.length ? pairParts(pairs) : []),
     element(

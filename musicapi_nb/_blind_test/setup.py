@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from musicapi_nb import markup
 from musicapi_nb._blind_test import loudness_match, store
 from musicapi_nb._blind_test.candidates import Candidates, ExcludedSong
 from musicapi_nb._blind_test.design import DrawnTrial, Kind, draw_trials
@@ -242,23 +243,19 @@ def _exclude_on_error(key: str, excluded: dict[str, ExcludedSong]) -> Iterator[N
 def describe(design: BlindDesign, trials: Iterable[Trial]) -> str:
     """Describe how the excerpts were matched, without revealing any song."""
     settings = design.settings
-    excerpt_format, count = settings["format"], settings["trials"]
-    channels = "mono" if excerpt_format["channels"] == 1 else "stereo"
-    loudness = f"{settings['lufs']:.0f}".replace("-", "\N{MINUS SIGN}")
-    text = (
-        f"Each excerpt is {excerpt_format['seconds']:.0f} s of {channels} audio from the same "
-        f"relative point of its song, at {loudness} LUFS, so that all are equally loud."
-    )
-    if settings["matched"] < count:
+    clips = "Both clips" if settings["kind"] == "pairs" else "All clips"
+    seconds = settings["format"]["seconds"]
+    text = f"{clips}: {seconds:.0f} s, same place in the song, equally loud."
+    if unmatched := settings["trials"] - settings["matched"]:
         text += (
-            f" In {settings['matched']} of {count} trials the songs differ only in the compared "
-            "factor; in the others they also differ in something else."
+            f" In {markup.plural(unmatched, 'question')} the songs also differ in something else "
+            "than what is compared."
         )
     if excluded := len(settings["excluded"]):
         text += (
-            f" {excluded} songs are excluded: they have no usable audio, last less than half as "
-            "long as usual, or have peaks that cannot be made equally loud."
+            f" Left out: {markup.plural(excluded, 'song')} without usable audio, much shorter than "
+            "the others, or with peaks that cannot be made equally loud."
         )
     if skipped := sum(trial.answer == "skipped" for trial in trials):
-        text += f" {skipped} trials were skipped because their audio was missing."
+        text += f" Skipped: {markup.plural(skipped, 'question')} without audio."
     return text

@@ -9,7 +9,16 @@ export interface State {
   summary: Summary | null;
 }
 
+export interface Question {
+  number: number;
+  chosen: number | null;
+  note: string;
+  songs: { title: string; level: string }[];
+}
+
 export interface Summary {
+  outcome: string;
+  questions: Question[];
   factor: string;
   scores: Score[];
   pairs: Pair[];
@@ -62,6 +71,9 @@ export type Request =
   | { do: "load"; position: number }
   | { do: "answer"; chosen: number | null; seconds: number | null }
   | { do: "skip" };
+
+/** What the page sends after the end. */
+export type Replay = { do: "replay"; trial: number; position: number };
 
 // --- inside the page
 

@@ -9,7 +9,7 @@ import pandas as pd
 import traitlets
 
 from musicapi_nb import markup
-from musicapi_nb._blind_test import store
+from musicapi_nb._blind_test import outcome, store
 from musicapi_nb._blind_test.answers import preferences_frame
 from musicapi_nb._blind_test.candidates import ExcludedSong, find_candidates
 from musicapi_nb._blind_test.design import Kind
@@ -23,26 +23,28 @@ from musicapi_nb.widgets.base import LiveWidget, join_modules
 
 _FOLDER = Path(__file__).parent
 _WIDGETS = _FOLDER.parent / "widgets"
+_MODULES = ("results", "reveal", "blind_test")
 _MAX_ANSWER_SECONDS = 86_400.0
 
 
 class BlindTest(LiveWidget):
     """A blind test that can be resumed at any time; `blind_test` returns it.
 
-    Keys: A, B, ... or 1 to 4 play a song, space plays and pauses, the arrows choose, T chooses
-    "no difference", Enter saves the answer. `mnb.preferences_frame(test)` has the answers,
-    `test.preference()` the estimated preferences. `design` says how it was drawn and matched;
-    `error` is the last error in full, of which the page shows only the type: it may name a song.
+    Keys: A, B, ... or 1 to 4 play a song, space plays and pauses, the arrows choose, 0 chooses
+    "no difference", Enter saves the answer. At the end, every question can be heard again.
+    `mnb.preferences_frame(test)` has the answers, `test.preference()` the estimated preferences.
+    `design` says how it was drawn and matched; `error` is the last error in full, of which the
+    page shows only the type: it may name a song.
     """
 
-    _esm = join_modules(_WIDGETS / "dom.js", _FOLDER / "results.js", _FOLDER / "blind_test.js")
+    _esm = join_modules(_WIDGETS / "dom.js", *(_FOLDER / f"{name}.js" for name in _MODULES))
     _css = _FOLDER / "blind_test.css"
     _view = traitlets.Dict().tag(sync=True)
 
     def __init__(self, library: Library, design: BlindDesign, songs: Mapping[str, Song]) -> None:
         self.name, self.design = design.name, design
         self.error: Exception | None = None
-        self._library = library
+        self._library, self._songs = library, songs
         self._cache = ExcerptCache(library, songs)
         self._lock = threading.RLock()
         super().__init__(_view=self._view_state())
@@ -75,8 +77,19 @@ class BlindTest(LiveWidget):
             "trials": len(trials),
             "songs": len(remaining[0].songs) if remaining else 0,
             "description": describe(self.design, trials),
-            "summary": None if remaining else _summary(self.preference()),
+            "summary": None if remaining else self._summary(trials),
         }
+
+    def _summary(self, trials: list[Trial]) -> dict[str, Any]:
+        result = self.preference()
+        return {
+            "outcome": self._outcome(trials, result),
+            "questions": outcome.questions(trials, self._songs),
+            **_statistics(result),
+        }
+
+    def _outcome(self, trials: list[Trial], result: Preference) -> str:
+        return outcome.outcome_text(trials, result, self.design.settings.get("listener"))
 
     def _refresh(self) -> None:
         state = self._view_state()
@@ -100,16 +113,16 @@ class BlindTest(LiveWidget):
 
     def _handle(self, message: Any) -> None:
         request = message.get("do") if isinstance(message, dict) else None
-        if request not in {"load", "answer", "skip"}:
+        if request not in {"load", "answer", "skip", "replay"}:
             raise InvalidArgument(f"unknown message of the page: {message!r:.80}")
-        trial = next((trial for trial in self.trials() if trial.answer is None), None)
-        if trial is None or message.get("trial") != trial.number:
+        trials = self.trials()
+        trial = next((trial for trial in trials if trial.answer is None), None)
+        if request == "replay" and trial is None:
+            self._replay(trials, message)
+        elif request == "replay" or trial is None or message.get("trial") != trial.number:
             self._refresh()  # answered on another page or in another kernel
         elif request == "load":
-            position = message.get("position")
-            if not isinstance(position, int) or not 0 <= position < len(trial.songs):
-                raise InvalidArgument(f"the trial has no song at position {position!r:.40}")
-            self._in_worker(self._send_excerpt, trial, position)
+            self._in_worker(self._send_excerpt, trial, _position(message, trial))
         elif request == "skip":
             self._check_unplayable(trial)
             store.save_answer(self._library, self.name, trial.number, "skipped")
@@ -121,6 +134,14 @@ class BlindTest(LiveWidget):
                 self._library, self.name, trial.number, answer, chosen=chosen, seconds=seconds
             )
             self._refresh()
+
+    def _replay(self, trials: list[Trial], message: Mapping[str, Any]) -> None:
+        """Send a song of any trial, once all of them have ended."""
+        number = message.get("trial")
+        trial = next((trial for trial in trials if trial.number == number), None)
+        if trial is None:
+            raise InvalidArgument(f"there is no trial {number!r:.40}")
+        self._in_worker(self._send_excerpt, trial, _position(message, trial))
 
     def _check_unplayable(self, trial: Trial) -> None:
         for song in trial.songs:
@@ -159,12 +180,19 @@ class BlindTest(LiveWidget):
     def _repr_html_(self) -> str:
         state = self._view_state()
         if state["summary"] is not None:
-            return self.preference()._repr_html_()
-        done, trials = state["done"], state["trials"]
-        hint = "Run the cell to continue. The levels are revealed after the last trial."
+            result, trials = self.preference(), self.trials()
+            return markup.card(
+                "Result",
+                markup.text(self._outcome(trials, result)),
+                outcome.questions_table(trials, self._songs),
+                markup.collapsible("Statistics", *result.blocks()),
+                wide=True,
+            )
+        done, number = state["done"], state["trials"]
+        hint = "Run the cell to continue. The levels are revealed after the last question."
         return markup.card(
             "Blind test",
-            markup.progress(done / trials, f"{done} of {trials} answered"),
+            markup.progress(done / number, f"{done} of {number} answered"),
             markup.text(state["description"]),
             markup.notice(hint, "neutral"),
         )
@@ -249,7 +277,14 @@ def _seconds(message: Mapping[str, Any]) -> float | None:
     return float(seconds) if 0 <= seconds <= _MAX_ANSWER_SECONDS else None  # None for NaN too
 
 
-def _summary(result: Preference) -> dict[str, Any]:
+def _position(message: Mapping[str, Any], trial: Trial) -> int:
+    position = message.get("position")
+    if not isinstance(position, int) or not 0 <= position < len(trial.songs):
+        raise InvalidArgument(f"the trial has no song at position {position!r:.40}")
+    return position
+
+
+def _statistics(result: Preference) -> dict[str, Any]:
     """Return the result as JSON values for the page."""
     tables = {
         "scores": result.scores.drop(columns="tasks"),

@@ -189,17 +189,17 @@ def test_blind_test_reveals_nothing(lab: Lab, tmp_path: Path, host: str) -> None
         notebook.wait_until_open()
         notebook.start_run_all()
     area = page.locator(".musicapi-nb-blind")
-    expect(area).to_contain_text("Trial 1 of 2", timeout=_MS)
+    expect(area).to_contain_text("Question 1 of 2", timeout=_MS)
     listen(area)
     area.get_by_role("radio", name="B is better").click()
     save_screenshot(page, f"blind-{host.replace(' ', '-').lower()}")
-    button(area, "Save answer").dblclick()
-    expect(area).to_contain_text("Trial 2 of 2")
+    button(area, "Save & next").dblclick()
+    expect(area).to_contain_text("Question 2 of 2")
     log.check(secrets, page.evaluate(HTML))
     with Library(tmp_path) as library:
         answers = [(trial.answer, trial.chosen) for trial in load_trials(library, "by ear")]
     assert answers == [("chosen", 1), (None, None)]
     listen(area)
     area.get_by_role("radio", name="No difference").click()
-    button(area, "Save answer").click()
-    expect(area).to_contain_text("Blind test: results")
+    button(area, "Save & next").click()
+    expect(area).to_contain_text("You preferred")

@@ -22,7 +22,7 @@ test("shares are whole percents", () => {
 
 test("checks are sentences", () => {
   const check = {
-    check: "first position chosen",
+    check: "chose A",
     estimate: 0.6,
     low: 0.2,
     high: 0.9,
@@ -31,15 +31,15 @@ test("checks are sentences", () => {
   };
   assert.equal(
     checkText({ ...check, by_chance: 0.5 }),
-    "first position chosen: 60 % of 5 (20 % to 90 %; 50 % by chance).",
+    "chose A: 60 % of 5 (20 % to 90 %; 50 % by chance).",
   );
   assert.equal(
     checkText({ ...check, by_chance: null }),
-    "first position chosen: 60 % of 5 (20 % to 90 %).",
+    "chose A: 60 % of 5 (20 % to 90 %).",
   );
   assert.equal(
     checkText({ ...check, estimate: null, by_chance: null, n: 0 }),
-    "first position chosen: not enough answers (0).",
+    "chose A: not enough answers (0).",
   );
   assert.equal(
     checkText({
