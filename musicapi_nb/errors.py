@@ -61,6 +61,7 @@ class MusicAPIError(ShortTraceback, Exception):
     """
 
     advice: str = ""
+    _names_request_id = True
     retry_after: float | None = None
     """Seconds to wait before the next attempt, if the reply states them."""
 
@@ -93,7 +94,7 @@ class MusicAPIError(ShortTraceback, Exception):
             parts.append(_MAY_HAVE_COST)
         if self.advice:
             parts.append(self.advice)
-        if self.request_id:
+        if self.request_id and self._names_request_id:
             parts.append(f"(request id {_printable(self.request_id)})")
         return " ".join(parts)
 
@@ -197,6 +198,7 @@ class OutOfCredits(Forbidden):
     """403: the balance does not cover the price."""
 
     advice = "Nothing was charged."
+    _names_request_id = False  # nobody needs to look for the cause
 
 
 class NoSubscription(Forbidden):

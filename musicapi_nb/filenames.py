@@ -8,6 +8,7 @@ from musicapi_nb import markup
 
 # A file name has at most 255 bytes, on encrypted folders 143; number and suffix follow the stem.
 MAX_STEM_BYTES = 110
+_MAX_DETAIL = 40
 _UNTITLED = "untitled"
 # Not allowed on Windows; elsewhere only "/" and NUL.
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f]')
@@ -43,12 +44,16 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFKC", folded)
 
 
-def unique_stem(title: str | None, used: Collection[str]) -> str:
-    """Return `safe_stem(title)`, numbered from 2 on if it is among `used` (folded stems)."""
+def unique_stem(title: str | None, used: Collection[str], detail: str = "") -> str:
+    """Return `safe_stem(title)` and a detail, numbered from 2 on if among `used` (folded stems)."""
     first = safe_stem(title)
-    name, number = first, 1
+    detail = f" \u2013 {safe_stem(detail)[:_MAX_DETAIL]}" if detail else ""
+    name, number = _with_suffix(first, detail), 1
     while fold(name) in used:
         number += 1
-        suffix = f" ({number})"
-        name = f"{_cut(first, MAX_STEM_BYTES - len(suffix))}{suffix}"
+        name = _with_suffix(first, f"{detail} ({number})")
     return name
+
+
+def _with_suffix(stem: str, suffix: str) -> str:
+    return f"{_cut(stem, MAX_STEM_BYTES - len(suffix.encode()))}{suffix}" if suffix else stem

@@ -11,7 +11,8 @@ import pytest
 
 from musicapi_nb import MusicAPI, Song, Task, markup, sonic
 from musicapi_nb.client import Balance
-from musicapi_nb.errors import LostReply, RejectedRequest, Unreachable
+from musicapi_nb.engines import Request
+from musicapi_nb.errors import LostReply, MusicAPIError, RejectedRequest, Unreachable
 from musicapi_nb.experiment import Experiment, Progress, html
 from musicapi_nb.experiment.progress import CellState, Failure
 from musicapi_nb.experiment.tracker import CellTracker
@@ -171,7 +172,7 @@ def test_library_card_shows_how_to_settle_uncertain_entries(library: Library) ->
 def test_library_counts_requests_not_tries(library: Library) -> None:
     first, second, third, _ = (cell.request for cell in _PLAN.cells)
 
-    def attempt(request: sonic.Create, error: Exception) -> None:
+    def attempt(request: Request, error: MusicAPIError) -> None:
         entry = library.claim(request).entry
         record = library.record_unsent if isinstance(error, Unreachable) else library.record_refused
         record(entry.id, error)

@@ -15,6 +15,7 @@ from musicapi_nb import frames, tasks
 from musicapi_nb.engines import sonic
 from musicapi_nb.errors import InvalidArgument, MusicAPIError
 from musicapi_nb.frames import frames as frame_functions
+from musicapi_nb.frames.no_problems import NoProblems
 from tests import replies
 from tests.replies import NAMES, SONIC, STUDIO, sample, sample_text
 
@@ -473,3 +474,24 @@ def test_arbitrary_text_is_accounted_for(garbage: str | bytes, data: st.DataObje
     text = sample_text(data.draw(st.sampled_from(NAMES)))
     cut = text[: data.draw(st.integers(0, len(text)))]
     assert_all_accounted_for([garbage, cut, cut.encode()], 3)
+
+
+# --- nothing to report ---------------------------------------------------------------------
+
+
+def test_table_of_issues_says_that_there_are_none() -> None:
+    issues = frames.issues_frame([{"task_id": "t", "message": "success"}])
+    assert isinstance(issues, NoProblems)
+    assert repr(issues) == "No problems."
+    assert "No problems." in issues._repr_html_()
+    assert type(issues.copy()) is pd.DataFrame
+    assert type(frames.issues_frame(["<html>"])) is pd.DataFrame
+
+
+@every_frame
+def test_text_that_is_no_reply_is_an_issue_or_an_error(frame: Frame) -> None:
+    if frame is frames.issues_frame:
+        assert frame("nonsense")["message"].item() == "the reply is the text 'nonsense', not JSON"
+        return
+    with pytest.raises(InvalidArgument, match="the text 'nonsense' is no reply and no file"):
+        frame("nonsense")

@@ -7,6 +7,7 @@ import contextlib
 import math
 import os
 import re
+import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
@@ -245,7 +246,7 @@ class Transport:
             ) as reply:
                 body = await _body(reply, received, paid=call.paid)
         except _UNSENT as error:
-            way, cause = self.network.describe_proxy(url), self._cause(error)
+            way, cause = self.network.describe_proxy(url), self._unsent_cause(error)
             refused = isinstance(error, aiohttp.ClientConnectorCertificateError)
             kind = CertificateRefused if refused else Unreachable
             unsent = kind(f"No connection to {url.authority}{way} ({cause})")
@@ -262,6 +263,15 @@ class Transport:
         redact = self.secret.redact
         headers = {name.lower(): redact(value) for name, value in reply.headers.items()}
         return reply.status, headers, self.secret.redact_body(body)
+
+    def _unsent_cause(self, error: BaseException) -> str:
+        """Say in plain words why there is no connection, where it is the usual case."""
+        if isinstance(error, aiohttp.ClientConnectorDNSError):
+            return "its name was not found"
+        reason = getattr(error, "os_error", None)
+        if not isinstance(reason, OSError) or isinstance(reason, ssl.SSLError) or not reason.errno:
+            return self._cause(error)
+        return os.strerror(reason.errno).lower()
 
     def _cause(self, error: BaseException) -> str:
         text = re.sub(r"//[^/@\s]*@", "//", self.secret.redact(str(error)))  # a proxy's password

@@ -5,6 +5,7 @@ import datetime as dt
 import json
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from musicapi_nb.errors import ExportFailed, InvalidArgument, MusicAPIError
 from musicapi_nb.exports import audio_tags, playlist, provenance
 from musicapi_nb.exports._lrc import lrc
 from musicapi_nb.exports.folder import MANIFEST, PLAYLIST, TABLES, Folder, sha256, staging_folder
+from musicapi_nb.exports.origin import origin_text, title_key
 from musicapi_nb.exports.result import ExportedSong, ExportResult, Outcome
 from musicapi_nb.exports.selection import LibraryIndex, Selection, requested_fields, select_songs
 from musicapi_nb.library import Library
@@ -118,13 +120,15 @@ def _pack(folder: Path, names: Iterable[str], path: Path) -> None:
 def _to_folder(target: Path, selection: Selection) -> ExportResult:
     with staging_folder(target) as stage:
         folder = Folder(target, stage)
-        writer = _SongWriter(folder, selection.index)
+        titles = Counter(title_key(song) for song, _ in selection.songs.values())
+        writer = _SongWriter(folder, selection.index, titles)
+        older = len(folder.records.keys() - selection.songs.keys())
         songs = [writer.write(key, *pair) for key, pair in selection.songs.items()]
         shared_files = _write_shared(folder, selection, songs, writer.notes)
     failed = [ExportedSong(title, "failed", reason=reason) for title, reason in selection.skipped]
     names = (*(name for song in songs for name in song.files), *shared_files)
     size = sum((target / name).stat().st_size for name in names)
-    return ExportResult(target, (*songs, *failed), shared_files, size, tuple(writer.notes))
+    return ExportResult(target, (*songs, *failed), shared_files, size, tuple(writer.notes), older)
 
 
 def _write_shared(
@@ -150,8 +154,9 @@ def _write_shared(
 class _SongWriter:
     """Writes the files of single songs into a folder."""
 
-    def __init__(self, folder: Folder, index: LibraryIndex) -> None:
+    def __init__(self, folder: Folder, index: LibraryIndex, titles: Counter[str]) -> None:
         self._folder, self._index, self._library = folder, index, index.library
+        self._titles = titles
         self.notes: list[tuple[str, str]] = []
         self._file_notes = {
             note.song: note.note for note in index.library.file_notes() if note.media == "audio"
@@ -179,7 +184,8 @@ class _SongWriter:
         note = self._file_notes.get(song_key(song))
         if note is not None:
             self.notes.append((title, note))
-        stem = self._folder.stem_of(key, song.title)
+        shared = self._titles[title_key(song)] > 1
+        stem = self._folder.stem_of(key, song.title, origin_text(song, task), shared=shared)
         timed, record = self._texts(key, song, task)
         tags = audio_tags.tags_of(song, record["model"]["returned"] or record["model"]["requested"])
         cover = self._library.file_of(song, "image")

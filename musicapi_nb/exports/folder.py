@@ -61,10 +61,15 @@ class Folder:
                 records[key] = record
         return records
 
-    def stem_of(self, key: str, title: str | None) -> str:
-        """Return the stem of a song's file names: that of an earlier export, else a new one."""
+    def stem_of(self, key: str, title: str | None, detail: str, *, shared: bool) -> str:
+        """Return the stem of a song's file names: that of an earlier export, else a new one.
+
+        The detail is part of it if other songs of this export, or in the folder, have the title.
+        """
         if key not in self.stems:
-            self.stems[key] = filenames.unique_stem(title, self._used_stems)
+            if not shared and filenames.fold(filenames.safe_stem(title)) not in self._used_stems:
+                detail = ""
+            self.stems[key] = filenames.unique_stem(title, self._used_stems, detail)
             self._used_stems.add(filenames.fold(self.stems[key]))
         return self.stems[key]
 

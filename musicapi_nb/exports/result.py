@@ -12,8 +12,8 @@ from musicapi_nb.library.html import format_bytes
 Outcome: TypeAlias = Literal["written", "replaced", "skipped", "failed"]
 _LABELS: Mapping[Outcome, tuple[str, markup.Tone]] = {
     "written": ("written", "good"),
-    "replaced": ("replaced", "info"),
-    "skipped": ("unchanged", "neutral"),
+    "replaced": ("written again", "info"),
+    "skipped": ("already there", "neutral"),
     "failed": ("failed", "bad"),
 }
 _MAX_ROWS = 20
@@ -47,6 +47,8 @@ class ExportResult:
         Bytes of all files of this export.
     notes
         Further remarks: a title or file name, and a message.
+    older
+        Number of songs of earlier exports that are in the folder, and not in this export.
     """
 
     path: Path
@@ -54,6 +56,7 @@ class ExportResult:
     shared_files: tuple[str, ...] = ()
     size: int = 0
     notes: tuple[tuple[str, str], ...] = ()
+    older: int = 0
 
     @property
     def counts(self) -> dict[Outcome, int]:
@@ -71,7 +74,12 @@ class ExportResult:
         summary = f"{', '.join(counts) or 'no songs'}; {format_bytes(self.size)}"
         lines = [f"<ExportResult {self.path}: {summary}>"]
         lines += [f"- {name}: {message}" for name, message in self._problems()]
+        lines += [f"- {self._older_text()}"] if self.older else []
         return "\n".join(map(markup.one_line, lines))
+
+    def _older_text(self) -> str:
+        songs = markup.plural(self.older, "older song")
+        return f"{songs} left in the folder, not in the playlist and tables"
 
     def _problems(self) -> list[tuple[str, str]]:
         return [*((song.title, song.reason) for song in self.failed), *self.notes]
@@ -95,8 +103,9 @@ class ExportResult:
         if songs:
             rows = [(song.title, song.files[0], _suffixes(song.files[1:])) for song in songs]
             files = markup.table(("song", "file", "other files"), rows, limit=_MAX_ROWS)
-            body.append(markup.collapsible(f"Files of {len(songs):,} songs", files))
+            body.append(markup.collapsible(f"Files of {markup.plural(len(songs), 'song')}", files))
         body.append(markup.caption(*self._shared_files_text()))
+        body.append(markup.caption(self._older_text()) if self.older else markup.EMPTY)
         if not self.songs:
             body.append(markup.notice("There are no finished songs to export."))
         facts = markup.facts(str(self.path), format_bytes(self.size))

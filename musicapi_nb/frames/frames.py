@@ -8,7 +8,8 @@ import pandas as pd
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames import schema
 from musicapi_nb.frames.flattener import Columns, Polls
-from musicapi_nb.frames.inputs import HasFrames, Replies, has_frames
+from musicapi_nb.frames.inputs import HasFrames, Replies, has_frames, refuse_words
+from musicapi_nb.frames.no_problems import say_if_empty
 
 
 @schema.document_columns(schema.TASKS)
@@ -113,14 +114,14 @@ def durations_frame(replies: Replies | HasFrames, *, polls: Polls = "last") -> p
 def issues_frame(replies: Replies | HasFrames) -> pd.DataFrame:
     """Return a table of the replies, or parts of replies, that were not understood.
 
-    If it is empty, every reply was understood completely. All replies about a task are included;
-    the input is as for `tasks_frame`.
+    If it is empty ("No problems."), every reply was understood completely. All replies about a
+    task are included; the input is as for `tasks_frame`.
 
     >>> issues_frame(["<html>busy</html>"])[["reply", "message"]]
       reply                              message
     0     0  the reply is an HTML page, not JSON
     """
-    return _frame("issues", replies, "all")
+    return say_if_empty(_frame("issues", replies, "all"))
 
 
 class HasRatings(Protocol):
@@ -157,6 +158,8 @@ def ratings_frame(source: HasRatings | HasFrames) -> pd.DataFrame:
 def _frame(name: str, replies: Replies | HasFrames, polls: Polls) -> pd.DataFrame:
     if has_frames(replies):
         return replies.result_frame(name)
+    if name != "issues":
+        refuse_words(replies)
     columns = Columns((name,), polls)
     columns.add(replies)
     return columns.frame(name)

@@ -113,6 +113,15 @@ def has_frames(source: object) -> TypeGuard[HasFrames]:
     return callable(getattr(type(source), "result_frame", None))
 
 
+def refuse_words(replies: object) -> None:
+    """Raise InvalidArgument if a text can be no reply and no path, such as "nonsense"."""
+    if isinstance(replies, str) and not set(replies) & set('{["<') and _as_path(replies) is None:
+        raise InvalidArgument(
+            f"the text {replies!r:.60} is no reply and no file of replies; issues_frame(...) lists "
+            "replies that were not understood"
+        )
+
+
 def split_item(item: Item) -> Iterator[Item]:
     """Yield the replies in a text; another item is one reply."""
     origin, reply = item

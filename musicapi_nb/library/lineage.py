@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from musicapi_nb import markup
-from musicapi_nb.ledger_types import Entry
+from musicapi_nb.ledger_types import Entry, EntryState
+from musicapi_nb.library.html import state_label
 from musicapi_nb.tasks import Task
 
 _MAX_ROWS = 200
@@ -25,7 +26,7 @@ class Branch:
     entry
         Its number in the ledger.
     label
-        Its operation and titles.
+        Its operation, titles and number of songs.
     state
         Its state in the ledger.
     price
@@ -40,7 +41,7 @@ class Branch:
 
     entry: int
     label: str
-    state: str
+    state: EntryState
     price: int | None
     source: str | None = None
     other_parents: tuple[int, ...] = ()
@@ -70,7 +71,12 @@ class Lineage:
     @markup.html_repr
     def _repr_html_(self) -> str:
         rows = [
-            (f"{_indent(depth)}{_description(branch)}", branch.state, branch.price, branch.credits)
+            (
+                f"{_indent(depth)}{_description(branch)}",
+                state_label(branch.state),
+                branch.price,
+                branch.credits,
+            )
             for tree in self.trees
             for depth, branch in _with_depth(tree)
         ]
@@ -78,11 +84,13 @@ class Lineage:
             body = markup.caption("No follow-up songs yet; try song.extend(...).")
             return markup.card("Lineage", body, wide=True)
         credits_ = sum(tree.credits for tree in self.trees)
-        header = ("purchase", "state", "credits", "with descendants")
+        header = ("made", "state", "credits", "with everything made from it")
         return markup.card(
             "Lineage",
             markup.table(header, rows, limit=_MAX_ROWS),
-            facts=markup.facts(f"{len(rows):,} purchases", markup.format_credits(credits_)),
+            facts=markup.facts(
+                markup.plural(len(rows), "request"), markup.format_credits(credits_)
+            ),
             wide=True,
         )
 
@@ -99,18 +107,19 @@ def _indent(depth: int) -> str:
     return "\u2003" * (depth - 1) + "\u2514 " if depth else ""
 
 
-def _description(branch: Branch) -> str:
-    parents = f", and {', '.join(map(str, branch.other_parents))}" if branch.other_parents else ""
-    source = f" (from {branch.source}{parents})" if branch.source else ""
-    return f"{branch.entry} {branch.label}{source}"
+def _description(branch: Branch, *facts: str) -> str:
+    others = "".join(f" and #{parent}" for parent in branch.other_parents)
+    source = f"from {branch.source}{others}" if branch.source else ""
+    parts = (branch.label, source, *facts, f"#{branch.entry}")
+    return " \u00b7 ".join(part for part in parts if part)
 
 
 def _lines(tree: Branch) -> Iterator[str]:
     for depth, branch in _with_depth(tree):
-        total = f", {branch.credits:,} with descendants" if branch.children else ""
-        price = markup.format_credits(branch.price)
-        line = markup.one_line(f"{_description(branch)}: {branch.state}, {price}{total}")
-        yield f"{_indent(depth)}{line}"
+        state = "" if branch.state == "done" else state_label(branch.state)
+        total = f"{branch.credits:,} with everything made from it" if branch.children else ""
+        line = _description(branch, state, markup.format_credits(branch.price), total)
+        yield f"{_indent(depth)}{markup.one_line(line)}"
 
 
 # --- from the ledger -----------------------------------------------------------------------
@@ -136,7 +145,7 @@ def build_lineage(purchases: Iterable[tuple[Entry, Task]], of: str | None = None
         entry, task = by_entry[number]
         branches[number] = Branch(
             entry=number,
-            label=f"{entry.name}{_titles(task)}",
+            label=_label(entry, task),
             state=entry.state,
             price=_credits_charged(entry),
             source=next(iter(sources.values()), None),
@@ -184,10 +193,13 @@ def _texts(value: Any) -> Sequence[str]:
     return ()
 
 
-def _titles(task: Task) -> str:
+def _label(entry: Entry, task: Task) -> str:
     titles = list(dict.fromkeys(song.title for song in task.songs if song.title))
     further = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
-    return f" {titles[0]!r}{further}" if titles else ""
+    operation = entry.operation.replace("_", " ").capitalize()
+    songs = markup.plural(len(task.songs), "song") if task.songs else ""
+    parts = (operation, f"{titles[0]}{further}" if titles else "", songs)
+    return " \u00b7 ".join(part for part in parts if part)
 
 
 def _credits_charged(entry: Entry) -> int | None:

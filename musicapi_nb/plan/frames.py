@@ -8,6 +8,7 @@ import pandas as pd
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidArgument, Problem
 from musicapi_nb.frames.builders import TEXT
+from musicapi_nb.frames.no_problems import say_if_empty
 from musicapi_nb.plan.cells import Cell, PlanProblem
 from musicapi_nb.plan.validation import coerce_int, name_problems, to_python
 
@@ -88,7 +89,8 @@ def problems_frame(problems: Sequence[PlanProblem]) -> pd.DataFrame:
         position = (cell.order, cell.block, cell.take) if cell else (None, None, None)
         texts = _to_encodable(problem.field) or None, _to_encodable(problem.message)
         rows.append((*position, *texts, problem.hard))
-    return pd.DataFrame(rows, columns=list(_PROBLEMS), dtype="object").astype(_PROBLEMS)
+    frame = pd.DataFrame(rows, columns=list(_PROBLEMS), dtype="object").astype(_PROBLEMS)
+    return say_if_empty(frame)
 
 
 def read_rows(

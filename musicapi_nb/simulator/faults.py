@@ -74,6 +74,7 @@ any  truncated_download: half of the promised bytes arrive
 any  wrong_type_download: 200 with an HTML page instead of the file
 any  dead_link: 404 until the task is polled again
 any  media_error: status 500 to 599 for a file
+any  slow_download: the file comes only after simulated seconds
 any  redirect_media: 302 to another host (to: a base URL; default this server as 'localhost')
 """,
 }
@@ -91,6 +92,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "unknown_state": {"word": "mastering"},
     "webhook_late": {"seconds": 120.0},
     "media_error": {"status": 503},
+    "slow_download": {"seconds": 120.0},
     "redirect_media": {"to": None},
 }
 

@@ -327,6 +327,8 @@ class Simulator:
             return web.Response(status=settings["status"], headers=media.CORS)
         if (redirect := self._redirect("redirect_media", request, 302)) is not None:
             return redirect
+        if settings := self._strike("slow_download", request):
+            await self._wait_or_stop(settings["seconds"])
         file = await self._file(kind, song, file_format)
         if file is None:
             refusal = Refusal(404, "not_found", "There is no such file.")

@@ -53,6 +53,11 @@ def direct():
     wait_for("continue")
     sim.faults.arm("lost_reply")
     until_done(6)
+    wait_for("resolve")
+    (lost,) = api.library.entries("uncertain")
+    api.library.resolve(lost.id, charged=False)
+    (folder / "resolved").touch()
+    until_done(8)
 
 threading.Thread(target=direct, daemon=True).start()"""
 
@@ -63,7 +68,9 @@ while not (folder / "paused").exists():
 print(run.progress.state)"""
 
 
-def test_experiment_output_follows_run_and_monitor_buttons(lab: Lab, tmp_path: Path) -> None:
+def test_experiment_output_follows_run_and_monitor_buttons(  # noqa: C901, PLR0915 - one story
+    lab: Lab, tmp_path: Path
+) -> None:
     notebook = lab.open(
         [
             _CONNECT.replace("FOLDER", str(tmp_path)),
@@ -88,7 +95,7 @@ def test_experiment_output_follows_run_and_monitor_buttons(lab: Lab, tmp_path: P
         return [label.strip() for label in enabled.all_inner_texts()]
 
     notebook.start_run_all()
-    expect(dry_run).to_contain_text("nothing was sent")
+    expect(dry_run).to_contain_text("nothing sent yet", timeout=30_000)
     for area in outputs:
         expect(area).to_contain_text("3 being made", timeout=30_000)
         expect(area).to_contain_text("5 waiting")
@@ -126,15 +133,25 @@ def test_experiment_output_follows_run_and_monitor_buttons(lab: Lab, tmp_path: P
         expect(area).to_contain_text("cancelled")
     expect(monitor.get_by_role("button", name="Run the rest", exact=True)).to_be_enabled()
     notebook.screenshot("experiment-cancelled")
+
+    signal("resolve")
+    while not (tmp_path / "resolved").exists():
+        notebook.page.wait_for_timeout(20)
+    press("Run the rest")
+    for area in (*outputs, notebook.output_area(1).nth(1)):  # also the card of before the start
+        expect(area).to_contain_text("8 done", timeout=30_000)
+        expect(area).to_contain_text("complete")
+        expect(area).not_to_contain_text("uncertain")
+    notebook.screenshot("experiment-complete")
     saved = notebook.save()
 
-    assert "nothing was sent" in dry_run.inner_text(), "the output of before the start changed"
+    assert "nothing sent yet" in dry_run.inner_text(), "the dry run of before the start changed"
     for cell in saved.cells[2:4]:
         output = cell.outputs[0]
         assert output.output_type == "display_data"
         assert output.data.keys() == {"text/html", "text/plain"}
-        assert "cancelled" in output.data["text/html"]
-        assert "<Experiment harbour: cancelled; " in output.data["text/plain"]
+        assert "complete" in output.data["text/html"]
+        assert "<Experiment harbour: complete; " in output.data["text/plain"]
 
 
 _HOSTILE = """\

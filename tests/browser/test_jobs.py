@@ -130,7 +130,7 @@ def test_job_output_changes_in_place_and_saves_songs(lab: Lab, tmp_path: Path) -
     for area in areas:  # while a cell awaits
         expect(area).to_contain_text("being made", timeout=30_000)
         expect(area).to_contain_text("rain, slow jazz · 20 credits")
-        expect(area).to_contain_text(" left (simulated time)")
+        expect(area).to_contain_text("(simulated time)")
     clock = areas[0].inner_text()
     expect(areas[0]).not_to_have_text(clock)  # it updates by itself
     expect(areas[0]).to_contain_text("being made")
@@ -165,6 +165,25 @@ poor = mnb.connect(simulator=Simulator(speed=300, balance=3))
 jobs.append(poor.run(SONG))
 jobs[-1]"""
 
+_SLOWLY_SAVED = """\
+sim.faults.arm("slow_download", times=None, seconds=3000)
+job = api.run(SONG, take=9)
+job"""
+
+_SHOW_ERRORS = """\
+REFUSED = sonic.Create(mv="sonic-v6", gpt_description_prompt="harbour")
+sim.faults.arm("refused_content")
+offline = mnb.MusicAPI("sk-some-key-0001", base_url="http://127.0.0.1:9", pace=0)
+for attempt in range(3):
+    try:
+        if attempt == 0:
+            await poor.run(SONG)
+        if attempt == 1:
+            await api.run(REFUSED)
+        await offline.run(SONG)
+    except mnb.errors.MusicAPIError:
+        get_ipython().showtraceback()"""
+
 _ALL_ENDED = """\
 while not all(job.done() for job in jobs):
     await asyncio.sleep(0.02)
@@ -183,13 +202,18 @@ def test_errors_are_shown_in_their_job_and_affect_no_other(lab: Lab) -> None:
             "jobs.append(cancelled := api.run(SONG))\ncancelled",
             "cancelled.cancel()",
             _ALL_ENDED,
-            "job = api.run(SONG)\njob",
+            _SLOWLY_SAVED,
             "(await job).state",
+            _SHOW_ERRORS,
             "await jobs[0]",
         ]
     )
 
-    notebook.run_all(errors_expected=True)
+    notebook.start_run_all()
+    saving = "Songs are ready · saving the audio to your library…"
+    expect(notebook.output_area(8)).to_contain_text(saving, timeout=60_000)
+    notebook.screenshot("job-saving")
+    notebook.wait_until_done()
 
     lost = notebook.output_area(1)
     expect(lost).to_contain_text("The connection broke before the answer to POST /api/v1/")
@@ -198,11 +222,24 @@ def test_errors_are_shown_in_their_job_and_affect_no_other(lab: Lab) -> None:
     expect(failed).to_contain_text("10 credits refunded")
     expect(failed).to_contain_text("The music generation failed.")
     poor = notebook.output_area(4).last  # after the message of connect()
-    expect(poor).to_contain_text("OutOfCredits")
     expect(poor).to_contain_text("Not enough credits: 20 needed, 3 left. Nothing was charged.")
     expect(notebook.output_area(5)).to_contain_text("Stopped waiting.")
     assert notebook.texts()[7] == "['LostReply', 'NoneType', 'OutOfCredits', 'NoneType']\n"
     expect(notebook.output_area(8).locator("audio")).to_have_count(2)
     assert notebook.texts()[9] == "'succeeded'"
-    assert notebook.texts()[10].startswith("LostReply: The connection broke")
+    for error, line, words in zip(
+        notebook.outputs()[10],
+        ("await poor.run(SONG)", "await api.run(REFUSED)", "await offline.run(SONG)"),
+        (
+            "Not enough credits: 20 needed, 3 left.",
+            "Nothing was charged.",
+            "No connection to 127.0",
+        ),
+        strict=True,
+    ):
+        (traceback,) = error["traceback"]
+        assert len(traceback.splitlines()) <= 6
+        assert line in traceback
+        assert words in traceback
+    assert notebook.texts()[11].startswith("LostReply: The connection broke")
     notebook.screenshot("jobs-errors")

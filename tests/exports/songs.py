@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 
 from musicapi_nb import sonic, tasks
+from musicapi_nb.engines import Request
 from musicapi_nb.library import Library
 from tests.library.helpers import acknowledged, buy, looked, song
 
@@ -41,7 +42,13 @@ def _mp4(seconds: float) -> bytes:
     return ftyp + atom(b"moov", atom(b"trak", atom(b"mdia", media))) + atom(b"mdat", b"sound")
 
 
-def add(library: Library, *titles: str | None, suffix: str = ".wav", **fields: Any) -> list[str]:
+def add(
+    library: Library,
+    *titles: str | None,
+    suffix: str = ".wav",
+    request: Request | None = None,
+    **fields: Any,
+) -> list[str]:
     """Buy one finished task with songs of these titles; return their ids."""
     number = len(library.entries())
     ids = [f"clip-{number}-{index}" for index in range(len(titles))]
@@ -59,7 +66,7 @@ def add(library: Library, *titles: str | None, suffix: str = ".wav", **fields: A
         {**clip, **fields, "clip_id": name, "title": title}
         for name, title in zip(ids, titles, strict=True)
     ]
-    request = song(f"rain {number}")
+    request = request or song(f"rain {number}")
     claim = buy(library, request, f"task-{number}")
     reply = {"code": 200, "data": clips}
     library.record_poll(claim.entry.id, looked(acknowledged(request, f"task-{number}"), reply))

@@ -322,6 +322,33 @@ def test_later_lyrics_and_songs_are_added(library: Library, tmp_path: Path) -> N
     assert result.songs[2].files[0] == "RAIN (2).wav"
 
 
+def test_names_tell_covers_and_extensions_from_the_original(
+    library: Library, tmp_path: Path
+) -> None:
+    clip, _ = add(library, "Rain", "Rain")
+    first = mnb.export(tmp_path / "songs", library)
+    original = mnb.Song(id=clip, engine="sonic", state="succeeded")
+    cover = original.cover(mv="sonic-v6", custom_mode=True, tags="spy/jazz, noir", prompt="la")
+    add(library, "Rain", "Snow", request=cover)
+    add(library, "rain", request=original.extend(prompt="more"))
+
+    result = mnb.export(tmp_path / "songs", library)
+
+    names = [song.files[0] for song in result.songs]
+    originals = ["Rain.wav", "Rain (2).wav"]
+    assert [song.files[0] for song in first.songs] == names[:2] == originals
+    assert names[2:] == [
+        "Rain \u2013 cover, spy_jazz \u2013 1.wav",
+        "Snow.wav",
+        "rain \u2013 extended.wav",
+    ]
+    assert "2 already there" in repr(result)
+    later = mnb.export(tmp_path / "songs", library.tasks()[1].songs[:1], library=library)
+    assert later.songs[0].files[0] == names[2]
+    assert "4 older songs left in the folder" in repr(later)
+    assert "4 older songs left in the folder" in later._repr_html_()
+
+
 def test_files_of_other_origin_are_not_replaced(library: Library, tmp_path: Path) -> None:
     folder = tmp_path / "songs"
     folder.mkdir()

@@ -101,7 +101,7 @@ def test_child_of_two_parents_appears_once(library: Library) -> None:
     (tree,) = library.lineage().trees
     assert as_tuple(tree) == (first, None, (mixed, "song 1"))
     assert tree.children[0].other_parents == (second,)
-    assert f"and {second}" in repr(library.lineage())
+    assert f"and #{second}" in repr(library.lineage())
 
 
 def test_lineage_card_escapes_titles(library: Library) -> None:
@@ -111,7 +111,7 @@ def test_lineage_card_escapes_titles(library: Library) -> None:
     buy_finished(library, first.songs[1].extend(prompt="more"), songs("c", "d", title=evil))
     lineage = library.lineage()
     first_line, second_line = repr(lineage).splitlines()
-    assert re.search(r"20 credits, 35 with descendants$", first_line)
+    assert re.search(r"20 credits · 35 with everything made from it · #\d+$", first_line)
     assert second_line.startswith("\u2514 ")
     assert "\x1b" not in repr(lineage)
     assert "<script" not in lineage._repr_html_()
@@ -124,7 +124,9 @@ def test_songs_with_several_titles_are_counted(library: Library) -> None:
     for clip, part in zip(stems["data"], ("Vocals", "Drums", "Bass"), strict=True):
         clip["title"] = f"Rain ({part})"
     buy_finished(library, first.songs[0].stems(), stems)
-    assert "'Rain (Vocals)' and 2 more (from its song)" in repr(library.lineage())
+    assert "Stems basic · Rain (Vocals) and 2 more · 3 songs · from its song · " in repr(
+        library.lineage()
+    )
 
 
 def test_long_chain_needs_no_recursion(library: Library) -> None:

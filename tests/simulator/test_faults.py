@@ -92,6 +92,15 @@ async def test_slow_faults_wait_in_simulated_time(kind: str) -> None:
         assert sim.clock.now() - arrival.arrived_at >= 10_000
 
 
+async def test_slow_download_waits_in_simulated_time() -> None:
+    async with Simulator(speed=200_000) as sim, Caller(sim, "k") as caller:
+        sim.faults.arm("slow_download", seconds=10_000)
+        start = sim.clock.now()
+        async with caller.session.get(f"{sim.url}/media/image/unknown.png") as reply:
+            assert reply.status == 404
+        assert sim.clock.now() - start >= 10_000
+
+
 async def test_slow_request_ends_when_the_simulator_stops(caller: Caller) -> None:
     async with Simulator(speed=0) as sim:
         sim.faults.arm("slow")
