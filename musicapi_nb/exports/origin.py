@@ -1,6 +1,6 @@
 """How a song of a title differs from others of that title: a cover, a version. No I/O."""
 
-from musicapi_nb.exports import filenames
+from musicapi_nb import filenames
 from musicapi_nb.tasks import Song, Task
 
 _ORIGINALS = frozenset({"create", "description", "custom", "instrumental", "vocal"})
