@@ -141,3 +141,16 @@ def test_download_takes_the_librarys_file_without_network(tmp_path: Path) -> Non
         fresh = api.download(task.songs[0], tmp_path / "fresh.mp3").result()
         assert fresh.read_bytes() == saved[0].read_bytes()
         assert api.simulator.request_log.total == requests + 1
+
+
+def test_files_that_an_earlier_kernel_did_not_store_are_made_again(tmp_path: Path) -> None:
+    with connect(tmp_path, 1) as first:
+        assert first.simulator is not None
+        first.simulator.faults.arm("dead_link", times=None)
+        task = first.run(RAIN).result()
+        assert first.library is not None
+        assert [first.library.file_of(song) for song in task.songs] == [None, None]
+    with connect(tmp_path, 2) as second:
+        second.resume().result()
+        assert second.library is not None
+        assert all(second.library.file_of(song) for song in task.songs)

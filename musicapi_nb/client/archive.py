@@ -12,7 +12,7 @@ from musicapi_nb.client.download import fetch
 from musicapi_nb.client.file_type import read_head, suffix_of
 from musicapi_nb.client.sound import UNDECODABLE, check_audio
 from musicapi_nb.client.transport import Transport
-from musicapi_nb.errors import ClientClosed, DownloadFailed, MusicAPIError
+from musicapi_nb.errors import ClientClosed, DownloadFailed, MusicAPIError, Unreachable
 from musicapi_nb.ledger_types import Ledger, Media, MediaStore
 from musicapi_nb.tasks import Song, Task
 
@@ -55,8 +55,10 @@ class MediaArchiver:
         try:
             try:
                 await self._fetch(song, media, path)
-            except DownloadFailed as error:
-                renewed = await self._renew_link(task, song, media) if error.status else None
+            except (DownloadFailed, Unreachable) as error:
+                # The host of a link may be gone, as a simulator's of an earlier kernel.
+                ended = error.status is not None or isinstance(error, Unreachable)
+                renewed = await self._renew_link(task, song, media) if ended else None
                 if renewed is None:
                     raise
                 await self._fetch(renewed, media, path)

@@ -305,7 +305,7 @@ def link(label: str, url: str | None) -> Html:
 
 
 def player(url: str | None, label: str = "this song", *, local: bool = False) -> Html:
-    """Return a player that loads nothing before it is played; without a usable URL, a note.
+    """Return a player that fetches nothing before it is played; without a usable URL, a note.
 
     For `local`, see `media_url`.
     """
@@ -317,7 +317,8 @@ def player(url: str | None, label: str = "this song", *, local: bool = False) ->
     # Code hosts strip the player but keep its content, so a link remains.
     fallback = EMPTY if isinstance(url, DataUrl | LocalFile) else link(f"Listen to {name}", src)
     style, title = "display:block;width:100%;height:36px", f"Play {name}"
-    options = {"controls": "", "preload": "none", "src": src, "title": title}
+    preload = "metadata" if isinstance(url, DataUrl) else "none"  # it is in the page already
+    options = {"controls": "", "preload": preload, "src": src, "title": title}
     return element("audio", fallback, style=style, **options)
 
 

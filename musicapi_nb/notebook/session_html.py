@@ -63,18 +63,24 @@ def _balance_text(balance: Balance | str) -> str:
 
 def session_card(session: Session) -> markup.Html:
     """Return the balance, what is under way, and the latest songs; or the first steps."""
-    badge = markup.badge("simulated") if session.simulated else markup.badge("paid", "warn")
     songs = session.songs(_LATEST_SONGS)
+    title = "Practice mode" if session.simulated else "MusicAPI"
     balance = None if session.simulated else _balance_text(session.balance)
-    card = markup.card(
-        "Practice mode" if session.simulated else "MusicAPI",
+    if not songs:
+        return markup.card(
+            title,
+            *_notices(session),
+            _first_steps(),
+            facts=markup.facts(balance, "no songs yet"),
+            wide=True,
+        )
+    latest = "the latest song" if len(songs) == 1 else f"the latest {len(songs)} songs"
+    return markup.stack(
+        element("div", title, style="font-size:16px;font-weight:600"),
+        markup.caption(balance, f"{latest}, newest first"),
         *_notices(session),
-        markup.EMPTY if songs else _first_steps(),
-        facts=markup.facts(balance, "the latest songs, newest first" if songs else "no songs yet"),
-        badges=[badge],
-        wide=True,
+        markup.Html(songs._repr_html_()),
     )
-    return markup.stack(card, markup.Html(songs._repr_html_())) if songs else card
 
 
 def _notices(session: Session) -> Iterator[markup.Html]:
