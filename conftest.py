@@ -15,6 +15,26 @@ from xdist.scheduler import LoadScopeScheduling
 
 _FOLDERS = pytest.StashKey[Path]()
 _NUMBERS = itertools.count()
+# The workers share the processors: threads of one matrix product would wait for each other. Set
+# before numpy is imported; kernels and other processes that tests start inherit it.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+# These files take longest, and start first: the last one to end should be a short one.
+_LONGEST = (
+    "tests/browser/",
+    "tests/test_kill.py",
+    "notebooks/02",
+    "notebooks/",
+    "tests/test_docs.py",
+    "tests/test_many_songs.py",
+    "tests/test_experiment.py",
+    "tests/test_flatten.py",
+    "tests/test_surroundings.py",
+    "tests/simulator/test_operations.py",
+    "tests/test_sequential.py",
+    "tests/test_adherence.py",
+    "tests/test_substitutions.py",
+    "tests/library/test_processes.py",
+)
 # A busy machine must not fail a property test.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
@@ -37,6 +57,14 @@ class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     return _ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        places = [place for place, file in enumerate(_LONGEST) if item.nodeid.startswith(file)]
+        return min(places, default=len(_LONGEST))
+
+    items.sort(key=rank)
 
 
 def pytest_configure(config: pytest.Config) -> None:

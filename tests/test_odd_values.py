@@ -175,7 +175,7 @@ def replies_with_surrogates(draw: st.DrawFn) -> Any:
     return reply
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(replies_with_surrogates())
 def test_half_surrogates_harm_no_table_file_or_repr(reply: Any) -> None:
     text = json.dumps(reply, ensure_ascii=False)

@@ -423,7 +423,7 @@ def test_refused_cells_are_listed() -> None:
     orders = [cell.order for cell in plan if cell.levels["topic"] != "rain"]
     assert sorted(itertools.chain.from_iterable(run.refused.values())) == orders
     assert "problems: 2 of 3 requests would be refused" in repr(run)
-    assert "400 characters" in run._repr_html_()
+    assert "(400 of 120)" in run._repr_html_()
 
 
 def test_nan_balance_is_unknown() -> None:

@@ -96,9 +96,9 @@ class BusyHost:
         (BusyHost(9), 20),
         (BusyHost(2, retry_after="0"), 20),
         (BusyHost(1, 503, "2"), 20),
-        (BusyHost(3), 500),
+        (BusyHost(3), 100),
     ],
-    ids=["idle", "two", "one at a time", "1,000 songs"],
+    ids=["idle", "two", "one at a time", "200 songs"],
 )
 async def test_resume_leaves_no_file_missing(
     host: BusyHost, takes: int, library: Library, monkeypatch: pytest.MonkeyPatch
