@@ -78,12 +78,16 @@ def questions_table(trials: Sequence[Trial], songs: Mapping[str, Song]) -> marku
                 f"{'✓ ' if index == row['chosen'] else ''}{song['title']} · {song['level']}"
                 for index, song in enumerate(row["songs"])
             ),
-            row["note"] or None,
+            "; ".join(filter(None, (_letter(row["chosen"]), row["note"]))) or None,
         ]
         for row in questions(trials, songs)
     ]
     letters = LETTERS[: max((len(trial.songs) for trial in trials), default=0)]
-    return markup.table(["question", *letters, "answer"], rows)
+    return markup.table(["", *letters, "answer"], rows)
+
+
+def _letter(position: int | None) -> str:
+    return "" if position is None else LETTERS[position]
 
 
 def _note(trial: Trial) -> str:

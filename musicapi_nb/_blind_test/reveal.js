@@ -11,6 +11,12 @@ export const LETTERS = ["A", "B", "C", "D"];
 export const KERNEL_TIMEOUT = 30_000; // ms without a reply until the page says so
 const MAX_QUESTIONS = 200;
 
+function choiceMark() {
+  const tick = element("span", { "aria-hidden": "true" }, "✓");
+  const text = element("span", { class: "mnb-choice-text" }, " your choice");
+  return element("span", { class: "mnb-choice-mark" }, tick, text);
+}
+
 /** Plays one song at a time; the kernel sends the excerpt that was heard in the test. */
 export class RevealPage {
   /**
@@ -52,7 +58,7 @@ export class RevealPage {
       hidden > 0
         ? element("div", { class: "mnb-secondary" }, `${hidden} more in test.preferences_frame()`)
         : "",
-      this.status,
+      element("div", {}, this.status),
       element(
         "details",
         { class: "mnb-details" },
@@ -63,6 +69,7 @@ export class RevealPage {
     );
     this.receive = this.receive.bind(this);
     model.on("msg:custom", this.receive);
+    this.show("");
     this.render();
   }
 
@@ -106,7 +113,7 @@ export class RevealPage {
               element("div", { class: "mnb-level" }, isolated(song.level)),
               element("div", { class: "mnb-title" }, isolated(song.title)),
             ),
-            index === chosen ? element("span", { class: "mnb-choice-mark" }, "your choice") : "",
+            index === chosen ? choiceMark() : "",
           );
         }),
       ),
