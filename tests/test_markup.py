@@ -128,7 +128,7 @@ class Parsed(HTMLParser):
             yield from (attributes[name] for name in ("href", "src") if name in attributes)
 
 
-FATES: Sequence[TagMark] = ("plain", "kept", "added", "dropped")
+FATES: Sequence[TagMark] = ("plain", "kept", "split", "added", "dropped")
 TONES: Sequence[Tone] = ("neutral", "good", "info", "warn", "bad")
 SOUND = markup.data_url(b"RIFF", "audio/wav")
 HOSTILE = [

@@ -25,7 +25,7 @@ from musicapi_nb.markup.escape import (
 )
 
 Tone: TypeAlias = Literal["neutral", "good", "info", "warn", "bad"]
-TagMark: TypeAlias = Literal["plain", "kept", "added", "dropped"]
+TagMark: TypeAlias = Literal["plain", "kept", "split", "added", "dropped"]
 Cell: TypeAlias = str | float | datetime | None
 
 
@@ -45,6 +45,7 @@ _COLORS: Final[dict[Tone, str]] = {
 _TAG_MARKS: Final[dict[TagMark, tuple[str, Tone]]] = {
     "plain": ("", "neutral"),
     "kept": ("✓", "good"),
+    "split": ("½", "good"),
     "added": ("+", "info"),
     "dropped": ("\u2212", "bad"),  # the minus sign, as wide as the plus
 }

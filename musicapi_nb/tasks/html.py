@@ -9,9 +9,8 @@ from musicapi_nb.engines import model_of
 from musicapi_nb.tasks.answer_html import answer_blocks
 from musicapi_nb.tasks.card_media import CardMedia, MediaUrls
 from musicapi_nb.tasks.song import STATE_LABELS, Song, State
+from musicapi_nb.tasks.song_fates import song_fates
 from musicapi_nb.tasks.song_tuple import Songs
-from musicapi_nb.tasks.tag_fates import tag_fates
-from musicapi_nb.tasks.tag_reader import read_negative_tags, read_tags
 from musicapi_nb.tasks.tags import tag_key, unique_tags
 from musicapi_nb.tasks.task import Task
 
@@ -169,27 +168,25 @@ def _requested_model(task: Task | None) -> str | None:
 
 
 def tag_marks(song: Song) -> Iterator[str | tuple[str, markup.TagMark]]:
-    """Yield a song's tags as kept or added, then the requested tags that were dropped.
+    """Yield a song's tags as kept, split or added, then the requested tags that were dropped.
 
-    Tags are compared as `tag_fates` does; a tag that should not come and did is "dropped", as
+    "split" are the parts of a requested tag. A tag that should not come and did is "dropped", as
     "no drums". If the requested tags are unknown, or the song has no tags, yield the bare tags.
     """
-    text, negative = song.requested_tags, song.negative_tags
-    if not (text or negative) or not song.tags:
+    fates = song_fates(song)
+    if not fates:
         yield from song.tags
         return
     returned = unique_tags(song.tags)
-    known = {tag_key(tag): tag for tag in returned}
-    requested = (*read_tags(text or "", known), *read_negative_tags(negative or "", known))
-    fates = tag_fates(requested, returned)
-    requested_keys = {
-        tag_key(returned[index])
-        for fate in fates
-        if fate.fate in {"kept", "split", "avoided"}
-        for index in fate.returned
-    }
+    marks: dict[str, markup.TagMark] = {}
+    for fate in fates:
+        if fate.fate in {"kept", "split", "avoided"}:
+            for index in fate.returned:
+                key = tag_key(returned[index])
+                is_part = fate.fate == "split" and marks.get(key) != "kept"
+                marks[key] = "split" if is_part else "kept"
     for tag in song.tags:
-        yield tag, "kept" if tag_key(tag) in requested_keys else "added"
+        yield tag, marks.get(tag_key(tag), "added")
     for fate in fates:
         if fate.fate in {"dropped", "violated"}:
             yield fate.tag, "dropped"

@@ -13,14 +13,20 @@ from musicapi_nb.widgets.songs_of import SongCollection, SongItem
 
 _TEXT_LIMIT, _LYRICS_LIMIT = 60, 6_000
 _MAX_TAGS = 40
-_FATE_CODES: dict[markup.TagMark, int] = {"plain": 0, "kept": 1, "added": 2, "dropped": 3}
+_FATE_CODES: dict[markup.TagMark, int] = {
+    "plain": 0,
+    "kept": 1,
+    "split": 2,
+    "added": 3,
+    "dropped": 4,
+}
 
 
 def columns(collection: SongCollection) -> dict[str, Any]:
     """Return the columns by which the page filters, sorts and groups; one element per song.
 
-    `tags` holds for each song a list of codes: 4 x index in `tag_names`, plus 0 (plain), 1 (kept),
-    2 (added) or 3 (dropped).
+    `tags` holds for each song a list of codes: 8 x index in `tag_names`, plus 0 (plain), 1 (kept),
+    2 (split), 3 (added) or 4 (dropped).
     """
     items, songs = collection.items, [item.song for item in collection.items]
     tag_codes: dict[str, int] = {}  # by raw tag: two different tags may look the same
@@ -52,7 +58,7 @@ def _tags(item: SongItem, tag_codes: dict[str, int]) -> list[int]:
     for mark in list(tag_marks(item.song))[:_MAX_TAGS]:
         tag = mark if isinstance(mark, str) else mark[0]
         fate: markup.TagMark = "plain" if isinstance(mark, str) else mark[1]
-        codes.append(4 * tag_codes.setdefault(tag, len(tag_codes)) + _FATE_CODES[fate])
+        codes.append(8 * tag_codes.setdefault(tag, len(tag_codes)) + _FATE_CODES[fate])
     return codes
 
 

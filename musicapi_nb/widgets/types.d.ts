@@ -129,6 +129,7 @@ export interface BoardData {
   row: number[];
   column: number[];
   label: string[];
+  kept: (number | null)[]; // share of the requested tags
   reasons: Record<string, string>;
 }
 

@@ -23,12 +23,13 @@ const BOARD = {
   row: [0, 0, 0, 0, 1, 2, 2],
   column: [1, 1, 0, 0, 0, 0, 1],
   label: Array(7).fill(""),
+  kept: Array(7).fill(null),
   reasons: { "1,1": "Not made yet." },
 };
 const PLACES = placeSongs(BOARD);
 const ROWS = [0, 1, 2];
 const ORDERS = columnOrders(BOARD, null);
-const [KEPT, ADDED, DROPPED] = [1, 2, 3];
+const [KEPT, SPLIT, ADDED, DROPPED] = [1, 2, 3, 4];
 
 /** @param {Partial<import("../../musicapi_nb/widgets/types").Songs>} columns */
 function songs(columns) {
@@ -41,6 +42,7 @@ function songs(columns) {
     position: each.map(() => ""),
     tags: each.map(() => []),
     tag_names: ["jazz", "rain"],
+    board: BOARD,
     ...columns,
   });
 }
@@ -145,11 +147,14 @@ test("a row differs by a star, a tenth of the tags kept, or a tenth of the lengt
   assert.equal(differs({ seconds }, {}, "length"), true);
   assert.equal(differs({ seconds: [100, 100, 91, 91, 1, 1, 1] }, {}), false);
   assert.equal(differs({ seconds: [null, null, 50, null, 1, 1, 1] }, {}), false);
-  const both = [KEPT, 4 + KEPT];
-  const one = [KEPT, 4 + DROPPED];
-  assert.equal(differs({ tags: [one, one, both, both, [], [], []] }, {}, "tags"), true);
-  assert.equal(differs({ tags: [both, both, both, both, [], [], []] }, {}), false);
-  assert.equal(differs({ tags: [[ADDED], [ADDED], both, both, [], [], []] }, {}), false);
+  const kept = (/** @type {(number | null)[]} */ ...shares) => {
+    const board = { ...BOARD, kept: [...shares, null, null, null] };
+    return rowDiffers(songs({ board }), {}, row, "tags");
+  };
+  assert.equal(kept(0.5, 0.5, 1, 1), true);
+  assert.equal(kept(0.5, 0.6, 0.6, 0.6), false);
+  assert.equal(kept(0.5, 0.5, 0.6, 0.6), true);
+  assert.equal(kept(null, null, 1, 1), false);
   assert.equal(rowDiffers(songs({}), { 4: [5, 0] }, PLACES[1], "any"), false);
 });
 
@@ -173,12 +178,12 @@ test("masked songs give away neither title, model nor tags", () => {
 
 test("requested tags come before added ones, in their order", () => {
   const tags = [
-    [4 + ADDED, KEPT, 8 + DROPPED, 12 + KEPT, 16 + ADDED],
-    [8, 4],
+    [8 + ADDED, KEPT, 16 + DROPPED, 24 + SPLIT, 32 + KEPT, 40 + ADDED],
+    [16, 8],
   ];
   const [first, second] = requestedTagsFirst(songs({ tags })).tags;
-  assert.deepEqual(first, [KEPT, 12 + KEPT, 8 + DROPPED, 4 + ADDED, 16 + ADDED]);
-  assert.deepEqual(second, [8, 4]);
+  assert.deepEqual(first, [KEPT, 32 + KEPT, 24 + SPLIT, 16 + DROPPED, 8 + ADDED, 40 + ADDED]);
+  assert.deepEqual(second, [16, 8]);
 });
 
 test("heads span the columns that they hold", () => {

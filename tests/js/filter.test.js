@@ -10,8 +10,8 @@ import {
   sortKey,
 } from "../../musicapi_nb/widgets/gallery/filter.js";
 
-const [PLAIN, KEPT, ADDED, DROPPED] = [0, 1, 2, 3];
-const [JAZZ, RAIN, SPY] = [0, 4, 8]; // 4 x index in tag_names
+const [PLAIN, KEPT, SPLIT, ADDED, DROPPED] = [0, 1, 2, 3, 4];
+const [JAZZ, RAIN, SPY] = [0, 8, 16]; // 8 x index in tag_names
 
 /** @type {import("../../musicapi_nb/widgets/types").Songs} */
 const SONGS = {
@@ -24,7 +24,7 @@ const SONGS = {
   simulated: [],
   has_lyrics: [],
   position: [],
-  tags: [[JAZZ + KEPT, RAIN + ADDED], [JAZZ + DROPPED], [SPY + PLAIN], [RAIN + KEPT], []],
+  tags: [[JAZZ + KEPT, RAIN + ADDED], [JAZZ + DROPPED], [SPY + PLAIN], [RAIN + SPLIT], []],
   tag_names: ["Jazz", "rain", "spy jazz"],
   factors: [
     { name: "topic", levels: ["sea", "(none)"], level_indices: [1, 0, -1, 0, 1] },
@@ -63,7 +63,7 @@ test("a tag matches its beginning, and only songs that have it", () => {
   assert.deepEqual(match({ tag: "jazz", fate: "dropped" }), [1]);
   assert.deepEqual(match({ tag: "jazz", fate: "requested" }), [0, 1]);
   assert.deepEqual(match({ tag: "rain", fate: "added" }), [0]);
-  assert.deepEqual(match({ tag: "rain", fate: "kept" }), [3]);
+  assert.deepEqual(match({ tag: "rain", fate: "split" }), [3]);
 });
 
 test("state and factors filter together", () => {

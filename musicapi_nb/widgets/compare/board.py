@@ -5,6 +5,7 @@ from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb.library import Library
+from musicapi_nb.tasks.song_fates import kept_share
 from musicapi_nb.widgets.base import join_modules, join_styles
 from musicapi_nb.widgets.compare.dimensions import Names
 from musicapi_nb.widgets.compare.html import board_html, size_text
@@ -57,7 +58,10 @@ class Board(SongWidget):
             "note": collection.note,
             "refreshable": collection.refreshable,
             "library": "" if library is None else markup.one_line(library.path.name),
-            "board": _board_data(self._matrix),
+            "board": {
+                **_board_data(self._matrix),
+                "kept": [kept_share(item.song) for item in collection.items],
+            },
         }
 
     @markup.safe_repr

@@ -2,7 +2,7 @@
 // Which songs are where on the board, in which order they play, and which rows differ. No DOM.
 /** @import { BoardData, BoardPosition, Ratings, Songs } from "../types" */
 
-import { FATES } from "../song_parts/tags.js";
+import { fateOf } from "../song_parts/tags.js";
 
 /** The least difference between two places of a row that counts. */
 const LEAST_DIFFERENCE = { rating: 1, tags: 0.1, length: 0.1 };
@@ -105,7 +105,7 @@ export function positionOf(board, places, rows, orders, index) {
   return { row, slot: orders[boardRow].indexOf(column), place };
 }
 
-const FATE_ORDER = ["kept", "dropped", "", "added"];
+const FATE_ORDER = ["kept", "split", "dropped", "", "added"];
 
 /**
  * Return the songs with their requested tags before the added ones, so that they can be compared.
@@ -113,7 +113,7 @@ const FATE_ORDER = ["kept", "dropped", "", "added"];
  * @returns {Songs}
  */
 export function requestedTagsFirst(songs) {
-  const rank = (/** @type {number} */ code) => FATE_ORDER.indexOf(FATES[code & 3]);
+  const rank = (/** @type {number} */ code) => FATE_ORDER.indexOf(fateOf(code));
   const tags = songs.tags.map((codes) => [...codes].sort((a, b) => rank(a) - rank(b)));
   return { ...songs, tags };
 }
@@ -122,18 +122,6 @@ export function requestedTagsFirst(songs) {
 function meanOf(values) {
   const numbers = values.filter((value) => value !== null);
   return numbers.length ? numbers.reduce((sum, value) => sum + value, 0) / numbers.length : null;
-}
-
-/**
- * Return which share of its requested tags a song has; null if there were none.
- * @param {Songs} songs
- * @param {number} index
- */
-export function keptShare(songs, index) {
-  const fates = songs.tags[index].map((code) => FATES[code & 3]);
-  const kept = fates.filter((fate) => fate === "kept").length;
-  const dropped = fates.filter((fate) => fate === "dropped").length;
-  return kept + dropped ? kept / (kept + dropped) : null;
 }
 
 /**
@@ -159,7 +147,7 @@ export function rowDiffers(songs, ratings, row, kind) {
   /** @type {Record<string, (indices: number[]) => number | null>} */
   const measures = {
     rating: (indices) => meanStars(ratings, indices)[0],
-    tags: (indices) => meanOf(indices.map((index) => keptShare(songs, index))),
+    tags: (indices) => meanOf(indices.map((index) => songs.board.kept[index])),
     length: (indices) => meanOf(indices.map((index) => songs.seconds[index])),
   };
   return KINDS.filter((name) => kind === "any" || kind === name).some((name) => {

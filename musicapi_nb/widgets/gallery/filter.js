@@ -2,7 +2,7 @@
 // Which songs the gallery shows, and in which order. No DOM.
 /** @import { Ratings, Songs, ViewState } from "../types" */
 
-import { FATES } from "../song_parts/tags.js";
+import { fateOf, tagOf } from "../song_parts/tags.js";
 import { songCount } from "../song_parts/text.js";
 
 export const PAGE_SIZE = 24;
@@ -68,10 +68,10 @@ function ratingPasses(songs, ratings, filter, index) {
  * @param {number} code
  */
 function tagPasses(songs, view, code) {
-  const tag = songs.tag_names[code >> 2].toLowerCase();
+  const tag = songs.tag_names[tagOf(code)].toLowerCase();
   if (!tag.startsWith(view.tag.toLowerCase())) return false;
-  const fate = FATES[code & 3];
-  if (view.fate === "requested") return fate === "kept" || fate === "dropped";
+  const fate = fateOf(code);
+  if (view.fate === "requested") return ["kept", "split", "dropped"].includes(fate);
   return view.fate ? fate === view.fate : fate !== "dropped";
 }
 

@@ -3,6 +3,7 @@
 /** @import { Songs, ViewState } from "../types" */
 
 import { element, isolated } from "../dom.js";
+import { fateOf, tagOf } from "../song_parts/tags.js";
 import { STATES } from "./filter.js";
 
 const MAX_SUGGESTIONS = 200;
@@ -61,6 +62,7 @@ const TAG_FATES = [
   ["", "present"],
   ["requested", "requested"],
   ["kept", "kept"],
+  ["split", "split"],
   ["added", "added"],
   ["dropped", "dropped"],
 ];
@@ -101,7 +103,7 @@ function tagFilters(songs, view, change) {
     textFilter("Tag", view.tag, (tag) => change({ page: 0, tag }), id),
     element("datalist", { id }, ...suggestions),
   ];
-  if (songs.tags.some((codes) => codes.some((code) => code & 3))) {
+  if (songs.tags.some((codes) => codes.some(fateOf))) {
     filters.push(choice("Tag is", TAG_FATES, view.fate, (fate) => change({ page: 0, fate })));
   }
   return filters;
@@ -112,7 +114,7 @@ function commonTags(songs) {
   /** @type {Map<number, number>} */
   const counts = new Map();
   for (const code of songs.tags.flat()) {
-    counts.set(code >> 2, (counts.get(code >> 2) ?? 0) + 1);
+    counts.set(tagOf(code), (counts.get(tagOf(code)) ?? 0) + 1);
   }
   const common = [...counts].sort((a, b) => b[1] - a[1]).slice(0, MAX_SUGGESTIONS);
   return common.map(([tag]) => songs.tag_names[tag]);

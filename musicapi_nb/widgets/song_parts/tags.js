@@ -4,8 +4,22 @@
 
 import { element, isolated } from "../dom.js";
 
-export const FATES = ["", "kept", "added", "dropped"]; // by the two low bits of a tag code
-const FATE_SIGNS = ["", "✓ ", "+ ", "− "];
+const FATES = ["", "kept", "split", "added", "dropped"]; // by the three low bits of a tag code
+/** @type {Record<string, string>} */
+const FATE_SIGNS = { kept: "✓ ", split: "½ ", added: "+ ", dropped: "− " };
+
+/** @param {number} code */
+export function fateOf(code) {
+  return FATES[code & 7];
+}
+
+/**
+ * Return the index of a code's tag in `tag_names`.
+ * @param {number} code
+ */
+export function tagOf(code) {
+  return code >> 3;
+}
 
 /**
  * Return the chips of a song's tags.
@@ -14,9 +28,9 @@ const FATE_SIGNS = ["", "✓ ", "+ ", "− "];
  */
 export function tagChips(songs, index) {
   return songs.tags[index].map((code) => {
-    const fate = FATES[code & 3];
-    const name = isolated(songs.tag_names[code >> 2]);
+    const fate = fateOf(code);
+    const name = isolated(songs.tag_names[tagOf(code)]);
     const attributes = { class: `mnb-chip mnb-${fate || "plain"}`, title: fate || undefined };
-    return element("span", attributes, FATE_SIGNS[code & 3], name);
+    return element("span", attributes, FATE_SIGNS[fate] ?? "", name);
   });
 }
