@@ -85,6 +85,11 @@ def _type_into(form: Locator, button: Locator) -> None:
     form.get_by_label("Other: Model").fill("sonic-v7")
     expect(form).to_contain_text("unknown to this version")
     model.select_option("sonic-v6-mini")
+    cells = model.page.locator(".jp-Cell").count()
+    model.press("b")  # a command of the notebook: a new cell
+    form.get_by_role("button", name="As Python").press("b")
+    assert model.page.locator(".jp-Cell").count() == cells
+    expect(model).to_have_value("sonic-v6-mini")
     form.get_by_label("Lyrics", exact=True).fill("la " * 1744)
     expect(form).to_contain_text("232 characters too many (5,232 of 5,000).")
     form.get_by_label("Styles", exact=True).press_sequentially("spy jazz, bossa nova")

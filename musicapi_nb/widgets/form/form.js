@@ -10,6 +10,7 @@
 import { element } from "../dom.js";
 import { createControl } from "./controls.js";
 
+const COMMANDED = "button, select, input[type=checkbox], input[type=range]";
 const REVEAL_AFTER_MS = 300; // the card of a purchase follows the form's new state
 
 // --- fields
@@ -139,6 +140,12 @@ function render({ model, el }) {
   const summary = element("div", { class: "musicapi-summary", role: "status" });
   const button = element("button", { type: "button", class: "musicapi-buy" });
   el.classList.add("musicapi-form");
+  // JupyterLab would take a letter typed into a list, say, as a command to the notebook.
+  el.addEventListener("focusin", ({ target }) => {
+    if (target instanceof HTMLElement && target.matches(COMMANDED)) {
+      target.dataset.lmSuppressShortcuts = "true";
+    }
+  });
   const boxes = [more, extraFold, codeFold].map((fold) => fold.box);
   el.append(title, picker, grid, folds, ...boxes, summary, button);
 
