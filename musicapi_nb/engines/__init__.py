@@ -48,7 +48,7 @@ class Operations(tuple[type[Request], ...]):
             status = kind.availability.status if kind.availability else ""
             name = f"{kind.engine}.{kind.__name__}"
             groups[kind.group].append(
-                (name, operation_summary(kind), kind().price(), kind.songs, status)
+                (name, operation_summary(kind), kind().price(), kind.songs or None, status)
             )
         return {group: rows for group, rows in groups.items() if rows}
 
@@ -66,10 +66,20 @@ class Operations(tuple[type[Request], ...]):
     @markup.html_repr
     def _repr_html_(self) -> str:
         cards = [
-            markup.card(group, markup.table(self._COLUMNS, rows))
+            markup.card(group, self._table(rows), wide=True)
             for group, rows in self._groups().items()
         ]
         return markup.stack(*cards, *self._notices())
+
+    def _table(self, rows: Sequence[Sequence[Any]]) -> str:
+        """Return a table with the columns that have a value in these rows."""
+        used = [
+            index
+            for index in range(len(self._COLUMNS))
+            if any(row[index] not in (None, "") for row in rows)
+        ]
+        names = [self._COLUMNS[index] for index in used]
+        return markup.table(names, [[row[index] for index in used] for row in rows])
 
     def _notices(self) -> Iterator[str]:
         """Yield what limits an engine, or some of its operations."""
