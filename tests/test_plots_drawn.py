@@ -329,8 +329,8 @@ def test_ribbon_thickness_is_the_count() -> None:
     assert texts.count("60 % [50, 70]") == 2 * len(TAGS)
     for heading in (
         "requested",
-        "first source",
-        "after step 0",
+        "as understood",
+        "after rewriting",
         "kept",
         "rewritten",
         "dropped (30)",

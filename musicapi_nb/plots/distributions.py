@@ -132,7 +132,7 @@ def _task_rows(group: row_chart.Group, measures: Sequence[str]) -> list[Row]:
         if len(values):
             median, ninth = (_format_time(float(np.percentile(values, q))) for q in (50, 90))
             tasks = markup.plural(len(values), "task")
-            note = f"median {median}, 9 in 10 by {ninth}\n{tasks}"
+            note = f"median {median}, 90 % within {ninth}\n{tasks}"
         label = f"{group.name}{row_chart.SEPARATOR}{name}" if index == 0 else name
         rows.append(Row(label, values, color, note))
     return rows

@@ -9,13 +9,14 @@ Colours: Okabe and Ito, "Color Universal Design" (2008), distinguishable with co
 
 import functools
 import io
+import operator
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib.style
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
+from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 from matplotlib.transforms import ScaledTranslation
@@ -126,6 +127,21 @@ def is_dark(ax: Axes) -> bool:
     return text_color(ax) == _LIGHT
 
 
+def ink_on(background: Any) -> str:
+    """Return the dark or the light ink, whichever has the higher contrast on a colour (WCAG)."""
+    return max(_DARK, _WHITE, key=lambda ink: _contrast(ink, background))
+
+
+def _contrast(one: Any, other: Any) -> float:
+    darker, lighter = sorted(map(_luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(color: Any) -> float:
+    linear = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color))  # noqa: PLR2004 - sRGB
+    return sum(map(operator.mul, (0.2126, 0.7152, 0.0722), linear))
+
+
 def size_inches(ax: Axes) -> tuple[float, float]:
     """Return the width and height of the area within the axes in the current layout."""
     root = ax.figure.figure
@@ -225,9 +241,11 @@ def rows_that_fit(ax: Axes | None, row_inches: float, limit: int) -> int:
 
 
 def time_axis(ax: Axes, values: Sequence[float]) -> None:
-    """Scale the x axis to values in seconds, with ticks at round times."""
+    """Scale the x axis to values in seconds, with ticks at round times; it spans 1 s at least."""
     low, high = min(values), max(values)
-    high = max(high, low + 1e-3)
+    if high - low < 1:
+        low = max((low + high) / 2 - 0.5, min(low, 0.0))
+        high = low + 1
     pad = 0.02 * (high - low)
     ax.set_xlim(low - pad, high + pad)
     grid(ax)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap, to_rgba
+from matplotlib.colors import ListedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
@@ -29,7 +29,6 @@ _MAX_TAGS_WITH_TEXT = 9
 # On dark axes it is reversed: shares of 0 are dark there, too, but lighter than blank cells.
 _COLORMAP = ListedColormap(colormaps["Blues"](np.linspace(0.1, 1, 256)))
 _DARK_COLORMAP = ListedColormap(colormaps["Blues_r"](np.linspace(0.08, 1, 256)))
-_MIDDLE_LIGHTNESS = 0.5
 _CELL_INCHES, _TEXT_CELL_INCHES = 0.27, 0.62
 _ABOVE, _BELOW = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
 
@@ -154,16 +153,10 @@ def _write_cells(ax: Axes, cells: Cells, *, has_text: bool) -> None:
             low, high = cells.low[row, column], cells.high[row, column]
             text = f"{percent(share)} {sign}".rstrip() + f"\n{100 * low:.0f} to {100 * high:.0f}"
         if text:
-            is_light = _is_light(ax.images[0].cmap(share / top))
-            color = "#1f2328" if is_light else "#ffffff"
+            color = figure.ink_on(ax.images[0].cmap(share / top))
             size = figure.SMALL if has_text else 6.5
             options = {"ha": "center", "color": color, "fontsize": size, "linespacing": 1.4}
             figure.write(ax, column, row, text, **options)
-
-
-def _is_light(color: Any) -> bool:
-    red, green, blue, _ = to_rgba(color)
-    return 0.3 * red + 0.59 * green + 0.11 * blue > _MIDDLE_LIGHTNESS
 
 
 def _explain(ax: Axes, total: int, visible: int, songs: int, *, has_text: bool) -> None:

@@ -178,7 +178,8 @@ def _write_name(ax: Axes, node: Node, text: str, position: tuple[float, float], 
 
 def _write_heading(ax: Axes, x: float, step: int, side: str) -> None:
     """Name a column: the source text of the table's next step."""
-    text = {-1: "requested", 0: "first source"}.get(step, f"after step {step - 1}")
+    names = {-1: "requested", 0: "as understood", 1: "after rewriting"}
+    text = names.get(step, f"after rewriting {step}")
     is_first = side == "first"
     x += _NODE_WIDTH if is_first else _NODE_WIDTH + _TEXT_OFFSET
     style = {"ha": "right" if is_first else "left", "fontweight": "bold", "clip_on": False}
@@ -200,5 +201,5 @@ def _explain(ax: Axes, diagram: Flow) -> None:
         "",
         "(n): occurrences; on a ribbon: its share [interval] in percent",
         "blue part of a tag: other tags that it added" if any(diagram.added) else "",
-        "a tag without a ribbon was not rewritten again" if has_inner_columns else "",
+        "a tag without a ribbon: kept as it is" if has_inner_columns else "",
     )

@@ -166,9 +166,11 @@ jobs.append(poor.run(SONG))
 jobs[-1]"""
 
 _SLOWLY_SAVED = """\
-sim.faults.arm("slow_download", times=None, seconds=3000)
-job = api.run(SONG, take=9)
-job"""
+sim.faults.arm("slow_download", seconds=1500)
+job = mnb.connect(simulator=sim, library="saved").run(SONG)
+display(job)
+while job.task is None:
+    await asyncio.sleep(0.02)"""
 
 _SHOW_ERRORS = """\
 REFUSED = sonic.Create(mv="sonic-v6", gpt_description_prompt="harbour")
@@ -195,6 +197,7 @@ def test_errors_are_shown_in_their_job_and_affect_no_other(lab: Lab) -> None:
     notebook = lab.open(
         [
             _CONNECT + "\njobs = []",
+            _SLOWLY_SAVED,
             "sim.faults.arm('lost_reply')\njobs.append(api.run(SONG))\njobs[-1]",
             "while not jobs[-1].done():\n    await asyncio.sleep(0.02)",
             f"sim.faults.arm('task_fails')\njobs.append(api.run({background}))\njobs[-1]",
@@ -202,7 +205,6 @@ def test_errors_are_shown_in_their_job_and_affect_no_other(lab: Lab) -> None:
             "jobs.append(cancelled := api.run(SONG))\ncancelled",
             "cancelled.cancel()",
             _ALL_ENDED,
-            _SLOWLY_SAVED,
             "(await job).state",
             _SHOW_ERRORS,
             "await jobs[0]",
@@ -211,21 +213,21 @@ def test_errors_are_shown_in_their_job_and_affect_no_other(lab: Lab) -> None:
 
     notebook.start_run_all()
     saving = "Songs are ready · saving the audio to your library…"
-    expect(notebook.output_area(8)).to_contain_text(saving, timeout=60_000)
+    expect(notebook.output_area(1).last).to_contain_text(saving, timeout=60_000)
     notebook.screenshot("job-saving")
     notebook.wait_until_done()
 
-    lost = notebook.output_area(1)
+    lost = notebook.output_area(2)
     expect(lost).to_contain_text("The connection broke before the answer to POST /api/v1/")
     expect(lost).to_contain_text("may have cost credits")
-    failed = notebook.output_area(3)
+    failed = notebook.output_area(4)
     expect(failed).to_contain_text("10 credits refunded")
     expect(failed).to_contain_text("The music generation failed.")
-    poor = notebook.output_area(4).last  # after the message of connect()
+    poor = notebook.output_area(5).last  # after the message of connect()
     expect(poor).to_contain_text("Not enough credits: 20 needed, 3 left. Nothing was charged.")
-    expect(notebook.output_area(5)).to_contain_text("Stopped waiting.")
-    assert notebook.texts()[7] == "['LostReply', 'NoneType', 'OutOfCredits', 'NoneType']\n"
-    expect(notebook.output_area(8).locator("audio")).to_have_count(2)
+    expect(notebook.output_area(6)).to_contain_text("Stopped waiting.")
+    assert notebook.texts()[8] == "['LostReply', 'NoneType', 'OutOfCredits', 'NoneType']\n"
+    expect(notebook.output_area(1).locator("audio")).to_have_count(2)
     assert notebook.texts()[9] == "'succeeded'"
     for error, line, words in zip(
         notebook.outputs()[10],
