@@ -37,7 +37,7 @@ PUBLIC_NAMES = {
     "musicapi_nb.plan": "Plan repeats_needed",
     "musicapi_nb.tasks": "Song Task",
     "musicapi_nb.widgets.compare": "compare",
-    "musicapi_nb.widgets.gallery": "gallery",
+    "musicapi_nb.widgets.gallery": "gallery show",
     "musicapi_nb.widgets.gallery.saved_page": "save_page",
     "musicapi_nb.widgets.monitor": "monitor progress_bar",
 }

@@ -64,6 +64,7 @@ from musicapi_nb.tasks import Song as Song
 from musicapi_nb.tasks import Task as Task
 from musicapi_nb.widgets.compare import compare as compare
 from musicapi_nb.widgets.gallery import gallery as gallery
+from musicapi_nb.widgets.gallery import show as show
 from musicapi_nb.widgets.gallery.saved_page import save_page as save_page
 from musicapi_nb.widgets.monitor import monitor as monitor
 from musicapi_nb.widgets.monitor import progress_bar as progress_bar

@@ -18,7 +18,7 @@ import soundfile
 
 import musicapi_nb as mnb
 from musicapi_nb import sonic, tasks
-from musicapi_nb.errors import DownloadFailed, InvalidRequest
+from musicapi_nb.errors import DownloadFailed, InvalidArgument
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Song, Task
@@ -119,12 +119,12 @@ def test_library_gallery_refreshes(library: Library) -> None:
     page = FakePage(widget)
     page.send("refresh")
     assert widget._songs["state"] == ["succeeded", "succeeded", "failed", "pending"]
-    assert widget._songs["details"]["2"]["no_audio"] == "no luck"
+    assert widget._songs["details"]["2"]["no_audio"] == "no luck. The credits were refunded."
     assert "being made" in widget._songs["details"]["3"]["no_audio"]
     problem = page.ask("rate", "problem", index=0, stars=3, generation=0)
     assert "the list has changed" in problem["message"]
     assert library.ratings() == []
-    assert repr(widget) == "<Gallery: 4 songs (1 failed, 1 pending), library shelf>"
+    assert repr(widget) == "<Gallery: 4 songs (1 failed, 1 in the queue), library shelf>"
 
 
 def test_gallery_of_a_large_library_has_its_latest_purchases(
@@ -179,7 +179,7 @@ async def test_experiment_gallery_has_factors(tmp_path: Path) -> None:
 
 def test_session_without_library_requires_source() -> None:
     api = mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=600))
-    with pytest.raises(InvalidRequest, match="is required"):
+    with pytest.raises(InvalidArgument, match="no library is open"):
         api.gallery()
     assert len(api.gallery(finished_tasks(1))._songs["title"]) == 2
     api.close()
@@ -257,6 +257,25 @@ def test_rating_is_stored_before_reply(library: Library, tmp_path: Path) -> None
     assert mnb.ratings_frame(widget)["note"].tolist() == ["thin"]
 
 
+def test_changes_made_elsewhere_are_shown(library: Library, tmp_path: Path) -> None:
+    first = song("one")
+    library.record_poll(buy(library, first, "t1").entry.id, looked(acknowledged(first, "t1")))
+    widget = gallery(library)
+    page = FakePage(widget)
+    (task,) = library.tasks()
+    with Library(tmp_path / "shelf") as other:  # such as in another kernel
+        other.rate(task.songs[1], 4, note="warm")
+        assert page.receive("notes")[0]["notes"] == {"1": "warm"}
+        assert widget._ratings == {"1": [4, 1]}
+        second = song("two")
+        other.record_poll(buy(other, second, "t2").entry.id, looked(acknowledged(second, "t2")))
+        page.receive("news")
+    page.send("refresh")
+    assert len(widget._songs["title"]) == 4
+    assert widget._songs["state"] == ["succeeded"] * 4
+    widget.close()
+
+
 def test_failed_rating_reports_problem_and_stored_rating(library: Library, tmp_path: Path) -> None:
     with Library(tmp_path / "shelf", lock_timeout=0.05) as impatient:
         widget = gallery(finished_tasks(1), library=impatient)
@@ -319,6 +338,57 @@ def test_malformed_request_is_answered_with_problem(message: Any) -> None:
     widget._handle_custom_msg(message, [])
     assert page.receive("problem")[0]["message"]
     assert page.ask("rate", "rating", index=0, stars=1)["mark"] == [1, 0]
+
+
+# --- menu --------------------------------------------------------------------------------------
+
+
+def test_menu_opens_forms_and_buys_nothing(tmp_path: Path) -> None:
+    with mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=600), library=tmp_path) as api:
+        task = api.run(sonic.Create(prompt="[Verse]", title="Rain <1>")).result()
+        widget = mnb.show(task)
+        page = FakePage(widget)
+        items = {item["action"]: item for item in widget._songs["details"]["1"]["menu"]}
+        assert [item["label"] for item in items.values()] == [
+            *("Save", "Extend …", "Cover …", "Stems …", "Copy code")
+        ]
+        assert items["extend"]["price"] == "15 credits"
+        assert {item["reason"] for item in items.values()} == {""}
+        page.ask("form", "form", index=1, action="extend")
+        (form,) = widget._forms.children
+        assert repr(task.songs[1].id) in page.ask("form", "form", index=1, action="cover")["code"]
+        assert widget._forms.children != (form,)
+        assert (
+            "there is no menu item" in page.ask("form", "problem", index=1, action="run")["message"]
+        )
+        code = page.ask("code", "code", index=1)["code"]
+        assert code.startswith("task = await api.run(sonic.Create(")
+        page.send("save", index=0)
+        message, (content,) = page.receive("save")
+        assert message["name"] == f"Rain <1>{api.library.file_of(task.songs[0]).suffix}"
+        assert content == api.library.file_of(task.songs[0]).read_bytes()
+        assert len(api.library.tasks()) == 1
+
+
+def test_menu_says_why_an_item_is_disabled() -> None:
+    failed = looked(acknowledged(song(), "t9"), FAILED)
+    widget = gallery([*finished_tasks(1), failed])
+    items = widget._songs["details"]["0"]["menu"]
+    assert ["There is no connection" in item["reason"] for item in items] == [
+        *(False, True, True, True, False)
+    ]
+    failed_items = {item["action"]: item for item in widget._songs["details"]["2"]["menu"]}
+    assert failed_items["save"]["reason"] == "There is no audio to save."
+    assert failed_items["extend"]["reason"]
+
+
+def test_songs_say_what_they_were_made_from() -> None:
+    (task,) = finished_tasks(1)
+    reply = {"code": 200, "data": [{"clip_id": "x", "state": "succeeded", "title": "Longer"}]}
+    longer = looked(acknowledged(task.songs[0].extend(mv="sonic-v5", prompt="on"), "t7"), reply)
+    cover = looked(acknowledged(task.songs[1].cover(mv="sonic-v5", prompt="on"), "t8"), reply)
+    assert gallery([task, longer])._songs["sources"] == {"2": "Extends Song 0a"}
+    assert gallery([cover])._songs["sources"] == {"0": "Cover of another song"}
 
 
 # --- audio -------------------------------------------------------------------------------------

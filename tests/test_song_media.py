@@ -33,7 +33,7 @@ class Sessions(SessionSongs):
     def __init__(self, *ids: str, simulated: bool = False) -> None:
         self.simulated, self.ids, self.library = simulated, ids, None
 
-    download = gallery = None  # type: ignore[assignment]
+    download = fetch_audio = form = None  # type: ignore[assignment]
 
     def holds(self, song: Song) -> bool:
         return song.id in self.ids

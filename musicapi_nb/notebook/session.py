@@ -258,7 +258,7 @@ class Session(SessionSongs):
         from musicapi_nb.widgets.gallery import gallery  # noqa: PLC0415 - loads ipywidgets
 
         source = self._songs_or_all(songs)
-        return gallery(source, library=self.library, fetch=self._fetch_audio, title=title)
+        return gallery(source, library=self.library, fetch=self.fetch_audio, title=title)
 
     def compare(
         self, songs: Any = None, *, rows: Names = None, columns: Names = None, title: str = ""
@@ -276,15 +276,9 @@ class Session(SessionSongs):
             rows=rows,
             columns=columns,
             library=self.library,
-            fetch=self._fetch_audio,
+            fetch=self.fetch_audio,
             title=title,
         )
-
-    def _fetch_audio(self, song: Song) -> Future[Audio]:
-        """Download a song whose link the browser cannot reach, for a widget."""
-        from musicapi_nb.widgets.song_audio import fetch_audio  # noqa: PLC0415 - loads numpy
-
-        return self._background.submit(fetch_audio(song, self._client))
 
     def export(self, path: Path | str, songs: Any = None) -> ExportResult:
         """Write songs to a folder or a ZIP, for other programs: see `mnb.export`.
@@ -357,6 +351,12 @@ class Session(SessionSongs):
         if songs is not None:
             return songs
         return list(self._tasks()) if self.library is None else self.library
+
+    def fetch_audio(self, song: Song) -> Future[Audio]:
+        """Download the sound behind a song's link into memory, for a player that cannot."""
+        from musicapi_nb.widgets.song_audio import fetch_audio  # noqa: PLC0415 - loads numpy
+
+        return self._background.submit(fetch_audio(song, self._client))
 
     def _need_library(self, subject: str) -> Library:
         self._check_open()

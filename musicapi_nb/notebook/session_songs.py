@@ -26,10 +26,6 @@ class SessionSongs(abc.ABC):
     def download(self, source: Song | str, to: Path | str, *, media: Media = "audio") -> Job[Path]:
         """Download a file of a song."""
 
-    @abc.abstractmethod
-    def gallery(self, songs: Song) -> Gallery:
-        """Return a widget that plays songs."""
-
     def holds(self, song: Song) -> bool:
         """Return whether the library has a song."""
         return self.library is not None and self.library.holds(song)
@@ -43,8 +39,10 @@ class SessionSongs(abc.ABC):
         return self.download(song, to).result()
 
     def show_player(self, song: Song) -> Gallery:
-        """Return a gallery of one song."""
-        return self.gallery(song)
+        """Return a widget that plays one song."""
+        from musicapi_nb.widgets.gallery import show  # noqa: PLC0415 - loads ipywidgets
+
+        return show(song, library=self.library)
 
     def rate_song(self, song: Song, stars: int | None, note: str | None) -> Rating:
         """Store stars and a note in the library."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from musicapi_nb import markup
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import ClientClosed
 
 Song: TypeAlias = Any
@@ -60,6 +62,12 @@ class SongActions(Protocol):
 
     def rate_song(self, song: Song, stars: int | None, note: str | None) -> Any:
         """Store stars and a note in the session's library: see `Song.rate`."""
+
+    def fetch_audio(self, song: Song) -> Future[Any]:
+        """Download the sound behind a song's link, for a player that cannot."""
+
+    def form(self, start: Request) -> object:
+        """Return the form of a request, filled in."""
 
 
 _registered: tuple[SongActions, ...] = ()

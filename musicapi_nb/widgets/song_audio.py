@@ -51,7 +51,7 @@ def no_audio_reason(song: Song) -> str:
     if song.engine == "lyrics":
         return "Lyrics only: a text, not a song."
     if song.state == "failed":
-        return song.fail_reason or "The song failed; the service gave no reason."
+        return song.fail_reason or "Failed, no reason given."
     if not song.audio_url:
         unfinished = "No audio yet: the song is still being made."
         return "Finished, but the reply has no audio." if song.finished else unfinished

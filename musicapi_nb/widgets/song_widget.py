@@ -1,11 +1,12 @@
 """Base class of the widgets that play and rate songs; they differ in their layout."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import ipywidgets
 import traitlets
 
 from musicapi_nb import markup
@@ -13,9 +14,11 @@ from musicapi_nb.errors import InvalidArgument, MusicAPIError, NoAudio
 from musicapi_nb.library import Library, Rating
 from musicapi_nb.library.ratings import new_rating
 from musicapi_nb.tasks import Song
-from musicapi_nb.widgets import song_audio, song_data
+from musicapi_nb.tasks.song_actions import actions_of
+from musicapi_nb.widgets import song_audio, song_data, song_menu
 from musicapi_nb.widgets.base import LiveWidget
-from musicapi_nb.widgets.songs_of import songs_of
+from musicapi_nb.widgets.library_watch import library_watch
+from musicapi_nb.widgets.songs_of import SongCollection, songs_of
 
 Fetch: TypeAlias = Callable[[Song], Future[song_audio.Audio]]
 PAGE_SIZE = 24  # songs whose details are sent at once
@@ -23,7 +26,17 @@ _LATEST = 5_000  # purchases of a library: filters and search run in the page, o
 _PEAK_BUCKETS = 240
 _MAX_MESSAGE = 1_000
 _FOLDER = Path(__file__).parent
-_PARTS = ("text", "tags", "store", "waveform", "controls", "player_bar", "player", "song_view")
+_PARTS = (
+    "text",
+    "tags",
+    "store",
+    "waveform",
+    "controls",
+    "menu",
+    "player_bar",
+    "player",
+    "song_view",
+)
 SONG_MODULES = (_FOLDER / "dom.js", *(_FOLDER / "song_parts" / f"{name}.js" for name in _PARTS))
 """JavaScript of every song widget; its own modules come after them in `join_modules`."""
 SONG_STYLES = _FOLDER / "song_parts" / "songs.css"
@@ -42,7 +55,8 @@ class SongWidget(LiveWidget):
 
     Audio comes from the library's file if there is one, else from the song's link. The page
     reports stars and notes as saved only after the library has saved them. `collection` has the
-    songs, factors and library.
+    songs, factors and library. Without a library, it is that of the open session of the songs.
+    Ratings that are made elsewhere appear by themselves, and new songs are announced.
 
     A subclass joins `SONG_MODULES` and its own modules to `_esm`; the class of its page extends
     `SongView` of song_parts/song_view.js.
@@ -59,15 +73,41 @@ class SongWidget(LiveWidget):
         self._session_ratings: dict[int, Rating] = {}  # without a library
         self._peaks: dict[_SongRef, bytes] = {}
         self._generation = 0
-        self.collection = songs_of(source, library, latest=_LATEST)
+        self.collection = self._read_songs()
+        self._finished = self._count_finished()
+        self._forms = ipywidgets.VBox()  # the form of a menu item, below the songs
+        self._forms_class = f"mnb-forms-{self._forms.model_id}"
+        self._forms.add_class(self._forms_class)
         super().__init__(_ratings=self._marks(), _songs=self._song_data(), **traits)
         self.on_msg(self._receive)
+        if self.collection.library is not None:
+            library_watch.add(self, self.collection.library)
+
+    def close(self) -> None:
+        """Close the widget; it does not notice changes of the library any more."""
+        library_watch.remove(self)
+        self._forms.close()
+        super().close()
+
+    def _read_songs(self) -> SongCollection:
+        collection = songs_of(self._source, self._library, latest=_LATEST)
+        if not collection.items:
+            return collection
+        session = actions_of(collection.items[0].song)
+        if session is None:
+            return collection
+        self._fetch = self._fetch or session.fetch_audio
+        library = collection.library
+        if library is None and isinstance(session.library, Library):
+            library = session.library
+        return dataclasses.replace(collection, library=library)
 
     def refresh(self) -> None:
         """Read the experiment or library again, to show new songs."""
         if not self.collection.refreshable:
             return
-        self.collection = songs_of(self._source, self._library, latest=_LATEST)
+        self.collection = self._read_songs()
+        self._finished = self._count_finished()
         self._generation += 1
         self._peaks.clear()
         with self.hold_sync():
@@ -98,16 +138,21 @@ class SongWidget(LiveWidget):
     def _song_data(self) -> dict[str, Any]:
         """Return the data of all songs, and the details of those that are shown first."""
         library = self.collection.library
-        first = range(min(PAGE_SIZE, len(self.collection.items)))
+        first = self._first_songs()[:PAGE_SIZE]
         return {
             **song_data.columns(self.collection),
             "generation": self._generation,
             "can_fetch": self._fetch is not None,
+            "forms": self._forms_class,
             "library": "" if library is None else markup.one_line(library.path.name),
             "details": self._details(first),
         }
 
-    def _details(self, indices: list[int] | range) -> dict[str, Any]:
+    def _first_songs(self) -> Sequence[int]:
+        """Return the indices of the songs in the order in which they are shown first."""
+        return range(len(self.collection.items))
+
+    def _details(self, indices: Sequence[int]) -> dict[str, Any]:
         items, ratings = self.collection.items, self.ratings_by_index()
         return {
             str(index): song_data.detail(
@@ -115,6 +160,33 @@ class SongWidget(LiveWidget):
             )
             for index in indices
         }
+
+    # --- changes of the library
+
+    def library_changed(self) -> None:
+        """Show ratings made elsewhere, and announce new songs."""
+        self._in_worker(self._show_changes)
+
+    def _show_changes(self) -> None:
+        before, marks = self._ratings, self._marks()
+        if marks != before:
+            self._ratings = marks
+            ratings = self.ratings_by_index()
+            changed = [
+                index for index in {*before, *marks} if before.get(index) != marks.get(index)
+            ]
+            notes = {key: getattr(ratings.get(int(key)), "note", "") for key in changed}
+            self.send({"type": "notes", "generation": self._generation, "notes": notes})
+        if self.collection.refreshable and self._count_finished() != self._finished:
+            self.send({"type": "news", "generation": self._generation})
+
+    def _count_finished(self) -> int:
+        """Return the number of finished purchases of the library or experiment that it shows."""
+        library, experiment = self.collection.library, self.collection.experiment
+        if library is None or not self.collection.refreshable:
+            return 0
+        counts = library.counts(experiment=experiment.name if experiment else None)
+        return counts.get("done", 0) + counts.get("failed", 0)
 
     # --- requests of the page
 
@@ -127,20 +199,24 @@ class SongWidget(LiveWidget):
 
     def _answer(self, request: Any) -> None:
         kind = request.get("type") if isinstance(request, dict) else None
+        answers = {
+            "page": self._on_page,
+            "rate": self._on_rate,
+            "audio": self._on_audio,
+            "peaks": self._on_peaks,
+            "save": self._on_save,
+            "code": self._on_code,
+            "form": self._on_form,
+        }
         if kind == "refresh":
-            self.refresh()
-        elif kind not in {"page", "rate", "audio", "peaks"}:
+            if request.get("generation") == self._generation:  # else another view did it
+                self.refresh()
+        elif kind not in answers:
             raise InvalidArgument(f"the page sent an unknown request: {request!r:.80}")
         elif request.get("generation") != self._generation:
             raise InvalidArgument("the list has changed; try again")
-        elif kind == "page":
-            self._on_page(request)
-        elif kind == "rate":
-            self._on_rate(request)
         else:
-            ref = _SongRef(self._index(request), self._generation)
-            send = self._send_audio if kind == "audio" else self._send_peaks
-            self._queue(ref, lambda: send(ref))
+            answers[kind](request)
 
     def _reply(
         self, kind: str, ref: _SongRef, buffers: list[bytes] | None = None, **content: Any
@@ -160,6 +236,20 @@ class SongWidget(LiveWidget):
         valid = [self._index({"index": index}) for index in indices[:PAGE_SIZE]]
         message = {"type": "page", "generation": self._generation}
         self.send({**message, "details": self._details(valid)})
+
+    # --- menu
+
+    def _on_code(self, request: Mapping[str, Any]) -> None:
+        ref = _SongRef(self._index(request), self._generation)
+        code = song_menu.code_of(self.collection.items[ref.index].song)
+        self._reply("code", ref, code=code)
+
+    def _on_form(self, request: Mapping[str, Any]) -> None:
+        """Open the form of a menu item below the songs; the form's button buys, not this."""
+        ref = _SongRef(self._index(request), self._generation)
+        form = song_menu.form_of(self.collection.items[ref.index].song, request.get("action"))
+        self._forms.children = [form.widget]
+        self._reply("form", ref, code=f"api.form({form.request!r})")
 
     # --- ratings
 
@@ -195,26 +285,44 @@ class SongWidget(LiveWidget):
 
     # --- audio
 
-    def _queue(self, ref: _SongRef, work: Callable[[], None]) -> None:
+    def _on_audio(self, request: Mapping[str, Any]) -> None:
+        ref = _SongRef(self._index(request), self._generation)
+        self._queue(ref, lambda: self._with_audio(ref, self._deliver))
+
+    def _on_save(self, request: Mapping[str, Any]) -> None:
+        ref = _SongRef(self._index(request), self._generation)
+        self._queue(ref, lambda: self._with_audio(ref, self._send_file, "not_saved"), "not_saved")
+
+    def _on_peaks(self, request: Mapping[str, Any]) -> None:
+        ref = _SongRef(self._index(request), self._generation)
+        self._queue(ref, lambda: self._send_peaks(ref))
+
+    def _queue(self, ref: _SongRef, work: Callable[[], None], failure: str = "no_audio") -> None:
         def run() -> None:
             if ref.generation != self._generation:
                 return
             try:
                 work()
             except Exception as error:  # noqa: BLE001 - as in _receive
-                self._reply("no_audio", ref, message=_error_text(error))
+                self._reply(failure, ref, message=_error_text(error))
 
         self._in_worker(run)
 
-    def _send_audio(self, ref: _SongRef) -> None:
+    def _with_audio(
+        self,
+        ref: _SongRef,
+        use: Callable[[_SongRef, song_audio.Audio], None],
+        failure: str = "no_audio",
+    ) -> None:
+        """Pass a song's audio to a function: now if the library has it, else once it is here."""
         song = self.collection.items[ref.index].song
         audio = self._stored_audio(song)
         if audio is not None:
-            self._deliver(ref, audio)
+            use(ref, audio)
         elif self._fetch is not None and song.audio_url:
             future = self._fetch(song)
             future.add_done_callback(
-                lambda _: self._queue(ref, lambda: self._deliver(ref, future.result()))
+                lambda _: self._queue(ref, lambda: use(ref, future.result()), failure)
             )
         else:
             unreachable = "the browser cannot reach the song's link, or the link is dead"
@@ -227,6 +335,10 @@ class SongWidget(LiveWidget):
     def _deliver(self, ref: _SongRef, audio: song_audio.Audio) -> None:
         self._reply("audio", ref, [audio.content], media_type=audio.media_type)
         self._reply_peaks(ref, audio)
+
+    def _send_file(self, ref: _SongRef, audio: song_audio.Audio) -> None:
+        name = song_menu.file_name(self.collection.items[ref.index].song, audio.content)
+        self._reply("save", ref, [audio.content], name=name, media_type=audio.media_type)
 
     def _send_peaks(self, ref: _SongRef) -> None:
         song, audio = self.collection.items[ref.index].song, None

@@ -23,12 +23,15 @@ export interface Factor {
 }
 
 export interface Songs {
+  key: string[];
   title: string[];
   seconds: (number | null)[];
   state: string[];
+  state_labels: Record<string, string>;
   model: string[];
   playable: number[];
-  created: string[];
+  date: (number | null)[];
+  sources: Record<string, string>;
   simulated: number[];
   has_lyrics: number[];
   position: string[];
@@ -42,6 +45,8 @@ export interface Songs {
   refreshable: boolean;
   can_fetch: boolean;
   library: string;
+  forms: string;
+  toolbar: boolean;
   details: Record<string, Detail>;
   board: BoardData; // of a board only
 }
@@ -54,6 +59,14 @@ export interface Detail {
   no_audio: string;
   note: string;
   lyrics: string;
+  menu: MenuItem[];
+}
+
+export interface MenuItem {
+  action: string;
+  label: string;
+  price: string;
+  reason: string;
 }
 
 /** By index: stars (0: none), and whether there is a note. */
@@ -68,11 +81,12 @@ export interface ViewState {
   rating: string;
   factors: Record<string, string>;
   sort: string;
-  descending: boolean;
   group: string;
+  layout: string;
 }
 
 export interface Store {
+  keys: string[];
   generation: number;
   views: number;
   blobs: Map<number, string>;
@@ -102,12 +116,13 @@ export interface SongNode {
   reason: HTMLElement | null;
   player: PlayerParts | null;
   rating: RatingParts | null;
+  menu?: HTMLElement;
 }
 
 export interface Card extends SongNode {
   cover: HTMLElement;
   body: HTMLElement;
-  lyrics: HTMLElement;
+  lyrics: HTMLElement | null;
   reason: HTMLElement;
 }
 
@@ -116,6 +131,7 @@ export interface SongActions {
   seekTo(index: number, event: MouseEvent): void;
   rate(index: number, rating: { stars?: number; note?: string }): void;
   noteChanged(index: number): void;
+  openMenu(index: number): void;
 }
 
 // --- board: see compare/board.py

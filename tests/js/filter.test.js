@@ -5,6 +5,7 @@ import {
   comparison,
   countText,
   groupLabel,
+  isList,
   matchingSongs,
   START,
   sortKey,
@@ -15,12 +16,15 @@ const [JAZZ, RAIN, SPY] = [0, 8, 16]; // 8 x index in tag_names
 
 /** @type {import("../../musicapi_nb/widgets/types").Songs} */
 const SONGS = {
+  key: ["a", "b", "c", "d", "e"],
   title: ["Harbour", "attic", "Zebra", "Éclair", "Lost"],
   seconds: [60, null, 30, 30, 200],
   state: ["succeeded", "succeeded", "running", "succeeded", "failed"],
   model: [],
   playable: [],
-  created: [],
+  date: [10, 10, null, 30, 20],
+  sources: {},
+  state_labels: { running: "being made", succeeded: "ready", failed: "failed" },
   simulated: [],
   has_lyrics: [],
   position: [],
@@ -35,6 +39,8 @@ const SONGS = {
   without_songs: 0,
   note: "",
   refreshable: false,
+  toolbar: true,
+  forms: "",
   can_fetch: false,
   library: "",
   details: {},
@@ -47,56 +53,68 @@ function match(changes) {
   return matchingSongs(SONGS, RATINGS, { ...START, ...changes });
 }
 
-test("without filters, all songs are shown in their order", () => {
-  assert.deepEqual(match({}), [0, 1, 2, 3, 4]);
+test("without filters, all songs are shown, the newest first", () => {
+  assert.deepEqual(match({}), [3, 4, 0, 1, 2]);
+  assert.deepEqual(match({ sort: "oldest" }), [0, 1, 4, 3, 2]);
+  assert.deepEqual(match({ sort: "order" }), [0, 1, 2, 3, 4]);
+});
+
+test("many songs are a list at first, a few are cards", () => {
+  const many = { ...SONGS, title: Array(13).fill("Harbour") };
+  assert.equal(isList(SONGS, START), false);
+  assert.equal(isList(many, START), true);
+  assert.equal(isList(many, { ...START, layout: "cards" }), false);
+  assert.equal(isList(SONGS, { ...START, layout: "list" }), true);
 });
 
 test("a title matches any part, in upper or lower case", () => {
-  assert.deepEqual(match({ search: "AT" }), [1]);
-  assert.deepEqual(match({ search: "r" }), [0, 2, 3]);
-  assert.deepEqual(match({ search: "none of them" }), []);
+  assert.deepEqual(match({ sort: "order", search: "AT" }), [1]);
+  assert.deepEqual(match({ sort: "order", search: "r" }), [0, 2, 3]);
+  assert.deepEqual(match({ sort: "order", search: "none of them" }), []);
 });
 
 test("a tag matches its beginning, and only songs that have it", () => {
-  assert.deepEqual(match({ tag: "jazz" }), [0]);
-  assert.deepEqual(match({ tag: "SPY" }), [2]);
-  assert.deepEqual(match({ tag: "jazz", fate: "dropped" }), [1]);
-  assert.deepEqual(match({ tag: "jazz", fate: "requested" }), [0, 1]);
-  assert.deepEqual(match({ tag: "rain", fate: "added" }), [0]);
-  assert.deepEqual(match({ tag: "rain", fate: "split" }), [3]);
+  assert.deepEqual(match({ sort: "order", tag: "jazz" }), [0]);
+  assert.deepEqual(match({ sort: "order", tag: "SPY" }), [2]);
+  assert.deepEqual(match({ sort: "order", tag: "jazz", fate: "dropped" }), [1]);
+  assert.deepEqual(match({ sort: "order", tag: "jazz", fate: "requested" }), [0, 1]);
+  assert.deepEqual(match({ sort: "order", tag: "rain", fate: "added" }), [0]);
+  assert.deepEqual(match({ sort: "order", tag: "rain", fate: "split" }), [3]);
 });
 
 test("state and factors filter together", () => {
-  assert.deepEqual(match({ state: "succeeded" }), [0, 1, 3]);
-  assert.deepEqual(match({ factors: { topic: "(none)" } }), [0, 4]);
-  assert.deepEqual(match({ factors: { topic: "sea", mv: "v5" }, state: "succeeded" }), [1, 3]);
-  assert.deepEqual(match({ factors: { topic: "" } }), [0, 1, 2, 3, 4]);
+  assert.deepEqual(match({ sort: "order", state: "succeeded" }), [0, 1, 3]);
+  assert.deepEqual(match({ sort: "order", factors: { topic: "(none)" } }), [0, 4]);
+  assert.deepEqual(
+    match({ sort: "order", factors: { topic: "sea", mv: "v5" }, state: "succeeded" }),
+    [1, 3],
+  );
+  assert.deepEqual(match({ sort: "order", factors: { topic: "" } }), [0, 1, 2, 3, 4]);
 });
 
 test("ratings filter by stars, by note, and unrated songs only if they were made", () => {
-  assert.deepEqual(match({ rating: "rated" }), [0, 1]);
-  assert.deepEqual(match({ rating: "unrated" }), [3]);
-  assert.deepEqual(match({ rating: "3" }), [0]);
-  assert.deepEqual(match({ rating: "1" }), [0, 1]);
-  assert.deepEqual(match({ rating: "note" }), [1, 3]);
+  assert.deepEqual(match({ sort: "order", rating: "rated" }), [0, 1]);
+  assert.deepEqual(match({ sort: "order", rating: "unrated" }), [3]);
+  assert.deepEqual(match({ sort: "order", rating: "3" }), [0]);
+  assert.deepEqual(match({ sort: "order", rating: "1" }), [0, 1]);
+  assert.deepEqual(match({ sort: "order", rating: "note" }), [1, 3]);
 });
 
 test("titles sort by language, not by code point", () => {
   assert.deepEqual(match({ sort: "title" }), [1, 3, 0, 4, 2]);
-  assert.deepEqual(match({ sort: "title", descending: true }), [2, 4, 0, 3, 1]);
 });
 
 test("missing values come last in both directions, ties keep their order", () => {
-  assert.deepEqual(match({ sort: "seconds" }), [2, 3, 0, 4, 1]);
-  assert.deepEqual(match({ sort: "seconds", descending: true }), [4, 0, 2, 3, 1]);
+  assert.deepEqual(match({ sort: "shortest" }), [2, 3, 0, 4, 1]);
+  assert.deepEqual(match({ sort: "longest" }), [4, 0, 2, 3, 1]);
   assert.deepEqual(match({ sort: "factor topic" }), [1, 3, 0, 4, 2]);
-  assert.deepEqual(match({ sort: "rating", descending: true }), [0, 1, 2, 3, 4]);
+  assert.deepEqual(match({ sort: "rating" }), [0, 1, 2, 3, 4]);
 });
 
 test("groups come in the order of the plan and keep the sorting inside", () => {
   assert.deepEqual(match({ group: "factor mv", sort: "title" }), [0, 4, 2, 1, 3]);
-  assert.deepEqual(match({ group: "state" }), [2, 0, 1, 3, 4]);
-  assert.deepEqual(match({ group: "factor topic" }), [1, 3, 0, 4, 2]);
+  assert.deepEqual(match({ group: "state", sort: "order" }), [2, 0, 1, 3, 4]);
+  assert.deepEqual(match({ group: "factor topic", sort: "order" }), [1, 3, 0, 4, 2]);
 });
 
 test("a group is labelled by level, state or stars", () => {
@@ -105,7 +123,7 @@ test("a group is labelled by level, state or stars", () => {
   assert.equal(label("factor topic", 1), "topic: sea");
   assert.equal(label("factor topic", 2), "topic: (none)");
   assert.equal(label("state", 4), "failed");
-  assert.equal(label("rating", 0), "rated 5 of 5");
+  assert.equal(label("rating", 0), "★★★★★");
   assert.equal(label("rating", 3), "not rated");
 });
 
@@ -116,19 +134,16 @@ test("keys of an unknown column are the original order", () => {
 });
 
 test("the count says which songs of how many are on the page", () => {
-  assert.equal(countText(SONGS, 5, 0, 5), "1 to 5 of 5 songs.");
-  assert.equal(countText(SONGS, 3, 2, 1), "3 to 3 of 3 matches (5 songs).");
-  assert.equal(countText(SONGS, 0, 0, 0), "None of 5 songs matches these filters.");
+  assert.equal(countText(SONGS, 5, 0, 5), "5 songs");
+  assert.equal(countText(SONGS, 5, 2, 2), "5 songs (3–4)");
+  assert.equal(countText(SONGS, 3, 2, 1), "3 of 5 songs (3–3)");
+  assert.equal(countText(SONGS, 0, 0, 0), "0 of 5 songs");
   const empty = { ...SONGS, title: [], without_songs: 1 };
-  assert.equal(
-    countText(empty, 0, 0, 0),
-    "There are no songs to show yet. 1 request has no songs yet.",
-  );
+  assert.equal(countText(empty, 0, 0, 0), "No songs yet. 1 request has no songs yet.");
   assert.match(
     countText({ ...empty, without_songs: 2 }, 0, 0, 0),
     /2 requests have no songs yet\./,
   );
   const part = { ...SONGS, note: "Only the latest." };
-  assert.equal(countText(part, 5, 0, 5), "1 to 5 of 5 songs. Only the latest.");
-  assert.match(countText(part, 0, 0, 0), /these filters\. Only the latest\.$/);
+  assert.equal(countText(part, 5, 0, 5), "5 songs. Only the latest.");
 });

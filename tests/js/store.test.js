@@ -15,11 +15,13 @@ import {
  * @returns {any}
  */
 function fakeModel(generation) {
-  return { generation, get: () => ({ generation: model.generation, details: { 3: "detail" } }) };
+  const key = ["a", "b", "c", "d", "e", "f", "g"];
+  const songs = () => ({ generation: model.generation, key: model.key, details: { 3: "detail" } });
+  return { generation, key, get: songs };
 }
 let model = fakeModel(1);
 
-test("views of a model share a store, which a new list of songs empties", () => {
+test("views of a model share a store, which follows the songs into a new list", () => {
   model = fakeModel(1);
   const store = storeOf(model);
   assert.equal(store.details.get(3), "detail");
@@ -27,10 +29,16 @@ test("views of a model share a store, which a new list of songs empties", () => 
   storeBlob(store, 0, "audio/wav", new Uint8Array(4));
   assert.equal(storeOf(model), store);
   assert.equal(store.peaks.size, 1);
+  storeBlob(store, 1, "audio/wav", new Uint8Array(4));
+  const url = store.blobs.get(1);
   model.generation = 2;
+  model.key = ["new", "b", "c"]; // "a" is gone
   assert.equal(storeOf(model), store);
   assert.equal(store.peaks.size, 0);
-  assert.equal(store.blobs.size, 0);
+  assert.deepEqual([...store.blobs], [[1, url]]);
+  model.generation = 3;
+  model.key = ["newer", "new", "b"];
+  assert.deepEqual([...storeOf(model).blobs], [[2, url]]);
 });
 
 test("of seven songs, the one used least recently is released", () => {

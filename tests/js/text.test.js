@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import {
   coverUrl,
+  localTime,
   minutes,
   safeUrl,
   songCount,
@@ -60,4 +61,15 @@ test("a cover may also be a picture in the data", () => {
   ]) {
     assert.equal(coverUrl(url, false), null, String(url));
   }
+});
+
+test("a time is said in this zone, with the year if it is a past one", () => {
+  const now = new Date(2026, 10, 30, 9, 0);
+  /** @type {(...parts: [number, number, number, number, number]) => string} */
+  const format = (...parts) => localTime(new Date(...parts).getTime() / 1000, now);
+  assert.equal(format(2026, 10, 30, 0, 5), "today 00:05");
+  assert.equal(format(2026, 10, 29, 23, 59), "yesterday 23:59");
+  assert.equal(format(2026, 10, 28, 14, 5), "28 Nov, 14:05");
+  assert.equal(format(2025, 10, 30, 14, 5), "30 Nov 2025");
+  assert.equal(localTime(null, now), "");
 });

@@ -179,7 +179,8 @@ export function maskedSongs(songs, board, places, orders) {
     title,
     position: board.row.map((row) => `row ${row + 1}`),
     model: songs.model.map(() => ""),
-    created: songs.created.map(() => ""),
+    date: songs.date.map(() => null),
+    sources: {},
     tags: songs.tags.map(() => []),
   };
 }

@@ -94,7 +94,6 @@ class BoardView extends SongView {
     const { root, songs } = this;
     this.arrange();
     root.className = "musicapi-nb-songs musicapi-nb-board mathjax_ignore tex2jax_ignore";
-    root.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes 1 to 5 as heading levels
     root.setAttribute("role", "region");
     root.setAttribute("aria-label", songs.heading || "Comparison of songs");
     this.table.node.setAttribute("aria-label", songs.heading || "Songs by row and column");
@@ -102,6 +101,7 @@ class BoardView extends SongView {
       songs.heading ? element("div", { class: "mnb-heading" }, isolated(songs.heading)) : "",
       this.createTools(),
       this.problem,
+      this.news,
       this.table.box,
       this.player.bar.node,
       this.help(),

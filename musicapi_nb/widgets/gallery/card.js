@@ -1,13 +1,23 @@
 // @ts-check
-// The card of one song. What is known at once is drawn at once; details are filled in later.
+// The card and the list row of one song. What the columns have is drawn at once; details are
+// filled in later.
 /** @import { Card, Detail, SongActions, Songs } from "../types" */
 
 import { element, isolated, separated } from "../dom.js";
-import { createPlayer, createRating, nameOf, showCover } from "../song_parts/controls.js";
+import {
+  createCoverPlayer,
+  createPlayer,
+  createRating,
+  iconButton,
+  nameOf,
+  showCover,
+} from "../song_parts/controls.js";
 import { tagChips } from "../song_parts/tags.js";
-import { minutes } from "../song_parts/text.js";
+import { localTime, minutes } from "../song_parts/text.js";
 
 const VISIBLE_TAGS = 10;
+/** Controls that are tab stops, but only in the song that has the focus. */
+const STOPS = ".mnb-note, summary, .mnb-more, .mnb-link";
 
 /**
  * @param {Songs} songs
@@ -18,34 +28,126 @@ const VISIBLE_TAGS = 10;
 export function createCard(songs, index, actions) {
   const cover = element("div", { class: "mnb-cover" });
   const body = element("div", { class: "mnb-body" });
-  const lyrics = element("div", { class: "mnb-lyrics", dir: "auto" });
   const reason = element("div", { class: "mnb-reason", role: "alert" });
-  const node = element(
-    "div",
-    {
-      class: "mnb-card",
-      role: "group",
-      tabindex: "-1",
-      "aria-label": `Song ${nameOf(songs, index)}`,
-      "data-index": index,
-    },
-    element("div", { class: "mnb-head" }, cover, heading(songs, index)),
+  const node = songNode("mnb-card", songs, index);
+  const menu = menuButton(songs, index, actions);
+  node.append(
+    element("div", { class: "mnb-head" }, cover, heading(songs, index), menu),
     levels(songs, index),
     chips(songs, index),
     body,
   );
+  let lyrics = null;
   if (songs.has_lyrics[index]) {
+    lyrics = element("div", { class: "mnb-lyrics", dir: "auto" });
     node.append(element("details", {}, element("summary", {}, "Lyrics"), lyrics));
   }
   /** @type {Card} */
-  const card = { node, cover, body, lyrics, reason, player: null, rating: null };
+  const card = { node, cover, body, lyrics, reason, menu, player: null, rating: null };
   if (songs.playable[index]) {
     card.player = createPlayer(songs, index, actions);
     card.rating = createRating(songs, index, actions);
     card.rating.note = createNote(songs, index, actions);
     body.append(card.player.node, card.rating.node, card.rating.note, reason);
   }
+  setStops(card, false);
   return card;
+}
+
+/**
+ * @param {Songs} songs
+ * @param {number} index
+ * @param {SongActions} actions
+ * @returns {Card}
+ */
+export function createRow(songs, index, actions) {
+  const { title, state, state_labels, seconds, simulated, model, date, sources, position } = songs;
+  const player = songs.playable[index] ? createCoverPlayer(songs, index, actions) : null;
+  const cover = player?.button ?? element("div");
+  cover.classList.add("mnb-cover");
+  const reason = element("div", { class: "mnb-reason", role: "alert" });
+  const body = element("div", { class: "mnb-row-tags" }, ...tagChips(songs, index));
+  const node = songNode("mnb-card mnb-row", songs, index);
+  const menu = menuButton(songs, index, actions);
+  const rating = player ? createRating(songs, index, actions) : null;
+  const facts = [
+    position[index],
+    sources[index],
+    ...levelTexts(songs, index),
+    model[index],
+    localTime(date[index]),
+    simulated[index] ? "simulated" : "",
+  ].filter(Boolean);
+  node.append(
+    cover,
+    element(
+      "div",
+      { class: "mnb-row-text" },
+      element("div", { class: "mnb-title" }, isolated(title[index])),
+      element("div", { class: "mnb-row-facts" }, ...separated(facts)),
+    ),
+    body,
+    state[index] === "succeeded"
+      ? element("div", { class: "mnb-row-length" }, minutes(seconds[index]))
+      : stateBadge(state_labels[state[index]], state[index]),
+    rating?.node ?? element("div"),
+    menu,
+    reason,
+  );
+  const card = { node, cover, body, lyrics: null, reason, menu, player, rating };
+  setStops(card, false);
+  return card;
+}
+
+/**
+ * @param {string} className
+ * @param {Songs} songs
+ * @param {number} index
+ */
+function songNode(className, songs, index) {
+  return element("div", {
+    class: className,
+    role: "group",
+    tabindex: "-1",
+    "aria-label": `Song ${nameOf(songs, index)}`,
+    "data-index": index,
+  });
+}
+
+/**
+ * @param {Songs} songs
+ * @param {number} index
+ * @param {SongActions} actions
+ */
+function menuButton(songs, index, actions) {
+  return iconButton("more", {
+    class: "mnb-more",
+    "aria-haspopup": "menu",
+    "aria-expanded": "false",
+    "aria-label": `Menu of ${nameOf(songs, index)}`,
+    onclick: () => actions.openMenu(index),
+  });
+}
+
+/**
+ * Let Tab stop at a song and at its controls, or skip all of it.
+ * @param {Card} card
+ * @param {boolean} isStop
+ */
+export function setStops(card, isStop) {
+  const tabIndex = isStop ? 0 : -1;
+  card.node.tabIndex = tabIndex;
+  for (const control of card.node.querySelectorAll(STOPS)) {
+    /** @type {HTMLElement} */ (control).tabIndex = tabIndex;
+  }
+}
+
+/**
+ * @param {string} label
+ * @param {string} kind
+ */
+function stateBadge(label, kind) {
+  return element("span", { class: `mnb-badge mnb-${kind}` }, label);
 }
 
 /**
@@ -53,22 +155,21 @@ export function createCard(songs, index, actions) {
  * @param {number} index
  */
 function heading(songs, index) {
-  const { title, seconds, model, created, state, position, simulated } = songs;
+  const { title, seconds, model, date, state, state_labels, position, simulated, sources } = songs;
   const length = seconds[index] === null ? "" : minutes(seconds[index]);
-  const facts = [length, model[index], created[index]].filter(Boolean);
-  /** @type {(text: string, kind: string) => HTMLElement} */
-  const badge = (text, kind) => element("span", { class: `mnb-badge mnb-${kind}` }, text);
+  const facts = [length, model[index], localTime(date[index])].filter(Boolean);
   return element(
     "div",
     { class: "mnb-info" },
     element("div", { class: "mnb-title" }, isolated(title[index])),
+    sources[index] ? element("div", { class: "mnb-source" }, isolated(sources[index])) : "",
     element("div", { class: "mnb-quiet" }, ...separated(facts)),
     element(
       "div",
       { class: "mnb-badges" },
-      state[index] === "succeeded" ? "" : badge(state[index], state[index]),
-      position[index] ? badge(position[index], "plain") : "",
-      simulated[index] ? badge("simulated", "plain") : "",
+      state[index] === "succeeded" ? "" : stateBadge(state_labels[state[index]], state[index]),
+      position[index] ? stateBadge(position[index], "plain") : "",
+      simulated[index] ? stateBadge("simulated", "plain") : "",
     ),
   );
 }
@@ -77,10 +178,18 @@ function heading(songs, index) {
  * @param {Songs} songs
  * @param {number} index
  */
-function levels(songs, index) {
-  const texts = songs.factors
+function levelTexts(songs, index) {
+  return songs.factors
     .filter((factor) => factor.level_indices[index] >= 0)
     .map((factor) => `${factor.name}: ${factor.levels[factor.level_indices[index]]}`);
+}
+
+/**
+ * @param {Songs} songs
+ * @param {number} index
+ */
+function levels(songs, index) {
+  const texts = levelTexts(songs, index);
   return texts.length ? element("div", { class: "mnb-levels" }, ...separated(texts)) : "";
 }
 
@@ -96,7 +205,7 @@ function chips(songs, index) {
     const more = element(
       "button",
       { type: "button", class: "mnb-link" },
-      `and ${hidden.length} more tags`,
+      `and ${hidden.length} more tag${hidden.length === 1 ? "" : "s"}`,
     );
     more.addEventListener("click", () => {
       more.replaceWith(...hidden);
@@ -126,7 +235,7 @@ function createNote(songs, index, actions) {
 }
 
 /**
- * Put in a card what came from Python after it was drawn; nothing in it moves.
+ * Put in a card or row what came from Python after it was drawn; nothing in it moves.
  * @param {Card} card
  * @param {Detail} detail
  * @param {string} state
@@ -134,15 +243,18 @@ function createNote(songs, index, actions) {
  */
 export function fillCard(card, detail, state, simulated) {
   showCover(card.cover, detail, simulated);
-  card.lyrics.textContent = detail.lyrics;
+  if (card.lyrics) card.lyrics.textContent = detail.lyrics;
   const note = card.rating?.note;
   if (note && document.activeElement !== note) note.value = detail.note;
-  if (detail.no_audio && card.player) {
+  if (!detail.no_audio) return;
+  const kind = state === "failed" ? "mnb-notice mnb-failed" : "mnb-notice";
+  const notice = element("div", { class: kind }, isolated(detail.no_audio));
+  if (card.node.classList.contains("mnb-row")) {
+    if (card.player) card.player.button.disabled = true;
+    card.body.replaceChildren(isolated(detail.no_audio));
+  } else if (card.player) {
     card.reason.textContent = detail.no_audio;
     card.player.node.replaceChildren(card.reason);
-    card.player = null;
-  } else if (detail.no_audio && !card.body.firstChild) {
-    const kind = state === "failed" ? "mnb-notice mnb-failed" : "mnb-notice";
-    card.body.append(element("div", { class: kind }, isolated(detail.no_audio)));
-  }
+  } else if (!card.body.firstChild) card.body.append(notice);
+  card.player = null;
 }

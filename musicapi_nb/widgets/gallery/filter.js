@@ -16,10 +16,21 @@ export const START = {
   state: "",
   rating: "",
   factors: {},
-  sort: "order",
-  descending: false,
+  sort: "newest",
   group: "",
+  layout: "",
 };
+/** @type {Record<string, [label: string, column: string, descending: boolean]>} */
+export const SORTS = {
+  newest: ["newest first", "date", true],
+  oldest: ["oldest first", "date", false],
+  rating: ["best first", "rating", true],
+  title: ["title", "title", false],
+  longest: ["longest first", "seconds", true],
+  shortest: ["shortest first", "seconds", false],
+  order: ["as listed", "", false],
+};
+const MAX_CARDS = 12; // more songs are shown as a list at first
 
 /**
  * @param {Ratings} ratings
@@ -89,6 +100,7 @@ export function sortKey(songs, ratings, column) {
   }
   if (column === "title") return (index) => songs.title[index].toLowerCase();
   if (column === "seconds") return (index) => songs.seconds[index] ?? Infinity;
+  if (column === "date") return (index) => songs.date[index] ?? Infinity;
   if (column === "rating") return (index) => starsOf(ratings, index);
   if (column === "state") return (index) => STATES.indexOf(songs.state[index]);
   return (index) => index;
@@ -120,7 +132,8 @@ export function matchingSongs(songs, ratings, view) {
   const matches = songs.title
     .map((_, index) => index)
     .filter((index) => passes(songs, ratings, view, index));
-  matches.sort(comparison(sortKey(songs, ratings, view.sort), view.descending));
+  const [, column, descending] = SORTS[view.sort] ?? ["", view.sort, false];
+  matches.sort(comparison(sortKey(songs, ratings, column), descending));
   if (view.group) {
     const group = sortKey(songs, ratings, view.group);
     matches.sort((a, b) => Number(group(a)) - Number(group(b))); // stable; no group key is text
@@ -137,9 +150,18 @@ export function matchingSongs(songs, ratings, view) {
 export function groupLabel(songs, ratings, view, index) {
   const factor = songs.factors.find(({ name }) => `factor ${name}` === view.group);
   if (factor) return `${factor.name}: ${factor.levels[factor.level_indices[index]] ?? "(none)"}`;
-  if (view.group === "state") return songs.state[index];
+  if (view.group === "state") return songs.state_labels[songs.state[index]];
   const stars = starsOf(ratings, index);
-  return stars ? `rated ${stars} of 5` : "not rated";
+  return stars ? "★".repeat(stars) : "not rated";
+}
+
+/**
+ * Return whether the songs are shown as a list; by default if there are many.
+ * @param {Songs} songs
+ * @param {ViewState} view
+ */
+export function isList(songs, view) {
+  return view.layout ? view.layout === "list" : songs.title.length > MAX_CARDS;
 }
 
 /**
@@ -156,8 +178,8 @@ export function countText(songs, matches, first, number) {
     ? ` ${without} request${without === 1 ? " has" : "s have"} no songs yet.`
     : "";
   const notes = `${missing}${songs.note && ` ${songs.note}`}`;
-  if (!total) return `There are no songs to show yet.${notes}`;
-  if (!number) return `None of ${songCount(total)} matches these filters.${notes}`;
-  const all = matches === total ? songCount(total) : `${matches} matches (${songCount(total)})`;
-  return `${first + 1} to ${first + number} of ${all}.${notes}`;
+  if (!total) return `No songs yet.${notes}`;
+  const count = matches === total ? songCount(total) : `${matches} of ${songCount(total)}`;
+  const range = number < matches ? ` (${first + 1}–${first + number})` : "";
+  return `${count}${range}${notes && `.${notes}`}`;
 }

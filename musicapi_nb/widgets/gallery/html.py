@@ -1,11 +1,12 @@
 """Static HTML of a gallery, for saved notebooks: its first page as cards and a table."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from musicapi_nb import markup
 from musicapi_nb.library import Rating
 from musicapi_nb.markup.escape import element
+from musicapi_nb.tasks import STATE_LABELS
 from musicapi_nb.tasks.card_media import CardMedia, MediaUrls
 from musicapi_nb.tasks.html import song_card, tag_marks
 from musicapi_nb.widgets.songs_of import SongCollection, SongItem
@@ -15,11 +16,13 @@ _MAX_TAGS = 6
 
 
 def count_text(collection: SongCollection) -> str:
-    """Return a count such as "40 songs (1 failed, 2 pending)"."""
+    """Return a count such as "40 songs (1 failed, 2 in the queue)"."""
     total = len(collection.items)
     states = Counter(item.song.state for item in collection.items)
-    others = [f"{states[state]:,} {state}" for state in states if state != "succeeded"]
-    text = f"{total:,} song{'' if total == 1 else 's'}"
+    others = [
+        f"{states[state]:,} {STATE_LABELS[state]}" for state in states if state != "succeeded"
+    ]
+    text = markup.plural(total, "song")
     return f"{text} ({', '.join(others)})" if others else text
 
 
@@ -30,22 +33,23 @@ def summary_line(collection: SongCollection, ratings: Mapping[int, Rating]) -> s
 
 
 def gallery_html(
-    collection: SongCollection, ratings: Mapping[int, Rating], title: str, page_size: int
+    collection: SongCollection, ratings: Mapping[int, Rating], title: str, order: Sequence[int]
 ) -> markup.Html:
-    """Render the first page: a few cards with players, the other songs as table rows."""
-    total, items = len(collection.items), collection.items[:page_size]
+    """Render the songs of `order`: a few cards with players, the others as table rows."""
+    total, items = len(collection.items), collection.items
     media = CardMedia(collection.media)
     cards = [
-        card(item, media.urls(item.song), ratings.get(index))
-        for index, item in enumerate(items[:_MAX_CARDS])
+        card(items[index], media.urls(items[index].song), ratings.get(index))
+        for index in order[:_MAX_CARDS]
     ]
-    part = "These songs" if len(items) == total else f"The first {len(items):,} of {total:,} songs"
-    heading = markup.text(title or "Gallery", 120)
+    others = order[_MAX_CARDS:]
+    part = "These songs" if len(order) == total else f"The first {len(order):,} of {total:,} songs"
+    heading = element("div", markup.text(title, 120), style="font-size:16px;font-weight:600")
     return markup.stack(
-        element("div", heading, style="font-size:16px;font-weight:600"),
+        heading if title else markup.EMPTY,
         markup.caption(count_text(collection), collection.name, collection.note or None),
         markup.cards(cards) if cards else markup.notice("There are no songs to show yet."),
-        table(collection, ratings, _MAX_CARDS, page_size) if items[_MAX_CARDS:] else markup.EMPTY,
+        table(collection, ratings, others) if others else markup.EMPTY,
         markup.caption(f"{part}, as of the last run. Run the cell to filter, play and rate them."),
     )
 
@@ -61,22 +65,19 @@ def card(item: SongItem, urls: MediaUrls, rating: Rating | None) -> markup.Html:
 
 
 def table(
-    collection: SongCollection,
-    ratings: Mapping[int, Rating],
-    start: int = 0,
-    end: int | None = None,
+    collection: SongCollection, ratings: Mapping[int, Rating], indices: Iterable[int]
 ) -> markup.Html:
     """Render songs as rows: number, title, length, state, factors, tags, rating, note."""
     names = ["#", "title", "length", "state", *collection.factors, "tags", "rating", "note"]
     rows = []
-    for index, item in enumerate(collection.items[start:end], start):
-        rating = ratings.get(index)
+    for index in indices:
+        item, rating = collection.items[index], ratings.get(index)
         rows.append(
             [
                 str(index + 1),
                 item.title,
                 markup.format_duration(item.song.duration) or None,
-                item.song.state,
+                STATE_LABELS[item.song.state],
                 *(item.levels.get(name) for name in collection.factors),
                 _tags_text(item),
                 rating.stars if rating else None,

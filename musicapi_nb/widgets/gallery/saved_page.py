@@ -102,7 +102,7 @@ def save_page(  # noqa: PLR0913 - all but two are options
         card(item, links.urls(item), ratings.get(index))
         for index, item in enumerate(collection.items)
     ]
-    rows = table(collection, ratings)
+    rows = table(collection, ratings, range(len(collection.items)))
     content = markup.page(
         title or "Songs to listen to",
         markup.caption(count_text(collection), collection.name, collection.note or None),

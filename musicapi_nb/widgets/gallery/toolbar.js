@@ -4,7 +4,7 @@
 
 import { element, isolated } from "../dom.js";
 import { fateOf, tagOf } from "../song_parts/tags.js";
-import { STATES } from "./filter.js";
+import { SORTS, STATES } from "./filter.js";
 
 const MAX_SUGGESTIONS = 200;
 /** @typedef {[value: string, text: string]} Option */
@@ -19,6 +19,9 @@ export function toolbar(songs, view, change) {
   const factors = /** @type {Option[]} */ (
     songs.factors.map(({ name }) => [`factor ${name}`, name])
   );
+  const sorts = /** @type {Option[]} */ (
+    Object.entries(SORTS).map(([sort, [label]]) => [sort, label])
+  );
   let chosen = view.factors;
   return element(
     "div",
@@ -29,7 +32,7 @@ export function toolbar(songs, view, change) {
     choice("Rating", RATINGS, view.rating, (rating) => change({ page: 0, rating })),
     ...songs.factors.map(({ name, levels }) => {
       const options = /** @type {Option[]} */ ([
-        ["", "any"],
+        ["", "all"],
         ...levels.map((level) => [level, level]),
       ]);
       return choice(name, options, chosen[name] ?? "", (level) => {
@@ -37,8 +40,7 @@ export function toolbar(songs, view, change) {
         change({ page: 0, factors: chosen });
       });
     }),
-    choice("Sort by", [...SORTS, ...factors], view.sort, (sort) => change({ page: 0, sort })),
-    descendingBox(view, change),
+    choice("Sort by", [...sorts, ...factors], view.sort, (sort) => change({ page: 0, sort })),
     choice("Group by", [["", "none"], ...factors, ...GROUPS], view.group, (group) =>
       change({ page: 0, group }),
     ),
@@ -47,31 +49,24 @@ export function toolbar(songs, view, change) {
 
 /** @type {Option[]} */
 const RATINGS = [
-  ["", "any"],
+  ["", "all"],
   ["rated", "rated"],
   ["unrated", "not rated"],
-  ["1", "1 or more"],
-  ["2", "2 or more"],
-  ["3", "3 or more"],
-  ["4", "4 or more"],
-  ["5", "5"],
+  ["1", "★ or more"],
+  ["2", "★★ or more"],
+  ["3", "★★★ or more"],
+  ["4", "★★★★ or more"],
+  ["5", "★★★★★"],
   ["note", "with a note"],
 ];
 /** @type {Option[]} */
 const TAG_FATES = [
-  ["", "present"],
+  ["", "in the song"],
   ["requested", "requested"],
   ["kept", "kept"],
   ["split", "split"],
   ["added", "added"],
   ["dropped", "dropped"],
-];
-/** @type {Option[]} */
-const SORTS = [
-  ["order", "original order"],
-  ["title", "title"],
-  ["seconds", "length"],
-  ["rating", "rating"],
 ];
 /** @type {Option[]} */
 const GROUPS = [
@@ -104,7 +99,7 @@ function tagFilters(songs, view, change) {
     element("datalist", { id }, ...suggestions),
   ];
   if (songs.tags.some((codes) => codes.some(fateOf))) {
-    filters.push(choice("Tag is", TAG_FATES, view.fate, (fate) => change({ page: 0, fate })));
+    filters.push(choice("Tag was", TAG_FATES, view.fate, (fate) => change({ page: 0, fate })));
   }
   return filters;
 }
@@ -129,21 +124,10 @@ function stateFilter(songs, view, change) {
   const present = STATES.filter((state) => songs.state.includes(state));
   if (present.length < 2) return [];
   const options = /** @type {Option[]} */ ([
-    ["", "any"],
-    ...present.map((state) => [state, state]),
+    ["", "all"],
+    ...present.map((state) => [state, songs.state_labels[state]]),
   ]);
   return [choice("State", options, view.state, (state) => change({ page: 0, state }))];
-}
-
-/**
- * @param {ViewState} view
- * @param {(changes: Partial<ViewState>) => void} change
- */
-function descendingBox(view, change) {
-  const box = element("input", { type: "checkbox" });
-  box.checked = view.descending;
-  box.addEventListener("change", () => change({ page: 0, descending: box.checked }));
-  return element("label", { class: "mnb-check" }, box, element("span", {}, "Descending"));
 }
 
 /**

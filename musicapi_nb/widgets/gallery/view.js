@@ -1,17 +1,18 @@
 // @ts-check
 // The gallery in the page: filters, sorts and pages the songs that Python sent.
-/** @import { Card, Model, RenderArgs, ViewState } from "../types" */
+/** @import { Card, Detail, MenuItem, Model, RenderArgs, ViewState } from "../types" */
 
 import { element, isolated } from "../dom.js";
 import { SEEK_SECONDS } from "../song_parts/player_bar.js";
-import { SongView } from "../song_parts/song_view.js";
+import { indexOf, SongView } from "../song_parts/song_view.js";
 import { songCount } from "../song_parts/text.js";
-import { createCard, fillCard } from "./card.js";
-import { countText, groupLabel, matchingSongs, PAGE_SIZE, START } from "./filter.js";
+import { createCard, createRow, fillCard, setStops } from "./card.js";
+import { countText, groupLabel, isList, matchingSongs, PAGE_SIZE, START } from "./filter.js";
 import { toolbar } from "./toolbar.js";
 
 /** @type {Record<string, number>} */
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+const DETAILS = { action: "details", label: "Lyrics and note", price: "", reason: "" };
 
 class GalleryView extends SongView {
   /**
@@ -20,8 +21,11 @@ class GalleryView extends SongView {
    */
   constructor(model, root) {
     super(model, root);
+    const start = this.songs.toolbar ? START : { ...START, sort: "order" };
     /** @type {ViewState} */
-    this.state = { ...START, ...model.get("_view") };
+    this.state = { ...start, ...model.get("_view") };
+    /** @type {Set<number>} songs of the list that are shown as cards */
+    this.opened = new Set();
     /** @type {Map<number, Card>} cards of the page, by index of the song */
     this.cards = new Map();
     /** @type {number[]} indices of the songs that pass the filters */
@@ -41,6 +45,13 @@ class GalleryView extends SongView {
     return this.matches;
   }
 
+  renew() {
+    const opened = [...this.opened].map((index) => this.songs.key[index]);
+    const keys = this.model.get("_songs").key;
+    this.opened = new Set(opened.map((key) => keys.indexOf(key)));
+    super.renew();
+  }
+
   /**
    * Turn the page for a song that starts by itself, if the page shows the one before it.
    * @param {number} index
@@ -56,25 +67,29 @@ class GalleryView extends SongView {
   build() {
     const { root, songs } = this;
     root.className = "musicapi-nb-songs musicapi-nb-gallery mathjax_ignore tex2jax_ignore";
-    root.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes 1 to 5 as heading levels
     root.setAttribute("role", "region");
-    root.setAttribute("aria-label", songs.heading || "Gallery of songs");
+    root.setAttribute("aria-label", songs.heading || "Songs");
     this.count = element("div", { class: "mnb-count", role: "status" });
     this.list = element("div", {
       class: "mnb-list",
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.onKey(event),
     });
-    this.tools = this.createTools();
+    this.tools = songs.toolbar ? this.createTools() : element("div");
+    const onclick = () => this.clearFilters();
+    this.clear = element("button", { type: "button", onclick }, "Clear filters");
+    this.layouts = this.createLayouts();
     this.pagers = [this.pager(false), this.pager(true)];
     const [top, bottom] = this.pagers;
+    const views = element("div", { class: "mnb-views" }, this.layouts.node, top.node);
     root.append(
       songs.heading ? element("div", { class: "mnb-heading" }, isolated(songs.heading)) : "",
       this.tools,
-      element("div", { class: "mnb-bar" }, this.count, top.node),
+      songs.toolbar ? element("div", { class: "mnb-bar" }, this.count, this.clear, views) : "",
       this.problem,
+      this.news,
       this.list,
       this.player.bar.node,
-      element("div", { class: "mnb-bar mnb-bottom" }, this.help(), bottom.node),
+      element("div", { class: "mnb-bar" }, this.help(), bottom.node),
       this.player.audio,
     );
     this.resized.observe(this.list);
@@ -82,9 +97,6 @@ class GalleryView extends SongView {
 
   createTools() {
     const tools = toolbar(this.songs, this.state, (changes) => this.change(changes));
-    tools.append(
-      element("button", { type: "button", onclick: () => this.clearFilters() }, "Clear filters"),
-    );
     if (this.songs.refreshable) {
       const refresh = () => this.request({ type: "refresh" });
       tools.append(element("button", { type: "button", onclick: refresh }, "Refresh"));
@@ -92,20 +104,23 @@ class GalleryView extends SongView {
     return tools;
   }
 
+  createLayouts() {
+    /** @type {(layout: string, label: string) => HTMLButtonElement} */
+    const button = (layout, label) =>
+      element("button", { type: "button", onclick: () => this.change({ layout }) }, label);
+    const list = button("list", "List");
+    const cards = button("cards", "Cards");
+    const attributes = { class: "mnb-layouts", role: "group", "aria-label": "Layout" };
+    return { node: element("div", attributes, list, cards), list, cards };
+  }
+
   help() {
     const { library } = this.songs;
     const storage = library
-      ? element("span", {}, "Ratings and notes are saved in ", isolated(library), ".")
-      : "No library: ratings and notes are kept until the kernel ends.";
-    const keys =
-      "Keys on a song: space plays, arrows move between songs, shift+arrows seek, " +
-      "1 to 5 rate, 0 clears the rating.";
-    return element(
-      "div",
-      { class: "mnb-quiet" },
-      element("div", {}, storage),
-      element("div", {}, keys),
-    );
+      ? ["Saved in the library “", isolated(library), "”. "]
+      : ["No library: ratings and notes are kept until the kernel ends. "];
+    const keys = "Keys: Space play, arrows move, Shift+←→ seek, 1–5 rate, 0 clear, M menu.";
+    return element("div", { class: "mnb-quiet" }, ...storage, keys);
   }
 
   /** @param {boolean} atBottom */
@@ -118,12 +133,13 @@ class GalleryView extends SongView {
     const previous = element("button", { type: "button", onclick: turn(-1) }, "Previous");
     const next = element("button", { type: "button", onclick: turn(1) }, "Next");
     const label = element("span", { class: "mnb-page" });
-    const attributes = { class: "mnb-pager", "aria-label": "Pages" };
-    return { node: element("nav", attributes, previous, label, next), previous, next, label };
+    const name = atBottom ? "Pages, at the end" : "Pages";
+    const node = element("nav", { class: "mnb-pager", "aria-label": name }, previous, label, next);
+    return { node, previous, next, label };
   }
 
   clearFilters() {
-    this.state = { ...START };
+    this.state = { ...START, layout: this.state.layout };
     const tools = this.createTools();
     this.tools?.replaceWith(tools);
     this.tools = tools;
@@ -147,12 +163,18 @@ class GalleryView extends SongView {
     if (this.count) {
       this.count.textContent = countText(this.songs, this.matches.length, first, page.length);
     }
-    for (const { previous, next, label } of this.pagers ?? []) {
+    if (this.clear) this.clear.hidden = this.matches.length === this.songs.title.length;
+    const asList = isList(this.songs, this.state);
+    this.list?.classList.toggle("mnb-rows", asList);
+    this.layouts?.list.setAttribute("aria-pressed", String(asList));
+    this.layouts?.cards.setAttribute("aria-pressed", String(!asList));
+    for (const { node, previous, next, label } of this.pagers ?? []) {
+      node.hidden = last === 0;
       previous.disabled = this.state.page === 0;
       next.disabled = this.state.page === last;
       label.textContent = `Page ${this.state.page + 1} of ${last + 1}`;
     }
-    this.showCards(page, first);
+    this.showCards(page, first, asList);
     this.requestDetails(page);
     this.saveView({ ...this.state, matches: this.matches.length });
   }
@@ -160,8 +182,11 @@ class GalleryView extends SongView {
   /**
    * @param {number[]} page
    * @param {number} first index of the page's first song among the matches
+   * @param {boolean} asList
    */
-  showCards(page, first) {
+  showCards(page, first, asList) {
+    const active = /** @type {HTMLElement | null} */ (document.activeElement);
+    const hadFocus = active !== null && this.list?.contains(active);
     this.visible.disconnect();
     this.cards.clear();
     const nodes = [];
@@ -172,18 +197,23 @@ class GalleryView extends SongView {
         if (label !== group) nodes.push(this.groupHeader(label, position === 0 && first > 0));
         group = label;
       }
-      const card = createCard(this.songs, index, this.actions);
+      const create = asList && !this.opened.has(index) ? createRow : createCard;
+      const card = create(this.songs, index, this.actions);
       card.node.addEventListener("focusin", () => this.focused(index));
       this.cards.set(index, card);
       nodes.push(card.node);
     }
+    if (!page.length && this.songs.title.length) {
+      nodes.push(element("div", { class: "mnb-none" }, "No song matches."));
+    }
     this.list?.replaceChildren(...nodes);
-    for (const [index, { node }] of this.cards) {
-      node.tabIndex = index === page[0] ? 0 : -1;
+    for (const [index, card] of this.cards) {
+      setStops(card, index === page[0]);
       this.showRating(index);
       this.fill(index);
-      this.visible.observe(node);
+      this.visible.observe(card.node);
     }
+    if (hadFocus) this.focusSong(indexOf(active));
   }
 
   /**
@@ -215,7 +245,35 @@ class GalleryView extends SongView {
 
   /** @param {number} index */
   focused(index) {
-    for (const [position, { node }] of this.cards) node.tabIndex = position === index ? 0 : -1;
+    for (const [other, card] of this.cards) setStops(card, other === index);
+  }
+
+  // --- menu
+
+  /**
+   * @param {number} index
+   * @param {Detail} detail
+   * @returns {MenuItem[]}
+   */
+  menuItems(index, detail) {
+    const items = super.menuItems(index, detail);
+    if (!this.list?.classList.contains("mnb-rows") || !this.songs.playable[index]) return items;
+    const label = this.opened.has(index) ? "Close" : DETAILS.label;
+    return [...items.slice(0, -1), { ...DETAILS, label }, ...items.slice(-1)];
+  }
+
+  /**
+   * @param {number} index
+   * @param {string} action
+   */
+  choose(index, action) {
+    if (action !== DETAILS.action) {
+      super.choose(index, action);
+      return;
+    }
+    if (!this.opened.delete(index)) this.opened.add(index);
+    this.show();
+    this.cards.get(index)?.node.focus();
   }
 
   // --- keys
@@ -230,9 +288,13 @@ class GalleryView extends SongView {
     const { key, shiftKey, repeat } = event;
     if (key in STEPS) {
       const step = STEPS[key];
-      if (shiftKey || target.matches("canvas")) this.player.seekBy(index, SEEK_SECONDS * step);
-      else this.move(index, step);
-    } else if (key === " " && !target.matches("button:not(.mnb-play), summary")) {
+      if (shiftKey) this.player.seekBy(index, SEEK_SECONDS * step);
+      else if (key === "ArrowUp" || key === "ArrowDown")
+        this.moveTo(index, this.rowNext(index, step));
+      else this.moveTo(index, this.matches[this.matches.indexOf(index) + step]);
+    } else if (key === "m" || key === "ContextMenu" || (key === "F10" && shiftKey)) {
+      this.openMenu(index);
+    } else if (key === " " && target.matches(".mnb-card, canvas")) {
       if (!repeat) this.player.toggle(index);
     } else if (/^[0-5]$/.test(key)) {
       if (!repeat) this.rate(index, { stars: Number(key) });
@@ -242,17 +304,37 @@ class GalleryView extends SongView {
   }
 
   /**
-   * Focus the previous or next song, across pages; keep playing if this one plays.
+   * Return the song one row up or down, in the nearest column; across pages the next song.
    * @param {number} index
    * @param {number} step
    */
-  move(index, step) {
-    const position = this.matches.indexOf(index) + step;
-    if (position < 0 || position >= this.matches.length) return;
+  rowNext(index, step) {
+    const box = this.cards.get(index)?.node.getBoundingClientRect();
+    if (!box) return undefined;
+    let nearest;
+    let least = Infinity;
+    for (const [other, { node }] of this.cards) {
+      const { top, left } = node.getBoundingClientRect();
+      const rows = (top - box.top) * step;
+      const distance = rows * 1_000 + Math.abs(left - box.left);
+      if (rows > 1 && distance < least) [nearest, least] = [other, distance];
+    }
+    if (nearest !== undefined) return nearest;
+    const page = [...this.cards.keys()];
+    const edge = step > 0 ? page[page.length - 1] : page[0];
+    return this.matches[this.matches.indexOf(edge) + step];
+  }
+
+  /**
+   * Focus another song, also on another page; keep playing if this one plays.
+   * @param {number} index
+   * @param {number | undefined} next
+   */
+  moveTo(index, next) {
+    if (next === undefined) return;
     const wasPlaying = this.player.isPlaying(index);
-    const page = Math.floor(position / PAGE_SIZE);
+    const page = Math.floor(this.matches.indexOf(next) / PAGE_SIZE);
     if (page !== this.state.page) this.change({ page });
-    const next = this.matches[position];
     const card = this.cards.get(next);
     card?.node.focus();
     if (wasPlaying && card?.player) this.player.play(next);

@@ -153,11 +153,17 @@ export class Player {
     if (previous !== null) this.draw(previous);
   }
 
-  /** Stop, for a new list of songs. */
-  reset() {
-    this.stop();
+  /**
+   * Go on with the same song in a new list; stop if it is not in it.
+   * @param {(index: number | null) => number | null} moved
+   */
+  follow(moved) {
+    const current = moved(this.current);
+    if (current === null) this.stop();
+    this.current = current;
     this.failedLinks.clear();
-    this.bar.hide();
+    this.bar.index = moved(this.bar.index);
+    if (this.bar.index === null) this.bar.hide();
   }
 
   onError() {

@@ -4,13 +4,24 @@
 /** @import { Detail, Model, Ratings, SongActions, SongNode, Songs } from "../types" */
 
 import { element } from "../dom.js";
-import { showStars, showStatus } from "./controls.js";
+import { nameOf, showStars, showStatus } from "./controls.js";
+import { showMenu } from "./menu.js";
 import { KERNEL_GONE, Player } from "./player.js";
-import { bytesOf, releaseBlobs, storeBlob, storeOf } from "./store.js";
+import { bytesOf, download, places, releaseBlobs, storeBlob, storeOf } from "./store.js";
 
 const REPLY_TIMEOUT = 10_000; // ms
+const FORM_TIMEOUT = 4_000; // ms
 const NOT_SAVED = "May not have been saved.";
 const SAVED = { stars: ["rating cleared", "saved"], note: ["note deleted", "saved"] };
+
+/**
+ * Return the index of the song that an element belongs to; null if to none.
+ * @param {HTMLElement | null} node
+ */
+export function indexOf(node) {
+  const song = /** @type {HTMLElement | null | undefined} */ (node?.closest("[data-index]"));
+  return song ? Number(song.dataset.index) : null;
+}
 
 export class SongView {
   /**
@@ -39,6 +50,14 @@ export class SongView {
     });
     this.player = new Player(this);
     this.problem = element("div", { class: "mnb-problem", role: "alert" });
+    this.news = element("div", { class: "mnb-news", role: "status" });
+    /** @type {number | null} the song whose form was opened here */
+    this.formOf = null;
+    // Else a key is also a command of the notebook, such as "cut the cell". Jupyter looks at the
+    // focused element first, and at the elements around it only if no command is for that one.
+    root.addEventListener("focusin", ({ target }) => {
+      /** @type {HTMLElement} */ (target).dataset.lmSuppressShortcuts = "true";
+    });
     this.visible = new IntersectionObserver((entries) => {
       for (const { isIntersecting, target } of entries) {
         if (isIntersecting) {
@@ -52,6 +71,7 @@ export class SongView {
       seekTo: (index, event) => this.player.seekTo(index, event),
       rate: (index, rating) => this.rate(index, rating),
       noteChanged: (index) => this.noteChanged(index),
+      openMenu: (index) => this.openMenu(index),
     };
   }
 
@@ -63,7 +83,7 @@ export class SongView {
 
   // --- what a subclass draws
 
-  /** Draw everything around the songs; `player.audio`, `player.bar.node` and `problem` go in. */
+  /** Draw everything around the songs; `player.audio`, `player.bar.node`, `problem`, `news` go in. */
   build() {}
 
   /** Draw the songs into `cards`; `player` and `rating` of each are kept up to date from here. */
@@ -141,22 +161,40 @@ export class SongView {
     this.closed = true;
     for (const [index, timer] of this.timers) {
       clearTimeout(timer);
-      showStatus(this.cards.get(index)?.rating, `${NOT_SAVED} ${KERNEL_GONE}`, true);
+      this.say(index, `${NOT_SAVED} ${KERNEL_GONE}`, true);
     }
     this.player.close();
     this.store.views -= 1;
     if (!this.store.views) releaseBlobs(this.store);
   }
 
-  /** Draw everything again, for a new list of songs. */
+  /** Draw everything again, for a new list of songs; what plays goes on, the focus stays. */
   renew() {
-    this.player.reset();
+    const active = /** @type {HTMLElement | null} */ (document.activeElement);
+    const hadFocus = this.root.contains(active);
+    const focused = indexOf(active);
+    const before = this.songs;
     this.songs = this.model.get("_songs");
     this.store = storeOf(this.model);
+    const moved = places(before.key, this.songs.key);
+    this.player.follow(moved);
     this.root.replaceChildren();
     this.problem.textContent = "";
+    this.news.replaceChildren();
     this.build();
     this.show();
+    // Without the focus, the next key would be a command of the notebook.
+    if (hadFocus) this.focusSong(moved(focused));
+  }
+
+  /**
+   * Focus a song, or the first one if it is not on the page.
+   * @param {number | null} index
+   */
+  focusSong(index) {
+    const card = index === null ? undefined : this.cards.get(index);
+    const [first] = this.cards.values();
+    (card ?? first)?.node.focus({ preventScroll: true });
   }
 
   /**
@@ -197,6 +235,104 @@ export class SongView {
     return null;
   }
 
+  // --- menu
+
+  /** @param {number} index */
+  openMenu(index) {
+    const button = this.cards.get(index)?.menu;
+    const detail = this.store.details.get(index);
+    if (!button || !detail) return;
+    const stars = this.cards.get(index)?.rating ? (this.ratings[index]?.[0] ?? 0) : -1;
+    showMenu(button, nameOf(this.songs, index), this.menuItems(index, detail), stars, {
+      choose: (action) => this.choose(index, action),
+      rate: (number) => this.rate(index, { stars: number }),
+    });
+  }
+
+  /**
+   * Return the items of a song's menu; a subclass may add some and do them in `choose`.
+   * @param {number} _index
+   * @param {Detail} detail
+   */
+  menuItems(_index, detail) {
+    return detail.menu;
+  }
+
+  /**
+   * Do what a menu item says. Items that cost credits open a form, whose button buys.
+   * @param {number} index
+   * @param {string} action
+   */
+  choose(index, action) {
+    const type = action === "save" || action === "code" ? action : "form";
+    if (type === "form") this.formOf = index;
+    const isSent = this.request({ type, index, action });
+    this.say(index, isSent ? (type === "save" ? "fetching…" : "") : KERNEL_GONE, !isSent);
+  }
+
+  /**
+   * Say something about a song.
+   * @param {number} index
+   * @param {string} text
+   * @param {boolean} failed
+   */
+  say(index, text, failed) {
+    const rating = this.cards.get(index)?.rating;
+    if (rating) showStatus(rating, text, failed);
+    else this.problem.textContent = failed ? text : "";
+  }
+
+  /**
+   * Show the form that Python has opened below the songs.
+   * @param {number} index
+   * @param {string} code
+   */
+  showForm(index, code) {
+    if (this.formOf !== index) return; // another view opened it
+    this.formOf = null;
+    const end = performance.now() + FORM_TIMEOUT;
+    const look = () => {
+      const place = document.querySelector(`.${this.songs.forms}`);
+      const field = /** @type {HTMLElement | null | undefined} */ (
+        place?.querySelector("input, textarea, select")
+      );
+      if (place && field) {
+        place.scrollIntoView({ block: "start", behavior: "smooth" });
+        field.focus({ preventScroll: true });
+      } else if (performance.now() < end) requestAnimationFrame(look);
+      else this.say(index, `The form is not shown here. Run ${code}`, true);
+    };
+    look();
+  }
+
+  /**
+   * @param {number} index
+   * @param {string} code
+   */
+  async copy(index, code) {
+    try {
+      await navigator.clipboard.writeText(code);
+      this.say(index, "copied", false);
+    } catch {
+      this.say(index, code, true); // the page may not write to the clipboard
+    }
+  }
+
+  // --- news
+
+  /** Show new songs, or offer to if somebody is writing or choosing something. */
+  announce() {
+    const active = document.activeElement;
+    const isBusy = this.root.contains(active) && active?.matches("input, select, [role=menu] *");
+    if (!isBusy && !this.timers.size) {
+      this.request({ type: "refresh" });
+      return;
+    }
+    const onclick = () => this.request({ type: "refresh" });
+    const button = element("button", { type: "button", onclick }, "Show");
+    this.news.replaceChildren("There are new songs. ", button);
+  }
+
   // --- rating
 
   /**
@@ -204,17 +340,15 @@ export class SongView {
    * @param {{ stars?: number, note?: string }} rating
    */
   rate(index, rating) {
-    const parts = this.cards.get(index)?.rating;
-    if (!parts) return;
+    if (!this.cards.get(index)?.rating) return;
     clearTimeout(this.timers.get(index));
     if (!this.request({ type: "rate", index, ...rating })) {
-      showStatus(parts, `${NOT_SAVED} ${KERNEL_GONE}`, true);
+      this.say(index, `${NOT_SAVED} ${KERNEL_GONE}`, true);
       return;
     }
-    showStatus(parts, "saving…", false);
+    this.say(index, "saving…", false);
     const onTimeout = () => {
-      const text = `No reply from the kernel. ${NOT_SAVED}`;
-      showStatus(this.cards.get(index)?.rating, text, true);
+      this.say(index, `No reply from the kernel. ${NOT_SAVED}`, true);
     };
     this.timers.set(index, setTimeout(onTimeout, REPLY_TIMEOUT));
   }
@@ -241,7 +375,7 @@ export class SongView {
   ratingAnswered(index, text, failed) {
     clearTimeout(this.timers.get(index));
     this.timers.delete(index);
-    showStatus(this.cards.get(index)?.rating, text, failed);
+    this.say(index, text, failed);
   }
 
   // --- messages of Python
@@ -260,7 +394,14 @@ export class SongView {
     }
     if (message.generation !== this.songs.generation) return;
     if (type === "page") this.receiveDetails(message.details);
-    else if (type === "audio") {
+    else if (type === "news") this.announce();
+    else if (type === "notes") this.receiveNotes(message.notes);
+    else if (type === "form") this.showForm(index, message.code);
+    else if (type === "code") this.copy(index, message.code);
+    else if (type === "save") {
+      download(message.name, message.media_type, bytesOf(buffers[0]));
+      this.say(index, "saved to your downloads", false);
+    } else if (type === "audio") {
       storeBlob(this.store, index, message.media_type, bytesOf(buffers[0]));
       this.player.audioArrived(index);
     } else if (type === "peaks") {
@@ -268,6 +409,7 @@ export class SongView {
       this.store.peaks.set(index, new Float32Array(bytes.buffer));
       this.player.draw(index);
     } else if (type === "no_audio") this.player.fail(index, message.message);
+    else if (type === "not_saved") this.say(index, message.message, true);
     else if (type === "rating") this.receiveRating(message);
   }
 
@@ -282,6 +424,19 @@ export class SongView {
         this.visible.unobserve(node); // observe again, so that a visible card requests its peaks
         this.visible.observe(node);
       }
+    }
+  }
+
+  /**
+   * Show notes that were written elsewhere.
+   * @param {Record<string, string>} notes
+   */
+  receiveNotes(notes) {
+    for (const [key, note] of Object.entries(notes)) {
+      const detail = this.store.details.get(Number(key));
+      if (detail) detail.note = note;
+      const input = this.cards.get(Number(key))?.rating?.note;
+      if (input && document.activeElement !== input) input.value = note;
     }
   }
 

@@ -11,6 +11,32 @@ export function minutes(seconds) {
   return `${Math.floor(total / 3600)}:${minute}:${rest}`;
 }
 
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun"].concat(
+  ["Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], // English, whatever the locale
+);
+const DAY = 86_400_000; // ms
+
+/**
+ * Format a time in this computer's zone: "today 14:05", "yesterday 14:05", "29 Nov, 14:05", or
+ * with the year if it is a past one.
+ * @param {number | null | undefined} seconds since 1970
+ * @param {Date} now
+ */
+export function localTime(seconds, now = new Date()) {
+  if (seconds === null || seconds === undefined) return "";
+  const when = new Date(seconds * 1000);
+  const clock = [when.getHours(), when.getMinutes()].map((part) => String(part).padStart(2, "0"));
+  const time = clock.join(":");
+  if (when.toDateString() === now.toDateString()) return `today ${time}`;
+  if (when.toDateString() === new Date(now.getTime() - DAY).toDateString()) {
+    return `yesterday ${time}`;
+  }
+  const day = `${when.getDate()} ${MONTHS[when.getMonth()]}`;
+  return when.getFullYear() === now.getFullYear()
+    ? `${day}, ${time}`
+    : `${day} ${when.getFullYear()}`;
+}
+
 /** @param {number} number */
 export function songCount(number) {
   return `${number.toLocaleString("en")} song${number === 1 ? "" : "s"}`;

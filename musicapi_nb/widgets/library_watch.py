@@ -1,0 +1,80 @@
+"""Notice changes of libraries, also those of other kernels, and tell the widgets that show them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+import weakref
+from typing import Protocol
+
+from musicapi_nb.library import Library
+
+_SECONDS = 0.5
+# A commit writes to one of them. Looking at them takes no lock of the database.
+_FILES = ("library.sqlite", "library.sqlite-wal")
+
+
+class Watcher(Protocol):
+    """A widget that shows songs of a library."""
+
+    def library_changed(self) -> None:
+        """Show the change; called on the watching thread, so that it must return at once."""
+
+
+def _signature(library: Library) -> tuple[tuple[int, int], ...]:
+    """Return a value that is another one after each commit."""
+    signature = []
+    for name in _FILES:
+        with contextlib.suppress(OSError):  # no such file, or not now
+            stat = os.stat(library.path / name)  # noqa: PTH116 - twice a second
+            signature.append((stat.st_mtime_ns, stat.st_size))
+    return tuple(signature)
+
+
+class LibraryWatch:
+    """One thread that looks at the libraries of all widgets; it ends when there is none left."""
+
+    def __init__(self, seconds: float = _SECONDS) -> None:
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._watched: dict[weakref.ref[Watcher], Library] = {}
+        self._signatures: dict[weakref.ref[Watcher], tuple[tuple[int, int], ...]] = {}
+        self._thread: threading.Thread | None = None
+
+    def add(self, watcher: Watcher, library: Library) -> None:
+        """Call the watcher's `library_changed` after each change, until `remove`."""
+        reference = weakref.ref(watcher)
+        with self._lock:
+            self._watched[reference] = library
+            self._signatures[reference] = _signature(library)
+            if self._thread is None or not self._thread.is_alive():
+                name = "musicapi_nb library watch"
+                self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+                self._thread.start()
+
+    def remove(self, watcher: Watcher) -> None:
+        with self._lock:
+            self._watched.pop(weakref.ref(watcher), None)
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(self._seconds)
+            with self._lock:
+                watchers = {reference: reference() for reference in self._watched}
+                for reference in [ref for ref, watcher in watchers.items() if watcher is None]:
+                    del self._watched[reference]
+                watched = dict(self._watched)
+                if not watched:
+                    self._thread = None
+                    return
+            for reference, library in watched.items():
+                signature = _signature(library)
+                if signature != self._signatures.get(reference):
+                    self._signatures[reference] = signature
+                    if (watcher := reference()) is not None:
+                        watcher.library_changed()
+
+
+library_watch = LibraryWatch()
