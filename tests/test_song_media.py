@@ -4,6 +4,7 @@ import base64
 import io
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 import musicapi_nb as mnb
-from musicapi_nb import Song, markup, sonic
+from musicapi_nb import Request, Song, markup, sonic
 from musicapi_nb.errors import ClientClosed, InvalidArgument
 from musicapi_nb.library import Library
 from musicapi_nb.library.thumbnails import thumbnail
@@ -33,7 +34,13 @@ class Sessions(SessionSongs):
     def __init__(self, *ids: str, simulated: bool = False) -> None:
         self.simulated, self.ids, self.library = simulated, ids, None
 
-    download = fetch_audio = form = None  # type: ignore[assignment]
+    download = None  # type: ignore[assignment]
+
+    def fetch_audio(self, song: Song) -> Future[bytes]:
+        raise AssertionError(song)
+
+    def form(self, start: Request) -> object:
+        raise AssertionError(start)
 
     def holds(self, song: Song) -> bool:
         return song.id in self.ids

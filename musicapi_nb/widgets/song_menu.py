@@ -9,6 +9,7 @@ from musicapi_nb import markup
 from musicapi_nb.client.file_type import suffix_of
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidArgument, InvalidRequest
+from musicapi_nb.filenames import safe_stem
 from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.song_actions import actions_of
 
@@ -68,5 +69,5 @@ def code_of(song: Song) -> str:
 
 
 def file_name(song: Song, content: bytes) -> str:
-    """Return a name for a song's file: "Rain on Tin Roof.mp3"; the browser makes it a safe one."""
-    return f"{markup.one_line(song.title or 'untitled')}{suffix_of(content, 'audio') or ''}"
+    """Return a name for a song's file, such as "Rain on Tin Roof.mp3"."""
+    return f"{safe_stem(song.title)}{suffix_of(content, 'audio') or ''}"
