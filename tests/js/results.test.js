@@ -33,10 +33,7 @@ test("checks are sentences", () => {
     checkText({ ...check, by_chance: 0.5 }),
     "chose A: 60 % of 5 (20 % to 90 %; 50 % by chance).",
   );
-  assert.equal(
-    checkText({ ...check, by_chance: null }),
-    "chose A: 60 % of 5 (20 % to 90 %).",
-  );
+  assert.equal(checkText({ ...check, by_chance: null }), "chose A: 60 % of 5 (20 % to 90 %).");
   assert.equal(
     checkText({ ...check, estimate: null, by_chance: null, n: 0 }),
     "chose A: not enough answers (0).",
