@@ -492,6 +492,7 @@ def test_local_time_has_the_year_only_if_it_is_past() -> None:
         == "31 Dec 2025, 23:05"
     )
     assert markup.format_local_time(None) == ""
+    assert markup.format_local_time(datetime(1, 1, 1, tzinfo=UTC), now) == "1 Jan 1, 00:00"
 
 
 def test_plural() -> None:

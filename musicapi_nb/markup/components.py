@@ -95,7 +95,10 @@ def format_local_time(when: datetime | None, now: datetime | None = None) -> str
     """
     if when is None:
         return ""
-    local = when.astimezone()
+    try:
+        local = when.astimezone()
+    except (OverflowError, ValueError, OSError):  # a reply may state the year 1 or 9999
+        local = when
     text = format_datetime(local)
     is_this_year = local.year == (now or datetime.now(UTC)).astimezone().year
     return text.replace(f" {local.year},", ",") if is_this_year else text

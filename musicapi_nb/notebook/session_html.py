@@ -75,12 +75,13 @@ def session_card(session: Session) -> markup.Html:
             wide=True,
         )
     latest = "the latest song" if len(songs) == 1 else f"the latest {len(songs)} songs"
-    return markup.stack(
+    head = element(
+        "div",
         element("div", title, style="font-size:16px;font-weight:600"),
         markup.caption(balance, f"{latest}, newest first"),
-        *_notices(session),
-        markup.Html(songs._repr_html_()),
     )
+    notices = element("div", markup.stack(*_notices(session)), style="max-width:720px")
+    return markup.stack(head, notices, markup.Html(songs._repr_html_()))
 
 
 def _notices(session: Session) -> Iterator[markup.Html]:
@@ -106,5 +107,8 @@ def _notices(session: Session) -> Iterator[markup.Html]:
 
 
 def _first_steps() -> markup.Html:
-    lines = [element("div", element("code", code), f" {effect}") for code, effect in _FIRST_STEPS]
-    return element("div", *lines, style="line-height:1.9")
+    lines = [
+        element("div", element("code", code), f" {effect}", style="margin:0 0 6px;line-height:1.5")
+        for code, effect in _FIRST_STEPS
+    ]
+    return element("div", *lines)

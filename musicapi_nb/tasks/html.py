@@ -59,7 +59,7 @@ def song_card(
             song.title, _audio(song, urls), _links(song), facts=markup.facts(length), badges=badges
         )
     model = song.model or (request and model_of(request)) or song.engine
-    created = f"{markup.format_datetime(song.created_at)} UTC" if song.created_at else None
+    created = markup.format_local_time(song.created_at)
     seed = song.id or f"{song.task_id}/{song.position}"
     return markup.card(
         song.title,
