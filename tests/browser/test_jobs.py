@@ -3,6 +3,7 @@
 nbval tests neither: it sends one cell at a time and ignores updates of a display.
 """
 
+import os
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -61,7 +62,9 @@ def test_queued_cells_run_in_order_after_every_kind_of_wait(lab: Lab) -> None:
     assert notebook.execution_counts() == list(range(1, len(cells) + 1))
 
 
-# The service's clock only moves in cells, and cells wait until the test has checked the page.
+# The service's clock only moves in cells, and cells wait until the test has checked the page: to
+# read one of these pipes takes until the test writes it.
+_CHECKED = ("running", "one ready", "idle")
 _WITH_STOPPED_CLOCK = (
     _CONNECT.replace("speed=300", "speed=3000")  # polls are fast although the clock stands still
     + """
@@ -86,21 +89,18 @@ def steps(until):
 _AWAITING = """\
 for pause in steps("running"):
     await asyncio.sleep(pause)
-while not (checked / "running").exists():
-    await asyncio.sleep(0.02)"""
+await asyncio.to_thread((checked / "running").read_bytes)"""
 
 _BLOCKING = """\
 for pause in steps("one ready"):
     time.sleep(pause)
-while not (checked / "one ready").exists():
-    time.sleep(0.02)"""
+(checked / "one ready").read_bytes()"""
 
 _IDLE = """\
 import threading
 
 def finish():
-    while not (checked / "idle").exists():
-        time.sleep(0.02)
+    (checked / "idle").read_bytes()
     for pause in steps("done"):
         time.sleep(pause)
 
@@ -114,6 +114,8 @@ def _check_single_outputs(notebook: LabNotebook, cells: range) -> None:
 
 
 def test_job_output_changes_in_place_and_saves_songs(lab: Lab, tmp_path: Path) -> None:
+    for name in _CHECKED:
+        os.mkfifo(tmp_path / name)
     notebook = lab.open(
         [
             _WITH_STOPPED_CLOCK.replace("FOLDER", str(tmp_path)),
@@ -134,17 +136,17 @@ def test_job_output_changes_in_place_and_saves_songs(lab: Lab, tmp_path: Path) -
     clock = areas[0].inner_text()
     expect(areas[0]).not_to_have_text(clock)  # it updates by itself
     expect(areas[0]).to_contain_text("being made")
-    (tmp_path / "running").touch()
+    (tmp_path / "running").write_bytes(b"")
     notebook.screenshot("job-running")
     for area in areas:  # while a cell blocks
         expect(area).to_contain_text("2 of 2", timeout=30_000)
         # the second song is not ready yet
         expect(area).to_contain_text("(simulated time)")
     notebook.screenshot("job-one-ready")
-    (tmp_path / "one ready").touch()
+    (tmp_path / "one ready").write_bytes(b"")
     notebook.wait_until_done()
     _check_single_outputs(notebook, range(1, 3))
-    (tmp_path / "idle").touch()
+    (tmp_path / "idle").write_bytes(b"")
     for area in areas:  # while no cell runs
         expect(area).not_to_contain_text("(simulated time)", timeout=30_000)
         expect(area.locator("audio")).to_have_count(2)
