@@ -263,14 +263,14 @@ class UncertainPurchase(MusicAPIError):
     `entry` is the id of its ledger entry.
     """
 
-    advice = (
-        "Nothing was sent. Resolve it with library.resolve(entry, charged=True or False), "
-        "task_id=..., or before=..., after=... (your balances); or request another take."
-    )
-
     def __init__(self, message: str, *, entry: int) -> None:
         super().__init__(message)
         self.entry = entry
+        self.advice = (
+            f"Nothing was sent. Resolve it: api.library.resolve({entry}, charged=True) or False; "
+            "with task_id=... from your dashboard; or with before=..., after=... (your balances). "
+            "Or buy another version: take=..."
+        )
 
 
 class WaitTimeout(MusicAPIError, TimeoutError):

@@ -72,8 +72,8 @@ def reserve_credits(connection: sqlite3.Connection, request: Request, names: Seq
         budget = available[name]
         if budget.held + credits_ > budget.credits:
             raise OverBudget(
-                f"{operation} costs {credits_} credits; {budget.held} of {budget.credits} credits "
-                f"of {name!r} are already reserved"
+                f"not enough in the budget {name!r}: {operation} needs {credits_:,} credits, "
+                f"{max(budget.credits - budget.held, 0):,} of {budget.credits:,} are left"
             )
     return credits_
 

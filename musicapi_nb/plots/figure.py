@@ -139,7 +139,7 @@ def _contrast(one: Any, other: Any) -> float:
 
 def _luminance(color: Any) -> float:
     linear = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color))  # noqa: PLR2004 - sRGB
-    return sum(map(operator.mul, (0.2126, 0.7152, 0.0722), linear))
+    return float(sum(map(operator.mul, (0.2126, 0.7152, 0.0722), linear)))
 
 
 def size_inches(ax: Axes) -> tuple[float, float]:

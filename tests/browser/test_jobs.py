@@ -168,8 +168,9 @@ jobs.append(poor.run(SONG))
 jobs[-1]"""
 
 _SLOWLY_SAVED = """\
-sim.faults.arm("slow_download", seconds=1500)
-job = mnb.connect(simulator=sim, library="saved").run(SONG)
+saver = Simulator(speed=300)
+saver.faults.arm("slow_download", seconds=1500)
+job = mnb.connect(simulator=saver, library="saved").run(SONG)
 display(job)
 while job.task is None:
     await asyncio.sleep(0.02)"""
