@@ -13,7 +13,7 @@ from PIL import Image
 
 import musicapi_nb as mnb
 from musicapi_nb import Request, Song, markup, sonic
-from musicapi_nb.errors import ClientClosed, InvalidArgument
+from musicapi_nb.errors import ClientClosed, InvalidArgument, MusicAPIError
 from musicapi_nb.library import Library
 from musicapi_nb.library.thumbnails import thumbnail
 from musicapi_nb.notebook.session import Session
@@ -209,3 +209,24 @@ def test_a_song_without_a_library_says_what_rating_needs(tmp_path: Path) -> None
 def test_a_guess_at_a_name_gets_a_suggestion(guess: str, name: str) -> None:
     with pytest.raises(AttributeError, match=rf"did you mean song\.{name}"):
         getattr(Song(), guess)
+
+
+def test_a_job_says_its_state_and_suggests_names(api: Session) -> None:
+    job = api.run(RAIN)
+    assert job.state in {"sending", "in the queue", "being made", "ready"}
+    job.result()
+    assert (job.state, job.songs) == ("ready", job.result().songs)
+    balance = api.credits()
+    balance.result()
+    assert (balance.state, balance.songs) == ("ready", ())
+    with pytest.raises(InvalidArgument, match="'credits' makes no songs"):
+        balance.tasks()
+    with pytest.raises(AttributeError, match=r"did you mean job\.state"):
+        _ = job.status  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"did you mean await job"):
+        _ = job.wait  # type: ignore[attr-defined]
+    refused = api.run(sonic.Extend(mv="sonic-v6", continue_clip_id="no-such-clip", continue_at=1.0))
+    assert refused.exception() is not None or not refused.done()
+    with pytest.raises(MusicAPIError):
+        refused.result()
+    assert (refused.state, refused.songs) == ("failed", ())

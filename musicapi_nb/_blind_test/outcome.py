@@ -41,7 +41,7 @@ def _clarity_text(result: Preference) -> str:
     clear = result.pairs[result.pairs["p_adjusted"] <= _CLEAR]
     if len(clear):
         pairs = [
-            f"{_plain(row.level)} to {_plain(row.versus)}"
+            f"{_plain(str(row.level))} to {_plain(str(row.versus))}"
             for row in clear.head(_MAX_LEVELS).itertuples()
         ]
         return f"This is hardly chance: {'; '.join(pairs)}."

@@ -13,18 +13,12 @@ from musicapi_nb import markup
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.engines import Request
 from musicapi_nb.engines.values import number_of_seconds
-from musicapi_nb.errors import (
-    InvalidArgument,
-    LostReply,
-    MusicAPIError,
-    UncertainPurchase,
-    WaitTimeout,
-    refuse_copy,
-)
+from musicapi_nb.errors import MusicAPIError, WaitTimeout, refuse_copy
 from musicapi_nb.notebook.event_loop import BackgroundLoop
+from musicapi_nb.notebook.job_songs import JobSongs
 from musicapi_nb.notebook.request_summary import request_summary
 from musicapi_nb.short_traceback import ShortTraceback
-from musicapi_nb.tasks import STATE_LABELS, Songs, Task
+from musicapi_nb.tasks import STATE_LABELS, Task
 from musicapi_nb.widgets.host import host
 from musicapi_nb.widgets.monitor import Action, BarState, live_card
 
@@ -44,7 +38,7 @@ class WaitCancelled(ShortTraceback, asyncio.CancelledError):
     """The cell or task that awaits a job was interrupted or cancelled, or the job was."""
 
 
-class Job(Generic[_Result]):
+class Job(JobSongs, Generic[_Result]):
     """Work under way: `await job`, call `job.result()`, or display it in a cell.
 
     Its display shows the progress, then the result or the error. Interrupting a cell that waits
@@ -54,7 +48,7 @@ class Job(Generic[_Result]):
     a task: `asyncio.create_task(job)`.
     """
 
-    _first_state = "sending"  # until there is a task
+    _future: concurrent.futures.Future[_Result]
 
     def __dir__(self) -> Iterable[str]:
         return [name for name in super().__dir__() if name not in _FOR_OTHERS]
@@ -186,55 +180,6 @@ class Job(Generic[_Result]):
         `task` is set when the service accepts it.
         """
         return self._future.cancel()
-
-    @property
-    def state(self) -> str:
-        """One of sending, in the queue, being made, ready, failed, stopped, uncertain, unknown.
-
-        A job is "ready" as soon as its songs are, also while their files are saved; "stopped" if
-        nobody waits for its task any more; "uncertain" if the reply to a purchase was lost.
-        """
-        error = self.exception()
-        if isinstance(error, LostReply | UncertainPurchase):
-            return "uncertain"
-        if self._future.cancelled() or isinstance(error, WaitTimeout):
-            return "stopped"
-        if error is not None:
-            return "failed"
-        if (tasks := self._tasks_so_far()) and len(tasks) == 1:
-            return STATE_LABELS[tasks[0].state]
-        return "ready" if self.done() else self._first_state
-
-    @property
-    def songs(self) -> Songs:
-        """The songs so far: none while the request is sent, or if the job makes no songs."""
-        return Songs(song for task in self._tasks_so_far() for song in task.songs)
-
-    def tasks(self) -> list[Task]:
-        """Return the tasks so far, as the input of galleries, frames and exports.
-
-        Raises
-        ------
-        InvalidArgument
-            There is none yet, or the job makes none.
-        MusicAPIError
-            The job ended with this error.
-        """
-        if (error := self.exception()) is not None:
-            raise error
-        if tasks := self._tasks_so_far():
-            return tasks
-        if self.done() and not self._future.cancelled():
-            if isinstance(self._future.result(), list):
-                return []
-            raise InvalidArgument(f"the job {self.title!r} makes no songs")
-        raise InvalidArgument("this job has no task yet; await it first")
-
-    def _tasks_so_far(self) -> list[Task]:
-        ended = self.done() and not self._future.cancelled() and self.exception() is None
-        result = self._future.result() if ended else self.task
-        items = result if isinstance(result, list) else [result]
-        return [item for item in items if isinstance(item, Task)]
 
     @property
     def seconds(self) -> float:
