@@ -1,6 +1,7 @@
 """The comparison board: which songs are in which place, its page data and its static form."""
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,16 @@ from hypothesis import strategies as st
 import musicapi_nb as mnb
 from musicapi_nb import sonic
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
-from musicapi_nb.tasks import Song, Task
+from musicapi_nb.tasks import Song, Task, parse_task
 from musicapi_nb.widgets.compare.matrix import Matrix, matrix_of
 from musicapi_nb.widgets.songs_of import SongCollection, SongItem, songs_of
-from tests.library.helpers import FAILED, acknowledged, looked
+from tests.browser import hostile
+from tests.library.helpers import FAILED, acknowledged, buy, looked, song
+from tests.test_markup import Parsed
 
+TIMES = "\N{MULTIPLICATION SIGN}"
 _MODELS = ("sonic-v6", "sonic-v5")
 
 
@@ -155,6 +160,69 @@ async def test_experiment_says_why_places_are_empty(tmp_path: Path) -> None:
     assert numbers == {(0, 0): 2, (0, 1): 2, (1, 0): 2}
     assert board.reasons == {(1, 1): "Not in the plan."}
     api.close()
+
+
+# --- the widget -----------------------------------------------------------------------------------
+
+
+def test_page_has_the_places_of_all_songs() -> None:
+    board = mnb.compare(pairs(), title="Two models")
+    data = board._songs["board"]
+    assert list(zip(data["row"], data["column"], strict=True)) == [
+        (0, 0), (0, 0), (0, 1), (0, 1), (1, 0), (1, 0), (1, 1)
+    ]  # fmt: skip
+    assert data["kept"] == [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, None]
+    assert json.loads(json.dumps(data))["columns"] == [["sonic-v6"], ["sonic-v5"]]
+    assert board._songs["heading"] == "Two models"
+    assert repr(board) == f"<Board: 2 rows {TIMES} 2 columns, 7 songs>"
+    assert repr(mnb.compare([])) == f"<Board: 0 rows {TIMES} 0 columns, 0 songs>"
+    assert "no songs to compare yet" in mnb.compare([])._repr_html_()
+
+
+def test_board_refreshes_with_its_rows(tmp_path: Path) -> None:
+    with Library(tmp_path / "shelf") as library:
+        buy(library, song("rain"), "t1")
+        board = mnb.compare(library)
+        assert len(board.matrix.rows) == 1
+        buy(library, song("boats"), "t2")
+        board.refresh()
+        assert [row[0] for row in board.matrix.rows] == ["rain", "boats"]
+        assert board._songs["board"]["row"] == [0, 1]
+
+
+def test_saved_output_is_a_table_with_stars_and_reasons() -> None:
+    board = mnb.compare(pairs(), title="Two <b>models</b>")
+    board._rate(2, 4, None)
+    html = board._repr_html_()
+    assert type(html) is str
+    assert "Two &lt;b&gt;models&lt;/b&gt;" in html
+    assert html.count("<audio") == 6
+    assert html.count("★★★★☆") == 1
+    assert "no luck" in html
+    assert html.count(">sonic-v5</th>") == 1
+
+
+def test_saved_output_has_the_first_rows_of_a_large_board() -> None:
+    tasks = [made(f"p{row}", model, f"{model}{row}") for row in range(60) for model in _MODELS]
+    html = mnb.compare(tasks)._repr_html_()
+    assert "The first 15 of 60 rows." in html
+    assert html.count("<audio") == 16
+    assert html.count("<tr") == 16
+    assert len(html) < 120_000
+    wide = mnb.compare(tasks, rows="model", columns="prompt")._repr_html_()
+    assert "The first 1 of 2 rows." in wide
+
+
+def test_hostile_texts_are_escaped_in_the_saved_output() -> None:
+    replies = [parse_task(reply) for reply in json.loads(hostile.as_json())["replies"]]
+    page = Parsed(mnb.compare(replies, title=hostile.TEXTS[0])._repr_html_())
+    tags = {tag for tag, _ in page.elements}
+    assert not tags & {"script", "style", "svg", "iframe", "object", "form", "meta", "base"}
+        *["div", "span", "bdi", "table", "thead", "tbody", "tr", "th", "td", "audio", "img", "a"]
+    }
+    names = {name for _, attributes in page.elements for name in attributes}
+    assert not [name for name in names if name.startswith("on") or name in {"id", "srcdoc"}]
+    assert all(url.startswith("https://") for url in page.addresses())
 
 
 _LEVELS = st.fixed_dictionaries(

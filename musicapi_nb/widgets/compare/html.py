@@ -46,7 +46,7 @@ def board_html(
         "table",
         element("thead", *_heads(matrix)),
         element("tbody", *lines),
-        style="margin:0;border:0;border-collapse:collapse;font-size:12.5px;table-layout:auto",
+        style="margin:0;border:0;border-collapse:collapse;font-size:12.5px",
     )
     total = len(matrix.rows)
     part = "" if rows == total else f"The first {rows:,} of {total:,} rows. "
