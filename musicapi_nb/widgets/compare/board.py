@@ -1,5 +1,6 @@
 """The board widget: songs side by side, to play, rate and compare."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,10 @@ class Board(SongWidget):
                 "kept": [kept_share(item.song) for item in collection.items],
             },
         }
+
+    def _first_songs(self) -> Sequence[int]:
+        places = self._matrix.songs
+        return [index for place in sorted(places) for index in places[place]]
 
     @markup.safe_repr
     def __repr__(self) -> str:

@@ -58,10 +58,10 @@ export class BoardTable {
    */
   show(heads) {
     const { node, view } = this;
+    const top = this.box.scrollTop;
     this.nearby.disconnect();
     this.lines.clear();
     this.at = { row: 0, slot: 0, place: 0 };
-    this.box.scrollTop = 0;
     const columns = view.board.columns.length;
     node.style.setProperty("--mnb-columns", String(columns));
     node.setAttribute("aria-colcount", String(columns + 1));
@@ -71,6 +71,7 @@ export class BoardTable {
       element("div", { class: "mnb-heads", role: "rowgroup" }, ...heads),
       element("div", { class: "mnb-rows", role: "rowgroup" }, ...lines),
     );
+    if (top) this.box.scrollTop = top;
     let height = 0;
     const drawn = [];
     for (const row of view.rows) {
