@@ -218,8 +218,6 @@ def test_hostile_texts_are_escaped_in_the_saved_output() -> None:
     page = Parsed(mnb.compare(replies, title=hostile.TEXTS[0])._repr_html_())
     tags = {tag for tag, _ in page.elements}
     assert not tags & {"script", "style", "svg", "iframe", "object", "form", "meta", "base"}
-        *["div", "span", "bdi", "table", "thead", "tbody", "tr", "th", "td", "audio", "img", "a"]
-    }
     names = {name for _, attributes in page.elements for name in attributes}
     assert not [name for name in names if name.startswith("on") or name in {"id", "srcdoc"}]
     assert all(url.startswith("https://") for url in page.addresses())
