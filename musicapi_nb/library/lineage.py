@@ -72,8 +72,7 @@ class Lineage:
     def _repr_html_(self) -> str:
         rows = [
             (
-                f"{_indent(depth)}{_description(branch)}",
-                state_label(branch.state),
+                f"{_indent(depth)}{_description(branch, _state(branch))}",
                 branch.price,
                 branch.credits,
             )
@@ -84,7 +83,7 @@ class Lineage:
             body = markup.caption("No follow-up songs yet; try song.extend(...).")
             return markup.card("Lineage", body, wide=True)
         credits_ = sum(tree.credits for tree in self.trees)
-        header = ("made", "state", "credits", "with everything made from it")
+        header = ("made", "credits", "with everything made from it")
         return markup.card(
             "Lineage",
             markup.table(header, rows, limit=_MAX_ROWS),
@@ -114,11 +113,14 @@ def _description(branch: Branch, *facts: str) -> str:
     return " \u00b7 ".join(part for part in parts if part)
 
 
+def _state(branch: Branch) -> str:
+    return "" if branch.state == "done" else state_label(branch.state)
+
+
 def _lines(tree: Branch) -> Iterator[str]:
     for depth, branch in _with_depth(tree):
-        state = "" if branch.state == "done" else state_label(branch.state)
         total = f"{branch.credits:,} with everything made from it" if branch.children else ""
-        line = _description(branch, state, markup.format_credits(branch.price), total)
+        line = _description(branch, _state(branch), markup.format_credits(branch.price), total)
         yield f"{_indent(depth)}{markup.one_line(line)}"
 
 

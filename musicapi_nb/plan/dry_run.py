@@ -110,7 +110,11 @@ class DryRun:
             *problem_notices({**self.refused, **self.advice}, _MAX_PROBLEMS),
             markup.collapsible("What you can learn from it", effects) if rows else markup.EMPTY,
             facts=markup.text(self.plan),
-            badges=[markup.badge("nothing sent yet")],
+            badges=[
+                markup.badge("complete", "good")
+                if self.bought == self.cells
+                else markup.badge("nothing sent yet" if not self.bought else "partly bought")
+            ],
             wide=True,
         )
 
