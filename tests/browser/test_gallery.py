@@ -322,12 +322,13 @@ area => [...area.querySelectorAll("*")].flatMap(node => {
 })"""
 
 
-def test_hostile_songs_are_text_in_gallery_and_on_saved_page(
+def test_hostile_songs_are_text_in_gallery_board_and_on_saved_page(
     lab: Lab, context: BrowserContext, page: Page, tmp_path: Path
 ) -> None:
     watch = Watch(context)
     (tmp_path / "hostile.json").write_text(hostile.as_json(), encoding="utf-8")
-    notebook = lab.open([_HOSTILE.replace("FOLDER", str(tmp_path)), "widget"])
+    board = "mnb.compare(songs, title=texts_and_replies['texts'][0])"
+    notebook = lab.open([_HOSTILE.replace("FOLDER", str(tmp_path)), "widget", board])
     notebook.run_all()
     gallery = notebook.page.locator(".musicapi-nb-gallery")
     expect(gallery.locator(".mnb-card")).to_have_count(20)
@@ -342,6 +343,9 @@ def test_hostile_songs_are_text_in_gallery_and_on_saved_page(
     for text in hostile.TEXTS:
         assert text.replace("\u202e", "").partition("\x1b")[0][:40].strip() in content
     assert gallery.evaluate(_ACTIVE_CONTENT) == []
+    compared = notebook.page.locator(".musicapi-nb-board")
+    expect(compared.get_by_role("row").nth(1)).to_be_visible()
+    assert compared.evaluate(_ACTIVE_CONTENT) == []
     assert notebook.page.evaluate("() => window.pwned ?? null") is None
     notebook.screenshot("gallery-hostile")
 
