@@ -7,7 +7,7 @@ JOBS ?= 3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help test coverage demo docs lab lint types js contract pytest chromium clean
+.PHONY: help test coverage demo docs pictures lab lint types js contract pytest chromium clean
 .NOTPARALLEL:
 
 # Nothing is written outside this folder, not even pip's cache.
@@ -21,6 +21,7 @@ help:
 	@echo "make test      lint, types, import contract, tests (Python, JavaScript, notebooks, Chromium)"
 	@echo "make coverage  run the tests and print the line coverage of the package"
 	@echo "make docs      build the documentation, with notebooks as run, into build/site"
+	@echo "make pictures  take the pictures of README and docs again, in Chromium"
 	@echo "make lab       open JupyterLab on the notebooks"
 	@echo "make clean     remove .venv, node_modules and build"
 	@echo
@@ -68,6 +69,9 @@ docs: $(INSTALLED)
 	@$(BIN)/python scripts/notebook_pages.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "build/site/index.html (its search needs a server: python3 -m http.server -d build/site)"
+
+pictures: $(INSTALLED) chromium
+	@$(BIN)/python scripts/pictures.py
 
 # Jupyter refuses to run as root without this flag; in a container one is root.
 lab: AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)

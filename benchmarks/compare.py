@@ -27,7 +27,7 @@ from playwright.sync_api import sync_playwright  # noqa: E402 - found on the pat
 
 import musicapi_nb as mnb  # noqa: E402 - as above
 from musicapi_nb import sonic, tasks  # noqa: E402 - as above
-from tests.browser.conftest import chromium_path  # noqa: E402 - as above
+from tests.browser.chromium import chromium_path  # noqa: E402 - as above
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,7 +27,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 import sandbox  # noqa: E402 - found on the path above
 from playwright.sync_api import sync_playwright  # noqa: E402 - as above
 
-from tests.browser.conftest import chromium_path  # noqa: E402 - as above
+from tests.browser.chromium import chromium_path  # noqa: E402 - as above
 from tests.browser.lab import PROBE, Lab  # noqa: E402 - as above
 from tests.browser.server import running_lab  # noqa: E402 - as above
 

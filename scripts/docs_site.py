@@ -1,8 +1,7 @@
 """
-MkDocs hooks: add pages that live outside docs/, and include README sections.
+MkDocs hooks: add pages that live outside docs/, and list the engine pages from their index.
 
-README, changelog and contributing stay at the top of the repository. A page includes a README
-section with the line `<!-- README: Experiments -->`. Engine pages are listed from their index.
+README, changelog and contributing stay at the top of the repository; README is the home page.
 """
 
 import posixpath
@@ -11,16 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files, InclusionLevel
-from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTED = ROOT / "build" / "notebooks"
-ELSEWHERE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
+ELSEWHERE = {
+    "index.md": "README.md",
+    "changelog.md": "CHANGELOG.md",
+    "contributing.md": "CONTRIBUTING.md",
+}
 """Page of the site -> file at the top of the repository."""
 
-INCLUDED = re.compile(r"^<!-- README: (.+) -->$", re.MULTILINE)
+# GitHub shows the picture of the reader's theme, and so does the site, each by its own markup.
+_PICTURE = re.compile(
+    r'<picture>\s*<source [^>]*srcset="([^"]+)">\s*<img alt="([^"]+)" src="([^"]+)">\s*</picture>'
+)
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")
 
 
@@ -52,28 +56,9 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
-    return INCLUDED.sub(lambda match: _relinked(section(match[1]), page.file.src_uri), markdown)
-
-
-def section(title: str) -> str:
-    """
-    Return the text of a README section.
-
-    Raises
-    ------
-    PluginError
-        README has no section of that title.
-    """
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    match = re.search(rf"(?ms)^##? {re.escape(title)}\n(.*?)(?=^## |\Z)", readme)
-    if not match:
-        raise PluginError(f"README.md has no section {title!r}")
-    return match[1].strip()
-
-
 def _relinked(text: str, page: str) -> str:
     """Rewrite links that are relative to the repository into links relative to a page."""
+    text = _PICTURE.sub(r"![\2](\3#only-light)\n![\2](\1#only-dark)", text)
 
     def relative(match: re.Match[str]) -> str:
         return posixpath.relpath(_page_of(match[1]), posixpath.dirname(page) or ".")
@@ -84,5 +69,5 @@ def _relinked(text: str, page: str) -> str:
 def _page_of(path: str) -> str:
     if path.startswith("notebooks/"):
         return path.replace(".ipynb", ".md")
-    pages = {source: page for page, source in ELSEWHERE.items()} | {"README.md": "index.md"}
+    pages = {source: page for page, source in ELSEWHERE.items()}
     return pages.get(path, path.removeprefix("docs/"))

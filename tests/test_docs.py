@@ -13,9 +13,7 @@ from typing import Any
 import docs_parameters
 import docs_site
 import griffe
-import pytest
 import yaml
-from mkdocs.exceptions import PluginError
 
 import musicapi_nb as mnb
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
@@ -83,24 +81,20 @@ def test_navigation_names_every_page_and_notebook() -> None:
     assert tutorials <= entries
 
 
-def test_included_readme_sections_exist() -> None:
-    titles = [
-        title
-        for path in DOCS.rglob("*.md")
-        for title in docs_site.INCLUDED.findall(path.read_text(encoding="utf-8"))
-    ]
-    assert {"With a key", "Experiments", "Tag science"} <= set(titles)
-    assert all(docs_site.section(title) for title in titles)
-    with pytest.raises(PluginError, match="Nothing of the kind"):
-        docs_site.section("Nothing of the kind")
-
-
 def test_readme_links_become_links_of_the_site() -> None:
     text = "[a](docs/images/cards.png) [b](notebooks/01_x.ipynb) [c](CHANGELOG.md) [d](https://e.f)"
     assert docs_site._relinked(text, "guides/tags.md") == (
         "[a](../images/cards.png) [b](../notebooks/01_x.md) [c](../changelog.md) [d](https://e.f)"
     )
     assert "[a](images/cards.png)" in docs_site._relinked(text, "index.md")
+
+
+def test_pictures_of_the_readme_follow_the_theme_of_the_site() -> None:
+    page = docs_site._relinked((ROOT / "README.md").read_text(encoding="utf-8"), "index.md")
+    assert "<picture>" not in page
+    for theme in ("light", "dark"):
+        picture = rf"^!\[[^]]+\]\(images/\S+-{theme}\.png#only-{theme}\)$"
+        assert len(re.findall(picture, page, re.MULTILINE)) == 2
 
 
 def test_engine_pages_follow_the_order_of_their_index() -> None:
@@ -154,7 +148,9 @@ def test_code_of_the_guides_runs(tmp_path: Path) -> None:
         if blocks:
             files.append(tmp_path / f"{path.stem}.py")
             files[-1].write_text("\n".join(blocks), encoding="utf-8")
-    assert {"library", "simulator", "sdk", "requests"} <= {file.stem for file in files}
+    assert {"library", "simulator", "tags", "files", "sdk", "requests"} <= {
+        file.stem for file in files
+    }
 
     with EmbeddedSimulator(Simulator(speed=2500, seconds=(1.0, 1.2))) as sim:
         done = subprocess.run(
@@ -175,6 +171,8 @@ def test_code_of_the_guides_runs(tmp_path: Path) -> None:
     assert "failed resolved by the balance, which fell by 20" in output["library"]
     assert "['succeeded', 'failed']" in output["simulator"]
     assert "source" in output["sdk"]
+    assert "recall" in output["tags"]
+    assert "best.zip: 1 written" in output["files"]
     assert "credits: 30" in output["operations"]
     assert "sonic.duet" in output["operations"]
     assert list((tmp_path / "requests").glob("*.mp3"))

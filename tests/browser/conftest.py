@@ -2,19 +2,18 @@
 
 import os
 import re
-import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.browser.chromium import ARGUMENTS, chromium_path
 from tests.browser.lab import PROBE, Lab, save_screenshot
 from tests.browser.server import LabServer, running_lab
 from tests.browser.watch import Watch
 
 _FOLDER = Path(__file__).parent
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FAILED = pytest.StashKey[bool]()
 
 
@@ -33,16 +32,12 @@ def pytest_runtest_makereport(
     return report
 
 
-def chromium_path() -> str | None:
-    return next((path for name in _NAMES if (path := shutil.which(name))), None)
-
-
 @pytest.fixture(scope="package")
 def chromium() -> str:
     """Return the browser's path. Without a browser, tests are skipped; in CI they fail."""
     if path := chromium_path():
         return path
-    message = f"none of {', '.join(_NAMES)} is on PATH"
+    message = "there is no chromium, chromium-browser or google-chrome on PATH"
     if os.environ.get("CI", "").lower() in {"", "0", "false"}:
         pytest.skip(message)
     pytest.fail(message, pytrace=False)
@@ -56,16 +51,7 @@ def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     environment: dict[str, str | float | bool] = {**os.environ, "HOME": str(home)}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium,
-            env=environment,
-            args=[
-                "--no-sandbox",  # CI runs as root
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # no internet
-                "--autoplay-policy=no-user-gesture-required",
-                "--mute-audio",
-            ],
+            executable_path=chromium, env=environment, args=ARGUMENTS
         )
         yield browser
         browser.close()
