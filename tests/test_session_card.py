@@ -108,3 +108,11 @@ def test_practice_goes_on_if_its_library_cannot_be_opened(
         assert "Songs are not kept" in api._repr_html_()
     with pytest.raises(mnb.errors.LibraryError):
         mnb.connect(spend_limit=5)
+
+
+def test_a_running_simulator_is_connected_to_by_its_address(tmp_path: Path) -> None:
+    with EmbeddedSimulator(Simulator()) as simulator:
+        with pytest.raises(mnb.errors.InvalidRequest, match=f"give its address, '{simulator.url}'"):
+            mnb.connect(simulator=simulator)
+        with mnb.connect(simulator=simulator.url, library=tmp_path) as api:
+            assert api.credits().result().total == 1000

@@ -282,6 +282,8 @@ def _start(
         seed = secrets.randbelow(2**31) if library else 0
         reply_options = ReplyOptions(webhook_hosts="loopback")
         simulator = target.simulator or Simulator(seed=seed, reply_options=reply_options)
+        if simulator.running:
+            raise _invalid("simulator", f"runs already; give its address, {simulator.url!r}")
         if library is not None and simulator.archive is None:
             simulator.archive = functools.partial(past_request, library)
         background.submit(simulator.start()).result()
