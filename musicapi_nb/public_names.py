@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from musicapi_nb.short_traceback import ShortTraceback
+
+
+class UnknownName(ShortTraceback, AttributeError):
+    """A module or an object does not have this name; the message suggests another."""
+
 
 def similar_name(name: str, names: Iterable[str]) -> str | None:
     """Return the name that differs in case or spelling alone; None if none is near."""
@@ -18,16 +24,16 @@ def similar_name(name: str, names: Iterable[str]) -> str | None:
 
 def missing_name(
     owner: str, name: str, names: Iterable[str], hints: Mapping[str, str] | None = None
-) -> AttributeError:
+) -> UnknownName:
     """Return the error about a name that an object does not have, with a suggestion.
 
     `hints` are the suggestions for names that people try.
     """
     if name.startswith("_"):  # asked by Python, copy, IPython ...
-        return AttributeError(f"{owner} has no attribute {name!r}")
+        return UnknownName(f"{owner} has no attribute {name!r}")
     near = (hints or {}).get(name.lower()) or similar_name(name, names)
     hint = f"; did you mean {near}?" if near else ""
-    return AttributeError(f"{owner} has no attribute {name!r}{hint}")
+    return UnknownName(f"{owner} has no attribute {name!r}{hint}")
 
 
 def public_names(

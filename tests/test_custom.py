@@ -156,6 +156,7 @@ def test_custom_operation_can_have_methods_and_properties() -> None:
         ("constants =", "constant =", "meant is perhaps constants"),
         ('"metre_music"', 'float("nan")', "constants: is {'task_type': nan}"),
         ('("prompt",)', '("lyrics",)', "text_fields: 'lyrics' is not a field"),
+        (SONGS, 'description_field = "words"', "description_field: 'words' is not a field"),
         (BEATS, 'beats = mnb.Field(help="Beats.")', "write beats: Annotated[str | None, Field("),
         (BEATS, "beats: int | None = None", "beats: has no Field; write beats: Annotated[str"),
         (BEATS, 'beats: int = mnb.Field(help="Beats.")', "beats: has no Field"),

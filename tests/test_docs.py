@@ -174,5 +174,5 @@ def test_code_of_the_guides_runs(tmp_path: Path) -> None:
     assert "recall" in output["tags"]
     assert "best.zip: 1 written" in output["files"]
     assert "credits: 30" in output["operations"]
-    assert "sonic.duet" in output["operations"]
+    assert "Duet · " in output["operations"]
     assert list((tmp_path / "requests").glob("*.mp3"))

@@ -140,6 +140,8 @@ def _name_problems(cls: _Class) -> Iterator[Problem]:
         for name in getattr(cls, attribute):
             if name not in cls.__struct_fields__:
                 yield Problem(attribute, f"{name!r} is not a field of the class")
+    if cls.description_field not in {None, *cls.__struct_fields__}:
+        yield Problem("description_field", f"{cls.description_field!r} is not a field of the class")
     declared = DECLARED.get((cls.engine, cls.operation))
     if declared and (declared.path, declared.constants) != (cls.path, cls.constants):
         yield Problem(

@@ -61,7 +61,6 @@ _FOR_SONGS = ("holds", "media", "rate_song", "save_song", "show_player")
 # What people try, and what it is called.
 _OTHER_NAMES = {
     **dict.fromkeys(("create", "generate", "make", "song", "request", "submit"), "api.run(...)"),
-    "balance": "api.credits()",
     "plan": "mnb.Plan, and api.experiment(name, plan)",
     "save": "api.export(folder), or api.download(song, folder)",
 }
