@@ -9,6 +9,7 @@ import musicapi_nb as mnb
 from musicapi_nb import markup, sonic
 from musicapi_nb.notebook.session import Session
 from musicapi_nb.simulator import Simulator
+from musicapi_nb.tasks import Tasks
 from musicapi_nb.widgets.form.submission import Job
 from musicapi_nb.widgets.monitor import Monitor, Watchable
 from tests.blind_helpers import fill_library
@@ -44,9 +45,10 @@ def values_of(api: Session, folder: Path) -> list[Any]:
         run.experiment,
         run.dry_run,
         plan,
+        mnb.issues_frame(task),
         api.form(SONG),
     ]
-    songs = [task, task.songs[0], api.songs(), SONG, mnb.operations(), api]
+    songs = [task, Tasks((task,)), task.songs[0], api.songs(), SONG, mnb.operations(), api]
     exported = api.export(folder / "files")
     gallery = api.gallery()
     page = gallery.save_page(folder / "songs.html")
