@@ -1,7 +1,8 @@
 """Time to show 1,000 songs in JupyterLab: the gallery against one HTML output with all players.
 
 In one real JupyterLab with Chromium, both cells run by turns, in alternating order: the gallery,
-and one HTML output with 1,000 minimal cards (title, length, tags, player; no images, no lyrics).
+whose first page has covers from a library (small copies are made of pictures of 1024 pixels), and
+one HTML output with 1,000 minimal cards (title, length, tags, player; no images, no lyrics).
 Time runs from the start of the cell to the first frame after its last card is in the document;
 bytes are those received over the WebSocket in that time. A gallery of two songs is shown before, so
 that what Lab and the kernel load once per page is not measured. Printed are medians of the rounds.
@@ -40,8 +41,12 @@ MAX_RATIO = 0.1
 MAX_BYTES = 1_000_000
 
 _SONGS = """\
+import tempfile
+import numpy as np
+from PIL import Image
 import musicapi_nb as mnb
 from musicapi_nb import markup, sonic, tasks
+from musicapi_nb.library import Library
 from musicapi_nb.widgets.gallery import gallery
 
 request = sonic.Create(custom_mode=True, mv="sonic-v6", prompt="[Verse]", tags="spy jazz, 1960s")
@@ -59,7 +64,14 @@ for number in range(0, NUMBER, 2):
     reply = {"code": 200, "data": [clip(number), clip(number + 1)]}
     songs.append(tasks.parse_task(reply, task=task))
 
-gallery(songs[:1])"""
+library = Library(tempfile.mkdtemp())
+for number, song in enumerate(song for task in songs[:12] for song in task.songs):
+    pixels = np.random.default_rng(number).integers(0, 255, (16, 16, 3), np.uint8)
+    path = library.temporary_path(".png")
+    Image.fromarray(pixels).resize((1024, 1024)).save(path)
+    library.attach(song, "image", library.add_file(path, ".png"))
+
+gallery(songs[-1:], library=library)"""
 
 _HTML = """\
 markup.cards([
@@ -68,7 +80,7 @@ markup.cards([
     for task in songs for song in task.songs])"""
 
 _DISPLAYS = {
-    "gallery": ("gallery(songs)", ".mnb-card", 24),
+    "gallery": ("gallery(songs, library=library)", ".mnb-cover img", 24),
     "html": (_HTML, "audio[controls]", None),
 }
 
