@@ -14,7 +14,7 @@ from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.widgets.gallery import gallery
-from musicapi_nb.widgets.songs_of import songs_of
+from musicapi_nb.widgets.songs_of import read_levels, songs_of
 from tests.library.helpers import FAILED, acknowledged, buy, looked, song
 from tests.test_gallery import finished_tasks
 
@@ -167,3 +167,20 @@ def test_runs_jobs_and_songs_are_accepted_wherever_songs_are(tmp_path: Path) -> 
     assert songs_of(rated).library is None
     with pytest.raises(InvalidArgument, match="no open session has the songs"):
         songs_of(songs)
+
+
+def test_levels_that_begin_alike_stay_apart() -> None:
+    lyrics = [f"[Verse] {'rain ' * 40}{end}" for end in ("a", "b")]
+    plan = mnb.Plan.grid(
+        sonic.Create,
+        base={"custom_mode": True, "tags": "jazz"},
+        factors={"prompt": lyrics, "duration": [30, None]},
+    )
+    factors, levels = read_levels(plan)
+    first, second = factors["prompt"]
+    assert second == f"{first} (2)"
+    assert len(first) < 130
+    assert factors["duration"] == ("30", "(none)")
+    for cell, texts in zip(plan.cells, levels, strict=True):
+        assert texts["prompt"] == (first, second)[lyrics.index(cell.levels["prompt"])]
+        assert texts["duration"] == ("30" if cell.levels["duration"] else "(none)")

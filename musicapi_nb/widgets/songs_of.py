@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library, Rating
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.markup.escape import TITLE_LIMIT, plain_attribute
+from musicapi_nb.plan import Plan
 from musicapi_nb.tasks import Song, Task
 from musicapi_nb.tasks.song_actions import SongMedia, actions_of, media_of
 
@@ -135,15 +137,11 @@ def _read_experiment(experiment: Experiment, library: Library | None) -> SongCol
     tasks = experiment.tasks_of_cells()
     items: list[SongItem] = []
     without_songs = 0
+    factors, levels_of_cells = read_levels(experiment.plan)
     for index, cell in enumerate(experiment.plan.cells):
-        levels = {name: level_text(level) for name, level in cell.levels.items()}
-        songs = _task_items(tasks.get(index), levels, f"block {cell.block}")
+        songs = _task_items(tasks.get(index), levels_of_cells[index], f"block {cell.block}")
         items += songs
         without_songs += not songs
-    factors = {
-        name: tuple(dict.fromkeys(map(level_text, levels)))
-        for name, levels in experiment.plan.factors.items()
-    }
     return SongCollection(
         items=tuple(items),
         factors=factors,
@@ -257,6 +255,35 @@ def _task_items(
         )
         songs = (placeholder,)
     return [SongItem(song, task, levels or {}, block) for song in songs]
+
+
+def read_levels(plan: Plan) -> tuple[dict[str, tuple[str, ...]], list[dict[str, str]]]:
+    """Return the levels of each factor of a plan as text, and those of each of its cells."""
+    factors = {name: distinct_texts(levels) for name, levels in plan.factors.items()}
+    cells = []
+    for cell in plan.cells:
+        texts = {}
+        for name, level in cell.levels.items():
+            levels = plan.factors.get(name, ())
+            same = (
+                text
+                for text, other in zip(factors.get(name, ()), levels, strict=True)
+                if other is level or (type(other) is type(level) and other == level)
+            )
+            texts[name] = next(same, level_text(level))
+        cells.append(texts)
+    return factors, cells
+
+
+def distinct_texts(values: Iterable[Any]) -> tuple[str, ...]:
+    """Return a short text for each value; those that begin alike, such as lyrics, get a number."""
+    texts: list[str] = []
+    counts = Counter[str]()
+    for value in values:
+        text = level_text(value)
+        counts[text] += 1
+        texts.append(f"{text} ({counts[text]})" if counts[text] > 1 else text)
+    return tuple(texts)
 
 
 def level_text(level: Any) -> str:

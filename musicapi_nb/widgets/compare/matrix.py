@@ -15,7 +15,7 @@ from musicapi_nb.widgets.compare.dimensions import (
     choose_dimensions,
     origin_of,
 )
-from musicapi_nb.widgets.songs_of import SongCollection, SongItem, level_text
+from musicapi_nb.widgets.songs_of import SongCollection, SongItem, distinct_texts, read_levels
 
 Key: TypeAlias = tuple[str, ...]  # the values of a row or column, the outermost first
 Place: TypeAlias = tuple[int, int]  # row and column
@@ -92,13 +92,13 @@ def _missing_requests(collection: SongCollection) -> Iterator[tuple[Origin, str]
     frame = experiment.frame()
     states = zip(frame["cell"], frame["state"], frame["reason"], strict=True)
     tasks = experiment.tasks_of_cells()
+    _, levels = read_levels(experiment.plan)
     for index, state, reason in states:
         cell = experiment.plan.cells[index]
         task = tasks.get(index)
         if task is None or (task.state == "succeeded" and not task.songs):
-            levels = {name: level_text(level) for name, level in cell.levels.items()}
             text = reason if isinstance(reason, str) and state != "uncertain" else ""
-            yield Origin(levels, cell.request), text or _NO_SONGS.get(state, f"{state}.")
+            yield Origin(levels[index], cell.request), text or _NO_SONGS.get(state, f"{state}.")
 
 
 def _arrange(
@@ -119,7 +119,7 @@ def _arrange(
         set(keys), key=lambda key: [rank[value] for rank, value in zip(ranks, key, strict=True)]
     )
     index_of = {key: index for index, key in enumerate(ordered)}
-    texts = [_distinct_texts(rank) for rank in ranks]
+    texts = [dict(zip(rank, distinct_texts(rank), strict=True)) for rank in ranks]
     shown = [tuple(text[value] for text, value in zip(texts, key, strict=True)) for key in ordered]
     return [index_of[key] for key in keys], tuple(shown)
 
@@ -131,17 +131,6 @@ def _rank(origin: Origin, factors: Factors) -> list[int]:
         level = origin.levels.get(name, "")
         ranks.append(levels.index(level) if level in levels else -1)
     return ranks
-
-
-def _distinct_texts(values: Iterable[str]) -> dict[str, str]:
-    """Return a short text for each value; those that agree in their beginning get a number."""
-    texts: dict[str, str] = {}
-    counts = collections.Counter[str]()
-    for value in values:
-        text = level_text(value)
-        counts[text] += 1
-        texts[value] = f"{text} ({counts[text]})" if counts[text] > 1 else text
-    return texts
 
 
 def _labels(
