@@ -80,11 +80,16 @@ def _levels(collection: SongCollection, factor: str) -> tuple[list[Mapping[str, 
 
 def _request_fields(item: SongItem) -> dict[str, str]:
     """Return engine, operation and the fields of a song's request as text."""
-    if (task := item.task) is None:
+    if (request := item.request) is None and item.task is None:
         return {}
-    fields = msgspec.structs.asdict(task.request) if task.request else {}
+    fields = msgspec.structs.asdict(request) if request else {}
     texts = {name: level_text(value) for name, value in fields.items()}
-    return {"engine": task.engine or "", "operation": task.operation or "", **texts}
+    made_by = item.task or request
+    return {
+        "engine": getattr(made_by, "engine", None) or "",
+        "operation": getattr(made_by, "operation", None) or "",
+        **texts,
+    }
 
 
 def _exclusion_reason(item: SongItem, fields: Mapping[str, str], factor: str) -> str:

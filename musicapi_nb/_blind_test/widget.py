@@ -228,7 +228,7 @@ def blind_test(  # noqa: PLR0913 - each argument is an independent setting
     ----------
     source
         An experiment, tasks, a library, or a frame of songs such as `run.songs().query(...)`, in
-        which the columns before `task_id` are further factors. Tasks and frames need `library`.
+        which the columns before `task_id` are further factors.
     factor
         What is compared: a factor of the experiment, a column of the frame, or a request field.
     trials
@@ -250,7 +250,7 @@ def blind_test(  # noqa: PLR0913 - each argument is an independent setting
         Name of the test in the library; derived from the source and the factor if omitted. The
         name of the listener is appended.
     library
-        Where the answers are stored, if the source has no library.
+        Where the answers are stored; by default the library of the source, or of the open session.
     seconds
         Maximum length of the excerpts, 1 to 30.
 

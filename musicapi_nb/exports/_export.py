@@ -57,7 +57,7 @@ def export(
         A library, or as for `mnb.gallery`: tasks, songs, jobs, an experiment, a gallery, an
         iterable of these, or rows of `songs_frame`.
     library
-        The library that has the files, if `songs` does not come with one.
+        The library that has the files; by default that of `songs`, or of the open session.
 
     Raises
     ------

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from musicapi_nb import markup
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library, Rating
@@ -52,8 +53,12 @@ class SongItem:
     @property
     def model(self) -> str:
         """The model of the reply, else of the request, else the engine."""
-        request = self.song.request or (self.task.request if self.task else None)
-        return self.song.model or getattr(request, "mv", None) or self.song.engine or ""
+        return self.song.model or getattr(self.request, "mv", None) or self.song.engine or ""
+
+    @property
+    def request(self) -> Request | None:
+        """The request that made the song, or that failed to; None if it is unknown."""
+        return self.song.request or (self.task.request if self.task else None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

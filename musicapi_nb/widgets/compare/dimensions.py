@@ -48,7 +48,7 @@ class Dimension:
 
 def origin_of(item: SongItem) -> Origin:
     """Return the origin of a song."""
-    request = item.song.request or (item.task.request if item.task else None)
+    request = item.request
     return Origin(item.levels, request, item.song)
 
 

@@ -103,7 +103,7 @@ def gallery(
     ----------
     source
         Tasks, songs, jobs, raw replies, an iterable of these, an experiment, a library (its
-        latest 5,000 purchases), or rows of `songs_frame` (with `library`).
+        latest 5,000 purchases), or rows of `songs_frame`.
     library
         Library of ratings and files; by default that of the experiment or of the open connection.
         Without a library, ratings last as long as this gallery.
