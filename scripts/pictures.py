@@ -92,6 +92,16 @@ def _play_second(area: Locator) -> None:
     )
 
 
+def _play_in_list(area: Locator) -> None:
+    area.get_by_role("button", name="List", exact=True).click(timeout=_MS)
+    _play_second(area)
+
+
+def _play_card(area: Locator) -> None:
+    area.get_by_role("button", name="Cards", exact=True).click(timeout=_MS)
+    _play_second(area)
+
+
 def _play_b(area: Locator) -> None:
     area.get_by_role("button", name="play B").click(timeout=_MS)
     area.page.wait_for_function(
@@ -127,7 +137,8 @@ PICTURES = (
     ),
     Picture("board", "api.compare(run)", _play_second, before=_SETUP),
     Picture("cards", "api.songs(2)"),
-    Picture("gallery", "api.gallery(songs[:6])", _play_second),
+    Picture("gallery", "api.gallery(run)", _play_in_list),
+    Picture("gallery-cards", "mnb.gallery(songs[:4], library=api.library)", _play_card),
     Picture(
         "form",
         'api.form(sonic.Create(description="rain on a tin roof", styles="slow jazz, piano"))',
@@ -147,6 +158,7 @@ def _take(notebook: LabNotebook, picture: Picture) -> None:
     page.set_viewport_size({"width": picture.width, "height": _HEIGHT})
     cell = page.locator(".jp-CodeCell").nth(_sources().index(picture.source))
     picture.prepare(cell.locator(".jp-Cell-outputArea"))
+    page.mouse.move(0, 0)  # nothing is drawn as under the mouse
     parts = cell.locator(_CELL_PARTS if picture.has_input else _OUTPUTS)
     for theme in THEMES:
         notebook.set_theme(theme)

@@ -53,7 +53,8 @@ def values_of(api: Session, folder: Path) -> list[Any]:
     gallery = api.gallery()
     page = gallery.save_page(folder / "songs.html")
     assert api.library is not None
-    others = [api.compare(run), api.library, api.library.lineage()]
+    others = [api.compare(run), api.library, api.library.lineage(), api.resume().result()]
+    others.append(mnb.issues_frame(task))
     return [*jobs, *songs, exported, gallery, page, *others]
 
 
