@@ -41,7 +41,11 @@ def docstring(kind: Any) -> str | None:
     paragraphs.append(_wrap(_price(kind)))
     lines = [line for name, field in _ordered_fields(kind) for line in _field(kind, name, field)]
     if kind.description_field:
-        lines = ["text : str", f"    {kind.description_field}, without its name.", *lines]
+        lines = [
+            "text : str",
+            f"    The description: {kind.description_field} without its name.",
+            *lines,
+        ]
     lines += ["extra : dict", "    Fields newer than this version, by name."]
     paragraphs.append("\n".join(["Parameters", "----------", *lines]))
     paragraphs.append(f"Examples\n--------\n>>> {example(kind)}")
