@@ -138,7 +138,7 @@ def test_gallery_of_a_large_library_has_its_latest_purchases(
         shown = [item.task.id for item in gallery(library).collection.items if item.task]
         assert list(dict.fromkeys(shown)) == [f"t{index}" for index in range(number + 1)][-3:]
     widget = gallery(library)
-    note = "the latest 3 purchases; gallery(library.tasks(), library=library) shows all"
+    note = "the latest 3 purchases; library.tasks() with library=library shows all"
     assert note in widget._songs["note"]
     assert note in widget._repr_html_()
     whole = gallery(library.tasks(), library=library)

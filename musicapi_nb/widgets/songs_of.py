@@ -26,9 +26,7 @@ _ACCEPTED = (
     "library, or rows of songs_frame"
 )
 _FRAME_KEYS = ("task_id", "song_position")
-_LATEST = (
-    "These are the latest {:,} purchases; gallery(library.tasks(), library=library) shows all."
-)
+_LATEST = "These are the latest {:,} purchases; library.tasks() with library=library shows all."
 _NOT_FACTORS = frozenset({"cell", "block", "take"})
 
 
