@@ -75,13 +75,15 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         songs = self.songs
-        if self.request is not None and not self.parts:  # else the parts say which request it was
+        request = None if self.parts else self.request  # else the parts say which request it was
+        if request is not None and any(song.request is None for song in songs):
             songs = Songs(
-                song if song.request is not None else replace(song, request=self.request)
+                song if song.request is not None else replace(song, request=request)
                 for song in songs
             )
-        if not isinstance(songs, Songs) or songs is not self.songs:
-            force_setattr(self, "songs", Songs(songs))
+        elif isinstance(songs, Songs):
+            return
+        force_setattr(self, "songs", Songs(songs))
 
     @property
     def name(self) -> str:
