@@ -10,6 +10,7 @@ import public_stub
 import pytest
 
 import musicapi_nb as mnb
+from tests.stderr import lines_of
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -66,7 +67,7 @@ def test_readme_code_runs(tmp_path: Path) -> None:
 
     done = _run("-W", "error", "-c", "\n".join(blocks), cwd=tmp_path)
 
-    assert done.stderr == ""
+    assert lines_of(done.stderr) == []
     assert done.returncode == 0
     assert "15 credits" in done.stdout
     assert "20 credits for 2 songs" in done.stdout
