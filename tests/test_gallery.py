@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sqlite3
+import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -360,8 +361,6 @@ def test_menu_opens_forms_and_buys_nothing(tmp_path: Path) -> None:
         assert (
             "there is no menu item" in page.ask("form", "problem", index=1, action="run")["message"]
         )
-        code = page.ask("code", "code", index=1)["code"]
-        assert code.startswith("task = await api.run(sonic.Create(")
         page.send("save", index=0)
         message, (content,) = page.receive("save")
         assert api.library is not None
@@ -370,6 +369,23 @@ def test_menu_opens_forms_and_buys_nothing(tmp_path: Path) -> None:
         assert message["name"] == f"Rain _1_{path.suffix}"
         assert content == path.read_bytes()
         assert len(api.library.tasks()) == 1
+
+
+def test_copied_code_gets_the_song_again_without_a_purchase(tmp_path: Path) -> None:
+    create = sonic.Create(prompt="[Verse]", title="Rain")
+    with mnb.connect(simulator=Simulator(seconds=(1, 1.2), speed=600), library=tmp_path) as api:
+        second_version = api.run(create, take=2).result()
+        batch = api.run(sonic.Batch(items=[create, create])).result()
+        credits_left = api.credits().result().total
+        widget = mnb.show([second_version, batch])
+        page = FakePage(widget)
+        for index, item in enumerate(widget.collection.items):
+            code = page.ask("code", "code", index=index)["code"]
+            function = f"async def song_of():\n{textwrap.indent(code, '    ')}\n    return song"
+            names: dict[str, Any] = {"api": api, "sonic": sonic}
+            exec(function, names)  # noqa: S102 - the code is ours
+            assert asyncio.run(names["song_of"]()) == item.song
+        assert api.credits().result().total == credits_left
 
 
 def test_menu_says_why_an_item_is_disabled() -> None:

@@ -10,7 +10,7 @@ from musicapi_nb.client.file_type import suffix_of
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidArgument, InvalidRequest
 from musicapi_nb.filenames import safe_stem
-from musicapi_nb.tasks import Song
+from musicapi_nb.tasks import Song, Task
 from musicapi_nb.tasks.song_actions import actions_of
 
 FOLLOW_UPS: Mapping[str, tuple[str, Callable[[Song], Request]]] = {
@@ -59,13 +59,22 @@ def form_of(song: Song, action: object) -> Any:
     return session.form(request)
 
 
-def code_of(song: Song) -> str:
-    """Return Python code that gets the song: its request, else its task."""
-    number = f".songs[{song.position}]"
-    if song.request is not None:
-        return f"task = await api.run({song.request!r})\nsong = task{number}"
-    arguments = f"{song.task_id!r}, engine={song.engine!r}"
-    return f"task = await api.poll({arguments})\nsong = task{number}"
+def code_of(song: Song, task: Task | None) -> str:
+    """Return Python code that gets the song: by the request of its task, else by polling."""
+    request, take, songs = song.request, 1, ()
+    if task is not None and task.request is not None:  # of a batch, the whole batch was bought
+        request, take, songs = task.request, task.take, task.songs
+    number = songs.index(song) if song in songs else song.position
+    if request is None:
+        arguments = f"{song.task_id!r}, engine={song.engine!r}"
+        return f"task = await api.poll({arguments})\nsong = task.songs[{number}]"
+    version = "" if take == 1 else f", take={take}"
+    return (
+        f"request = {request!r}\n"
+        "# Free in the library that has these songs; in another one it buys new ones.\n"
+        f"task = await api.run(request{version})\n"
+        f"song = task.songs[{number}]"
+    )
 
 
 def file_name(song: Song, content: bytes) -> str:

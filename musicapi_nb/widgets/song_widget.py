@@ -241,8 +241,8 @@ class SongWidget(LiveWidget):
 
     def _on_code(self, request: Mapping[str, Any]) -> None:
         ref = _SongRef(self._index(request), self._generation)
-        code = song_menu.code_of(self.collection.items[ref.index].song)
-        self._reply("code", ref, code=code)
+        item = self.collection.items[ref.index]
+        self._reply("code", ref, code=song_menu.code_of(item.song, item.task))
 
     def _on_form(self, request: Mapping[str, Any]) -> None:
         """Open the form of a menu item below the songs; the form's button buys, not this."""
