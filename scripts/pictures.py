@@ -32,7 +32,10 @@ _MARGIN = 14
 _COLORS = 128
 _MS = 120_000
 _HEIGHT = 2200
+_SPACE = 8  # below an output: borders may exceed it
 _OUTPUTS = ".jp-OutputArea-output:not([data-mime-type$=stderr])"
+# Below the shadow of the toolbar.
+_SCROLL = "part => { part.style.scrollMarginTop = '60px'; part.scrollIntoView({block: 'start'}); }"
 _CELL_PARTS = f".jp-InputArea, {_OUTPUTS}"
 
 _SETUP = """\
@@ -73,7 +76,8 @@ jobs = [api.run(studio.Description(prompt="spy jazz, slow", model_type="studio13
         for take in range(1, 9)]
 frames = mnb.flatten([await job for job in jobs])
 rewrites = mnb.substitutions(frames.replaced_tags, songs=frames.songs)
-mnb.plots.substitutions(rewrites[rewrites["source"] == "spy jazz"])"""
+spy_jazz = rewrites[(rewrites["source"] == "spy jazz") & (rewrites["step"] <= 0)]
+mnb.plots.substitutions(spy_jazz)"""
 
 
 def _leave(area: Locator) -> None:
@@ -162,7 +166,7 @@ def _take(notebook: LabNotebook, picture: Picture) -> None:
     parts = cell.locator(_CELL_PARTS if picture.has_input else _OUTPUTS)
     for theme in THEMES:
         notebook.set_theme(theme)
-        parts.first.evaluate("part => part.scrollIntoView({block: 'start'})")
+        parts.first.evaluate(_SCROLL)
         clip = _surrounding([part.bounding_box() for part in parts.all()])
         image = _trimmed(Image.open(io.BytesIO(page.screenshot(clip=clip))))
         path = IMAGES / file_name(picture.name, theme)
@@ -183,7 +187,7 @@ def _surrounding(boxes: Sequence[FloatRect | None]) -> FloatRect:
     visible = [box for box in boxes if box is not None]
     left, top = min(box["x"] for box in visible), min(box["y"] for box in visible)
     right = max(box["x"] + box["width"] for box in visible)
-    bottom = max(box["y"] + box["height"] for box in visible)
+    bottom = max(box["y"] + box["height"] for box in visible) + _SPACE
     return {"x": left, "y": top, "width": right - left, "height": bottom - top}
 
 
