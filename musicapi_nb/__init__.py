@@ -46,6 +46,7 @@ _SESSION_NAMES = {
     **dict.fromkeys(("run", "create", "generate", "make", "song"), "connect().run"),
     **dict.fromkeys(("credits", "balance"), "connect().credits"),
     "songs": "connect().songs",
+    **{verb: f"song.{verb}(...)" for verb in ("play", "rate", "save", "extend", "cover", "stems")},
 }
 _MODULE_OF = {name: module for module, names in PUBLIC_NAMES.items() for name in names.split()}
 __all__ = sorted(_MODULE_OF)  # noqa: PLE0605 - generated from the table above

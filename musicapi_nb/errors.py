@@ -89,7 +89,8 @@ class MusicAPIError(ShortTraceback, Exception):
         self.args = (self.message,)
 
     def __str__(self) -> str:
-        parts = [self.message.rstrip(". ") + "."]
+        message = self.message.rstrip(". ")
+        parts = [message if message.endswith("?") else f"{message}."]
         if self.may_have_cost:
             parts.append(_MAY_HAVE_COST)
         if self.advice:

@@ -269,7 +269,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 def test_task_without_songs_shows_its_answer() -> None:
     task = parse_submit_reply(sample("bpm_success.json"), Measure())
-    assert repr(task) == "<Task sonic.measure: succeeded, avg_bpm 92.5, max_bpm 96, min_bpm 90>"
+    assert repr(task) == "<Task sonic.measure: ready, avg_bpm 92.5, max_bpm 96, min_bpm 90>"
     html = task._repr_html_()
     assert "avg_bpm" in html
     assert "92.5" in html

@@ -56,6 +56,11 @@ GUESSES = [
     ('api.generate("jazz")', "did you mean api.run(...)?"),
     ("api.balance", "not read yet"),
     ('mnb.run("jazz")', "did you mean connect().run?"),
+    ("mnb.play(job)", "did you mean song.play(...)?"),
+    ("api.library.songs", "did you mean api.songs(), or api.gallery()?"),
+    ('api.library.search("rain")', "did you mean api.gallery()?"),
+    ("run.compare()", "did you mean api.compare(run)?"),
+    ("api.download(job.songs[0], folder).result()", ".mp3"),
     ("mnb.song_frame(api.songs())", "did you mean songs_frame?"),
     ('api.run(sonic.Extend("c1"))', "fields are passed by name: sonic.Extend("),
 ]
@@ -79,6 +84,8 @@ def shell(api: Session, tmp_path_factory: pytest.TempPathFactory) -> Interactive
     shell.user_ns |= {"mnb": mnb, "api": api, "folder": folder}
     shell.run_cell("from musicapi_nb import *")
     shell.run_cell(f'job = api.run("{TEXT}"); job.result()')
+    shell.run_cell("plan = mnb.Plan.grid(sonic.Create, factors={'description': ['rain', 'snow']})")
+    shell.run_cell("run = api.experiment('weather', plan)")
     return shell
 
 

@@ -5,10 +5,20 @@ from __future__ import annotations
 import abc
 from typing import TYPE_CHECKING, Any
 
+from musicapi_nb.public_names import missing_name
 from musicapi_nb.tasks import Task
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# What people try, and what it is called.
+_OTHER_NAMES = {
+    **{verb: f"api.{verb}(run)" for verb in ("compare", "gallery", "export")},
+    **dict.fromkeys(("play", "show", "listen"), "api.gallery(run)"),
+    **dict.fromkeys(("wait", "run", "join"), "await run, or run.start().result()"),
+    "adherence": "mnb.adherence(run)",
+    "status": "run.progress",
+}
 
 
 class ResultFrames(abc.ABC):
@@ -54,3 +64,8 @@ class ResultFrames(abc.ABC):
         from musicapi_nb.analysis import effects  # noqa: PLC0415 - loads pandas
 
         return effects(self, factor, **options)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing_name("a run", name, dir(type(self)), _OTHER_NAMES)

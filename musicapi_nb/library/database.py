@@ -170,8 +170,9 @@ class Database:
             raise LibraryReadOnly(f"the library {self.path} can only be read")
         if not self.is_in_place:
             raise LibraryError(
-                f"the library {self.path} was deleted, moved or replaced while it was open. Put it "
-                "back if that was a mistake; then close this session or library, and connect again"
+                f"the library {self.path} was deleted, moved or replaced while it was open, so "
+                "nothing is bought. Put it back if that was a mistake; then close this session or "
+                "library, and connect again"
             )
 
     @property

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import ledger_types
 from musicapi_nb.library.ledger import Ledger
+from musicapi_nb.public_names import missing_name
 
 _FOR_PEOPLE = frozenset({"file_of", "missing_files", "resolve", "task", "unfinished"})
 _FOR_EXPERIMENTS = frozenset({"cells", "entries_by_key", "latest_tasks", "next_take", "replies"})
 _FOR_SONGS = frozenset({"holds", "media"})
+
+# What people try, and what it is called.
+_OTHER_NAMES = {
+    "songs": "api.songs(), or api.gallery()",
+    **dict.fromkeys(("search", "find", "show", "gallery", "play"), "api.gallery()"),
+    **dict.fromkeys(("frame", "table", "df"), "mnb.songs_frame(api.library)"),
+    **dict.fromkeys(("save", "export"), "api.export(folder)"),
+}
 
 
 class ListedNames(Ledger):
@@ -20,3 +30,8 @@ class ListedNames(Ledger):
         recording = {name for protocol in protocols for name in vars(protocol)}
         hidden = (recording - _FOR_PEOPLE) | _FOR_EXPERIMENTS | _FOR_SONGS
         return [name for name in super().__dir__() if name.startswith("_") or name not in hidden]
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing_name("the library", name, dir(self), _OTHER_NAMES)

@@ -6,6 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Generator, Iterable
+from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -200,7 +201,7 @@ class Job(JobSongs, Generic[_Result]):
         if text := self._error_text():
             return text
         if self._future.done():
-            return repr(self._future.result())
+            return _plain_text(self._future.result())
         if self.task is None:
             return self._pause_notice() or "sending"
         if self._is_saving:
@@ -224,7 +225,7 @@ class Job(JobSongs, Generic[_Result]):
         items = result if isinstance(result, list) else [result]
         cards = [html() for item in items if (html := getattr(item, "_repr_html_", None))]
         if not cards or len(cards) < len(items):
-            return self._card("done", markup.text(repr(result)), tone="good")
+            return self._card("done", markup.text(_plain_text(result)), tone="good")
         return markup.stack(*map(markup.Html, cards)) if len(cards) > 1 else cards[0]
 
     def _progress_html(self) -> markup.Html:
@@ -360,3 +361,8 @@ class Job(JobSongs, Generic[_Result]):
             await asyncio.sleep(_REFRESH_SECONDS)
             if not self._future.done() and not self._is_playable():
                 self._refresh()
+
+
+def _plain_text(result: object) -> str:
+    """Describe a result that has no card; paths without their class."""
+    return str(result) if isinstance(result, Path) else repr(result)

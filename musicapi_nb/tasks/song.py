@@ -240,7 +240,7 @@ class Song(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         length = None if self.duration is None else markup.format_duration(self.duration)
-        facts = (self.state, length, self.tags_text, self.id)
+        facts = (STATE_LABELS[self.state], length, self.tags_text, self.id)
         listed = ", ".join(fact for fact in facts if fact)
         return markup.one_line(f"<Song {self.title or '(untitled)'!r}: {listed}>")
 

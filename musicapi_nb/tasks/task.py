@@ -13,7 +13,7 @@ from musicapi_nb import markup
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.tasks.answer_html import summarize_answer
-from musicapi_nb.tasks.song import FINAL, Issue, Song, State
+from musicapi_nb.tasks.song import FINAL, STATE_LABELS, Issue, Song, State
 from musicapi_nb.tasks.song_tuple import Songs
 
 
@@ -137,7 +137,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         songs = f"{len(self.songs)} song{'' if len(self.songs) == 1 else 's'}"
         result = summarize_answer(self.answer) if self.answer and not self.songs else songs
         tasks = f"{len(self.parts)} tasks" if self.parts else None
-        facts = [self.state, tasks, result, self.fail_reason, self.id]
+        facts = [STATE_LABELS[self.state], tasks, result, self.fail_reason, self.id]
         return markup.one_line(f"<Task {self.name}: {', '.join(fact for fact in facts if fact)}>")
 
     @markup.html_repr

@@ -159,7 +159,7 @@ def test_job_output_changes_in_place_and_saves_songs(lab: Lab, tmp_path: Path) -
         assert output.output_type == "display_data"
         assert output.data.keys() == {"text/html", "text/plain"}
         assert output.data["text/html"].count("<audio") == 2
-        assert "succeeded, 2 songs" in output.data["text/plain"]
+        assert "ready, 2 songs" in output.data["text/plain"]
 
 
 _POOR = """\
