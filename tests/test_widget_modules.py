@@ -12,6 +12,7 @@ from musicapi_nb.widgets.base import LiveWidget, join_modules
 from musicapi_nb.widgets.compare import Board, board
 from musicapi_nb.widgets.form.view import FormView
 from musicapi_nb.widgets.gallery import Gallery, _gallery
+from musicapi_nb.widgets.live_cards import LiveCards
 
 
 @pytest.mark.parametrize("widget", [Gallery, Board, FormView, BlindTest])
@@ -34,6 +35,14 @@ def test_every_module_is_joined_after_its_imports(widget: ModuleType) -> None:
         source = path.read_text(encoding="utf-8")
         imports = re.findall(r"^import [^;]*from \"(\.[^\"]+)\";", source, flags=re.MULTILINE)
         assert {(path.parent / name).resolve() for name in imports} <= set(modules[:position])
+
+
+def test_styles_of_one_widget_do_not_reach_another_on_the_page() -> None:
+    used = set(re.findall(r"blind-[a-z-]+", str(BlindTest._esm)))
+    assert len(used) > 10
+    for widget in (Gallery, Board, FormView, LiveCards):
+        assert not used & set(re.findall(r"\.([a-z-]+)", str(widget._css)))
+    assert "mnb-" not in str(BlindTest._esm)  # the classes of Gallery and Board
 
 
 def test_multiline_imports_are_removed_and_exports_are_kept(tmp_path: Path) -> None:

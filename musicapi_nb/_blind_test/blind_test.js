@@ -37,17 +37,17 @@ class TrialPage {
     this.timer = undefined;
 
     const letters = LETTERS.slice(0, count);
-    this.counter = element("div", { class: "mnb-counter" });
+    this.counter = element("div", { class: "blind-counter" });
     this.fill = element("div");
     this.bar = element(
       "div",
-      { class: "mnb-bar", role: "progressbar", "aria-label": "answered", "aria-valuemin": "0" },
+      { class: "blind-bar", role: "progressbar", "aria-label": "answered", "aria-valuemin": "0" },
       this.fill,
     );
     this.players = letters.map((letter, index) => this.createPlayer(letter, index));
-    this.time = element("div", { class: "mnb-time" });
+    this.time = element("div", { class: "blind-time" });
     this.slider = element("input", {
-      class: "mnb-slider",
+      class: "blind-slider",
       type: "range",
       min: "0",
       max: "1000",
@@ -58,16 +58,16 @@ class TrialPage {
     this.choices = this.createChoices(letters);
     this.saveButton = element(
       "button",
-      { class: "mnb-save", type: "button", onclick: () => this.answer() },
+      { class: "blind-save", type: "button", onclick: () => this.answer() },
       "Save & next",
     );
     this.skipButton = element(
       "button",
-      { class: "mnb-skip", type: "button", onclick: () => this.skip() },
+      { class: "blind-skip", type: "button", onclick: () => this.skip() },
       "Skip",
     );
-    this.status = element("div", { class: "mnb-status", role: "status" });
-    this.description = element("div", { class: "mnb-secondary" });
+    this.status = element("div", { class: "blind-status", role: "status" });
+    this.description = element("div", { class: "blind-secondary" });
     root.replaceChildren(...this.layout(count));
 
     this.receive = this.receive.bind(this);
@@ -126,28 +126,28 @@ class TrialPage {
    * @returns {HTMLElement[]}
    */
   layout(count) {
-    const heading = element("div", { class: "mnb-heading" }, "Blind test");
+    const heading = element("div", { class: "blind-heading" }, "Blind test");
     const question = `Which do you like ${count === 2 ? "better" : "best"}?`;
     const keys = count === 2 ? "A and B play" : "A to D play";
     return [
-      element("div", { class: "mnb-head" }, heading, this.counter),
+      element("div", { class: "blind-head" }, heading, this.counter),
       this.bar,
-      element("div", { class: "mnb-question" }, question),
+      element("div", { class: "blind-question" }, question),
       element(
         "div",
-        { class: "mnb-players", role: "group", "aria-label": "players" },
+        { class: "blind-players", role: "group", "aria-label": "players" },
         ...this.players.map((player) => player.button),
       ),
-      element("div", { class: "mnb-position" }, this.slider, this.time),
+      element("div", { class: "blind-position" }, this.slider, this.time),
       element(
         "div",
-        { class: "mnb-choices", role: "radiogroup", "aria-label": "your answer" },
+        { class: "blind-choices", role: "radiogroup", "aria-label": "your answer" },
         ...this.choices.map((choice) => choice.button),
       ),
-      element("div", { class: "mnb-actions" }, this.saveButton, this.skipButton, this.status),
+      element("div", { class: "blind-actions" }, this.saveButton, this.skipButton, this.status),
       element(
         "div",
-        { class: "mnb-secondary mnb-keys" },
+        { class: "blind-secondary blind-keys" },
         `Keys: ${keys}, Space pauses, ← → choose, 0 no difference, Enter saves.`,
       ),
       this.description,
@@ -161,11 +161,11 @@ class TrialPage {
    * @returns {Player}
    */
   createPlayer(letter, index) {
-    const label = element("span", { class: "mnb-label" });
+    const label = element("span", { class: "blind-label" });
     const button = element(
       "button",
-      { class: "mnb-player", type: "button", onclick: () => this.toggle(index) },
-      element("span", { class: "mnb-letter" }, letter),
+      { class: "blind-player", type: "button", onclick: () => this.toggle(index) },
+      element("span", { class: "blind-letter" }, letter),
       label,
     );
     const audio = element("audio", {
@@ -203,7 +203,7 @@ class TrialPage {
     const attributes = {
       type: "button",
       role: "radio",
-      class: value === null ? "mnb-choice mnb-tie" : "mnb-choice",
+      class: value === null ? "blind-choice blind-tie" : "blind-choice",
       onclick: () => this.choose(value),
     };
     return { value, button: element("button", attributes, label) };
@@ -388,7 +388,7 @@ class TrialPage {
    */
   show(message, isError = false) {
     this.message = message;
-    this.status.classList.toggle("mnb-error", isError);
+    this.status.classList.toggle("blind-error", isError);
   }
 
   render() {
@@ -398,8 +398,8 @@ class TrialPage {
       player.button.setAttribute("aria-label", `${player.label.textContent} ${player.letter}`);
       player.button.setAttribute("aria-pressed", String(isPlaying));
       player.button.setAttribute("aria-disabled", String(!player.ready));
-      player.button.classList.toggle("mnb-playing", isPlaying);
-      player.button.classList.toggle("mnb-current", player === this.current);
+      player.button.classList.toggle("blind-playing", isPlaying);
+      player.button.classList.toggle("blind-current", player === this.current);
     }
     for (const { value, button } of this.choices) {
       button.setAttribute("aria-checked", String(this.chosen === value));

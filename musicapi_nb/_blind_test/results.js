@@ -62,7 +62,7 @@ export function statistics(state, { factor, scores, pairs, checks, notes }) {
   const scoreParts = [
     element(
       "div",
-      { class: "mnb-secondary" },
+      { class: "blind-secondary" },
       "How clearly each was preferred (log scale; 0 is the mean of all).",
     ),
     scoreTable(scores),
@@ -73,11 +73,11 @@ export function statistics(state, { factor, scores, pairs, checks, notes }) {
     ...(pairs.length ? pairParts(pairs) : []),
     element(
       "ul",
-      { class: "mnb-checks" },
+      { class: "blind-checks" },
       ...checks.filter(({ n }) => n > 0).map((check) => element("li", {}, checkText(check))),
     ),
-    ...notes.map((note) => element("div", { class: "mnb-note" }, note)),
-    element("div", { class: "mnb-secondary" }, state.description),
+    ...notes.map((note) => element("div", { class: "blind-note" }, note)),
+    element("div", { class: "blind-secondary" }, state.description),
   ];
 }
 
@@ -88,10 +88,10 @@ function pairParts(pairs) {
   const hidden = pairs.length - visible.length;
   const title = "Difference of scores; p is adjusted for the number of pairs.";
   return [
-    element("div", { class: "mnb-secondary" }, title),
+    element("div", { class: "blind-secondary" }, title),
     element(
       "ul",
-      { class: "mnb-pairs" },
+      { class: "blind-pairs" },
       ...visible.map((pair) =>
         element(
           "li",
@@ -115,7 +115,7 @@ function scoreTable(scores) {
   const rows = scores.map((row) => scoreRow(row, limit));
   return element(
     "div",
-    { class: "mnb-table" },
+    { class: "blind-table" },
     element(
       "table",
       {},
@@ -130,18 +130,18 @@ function scoreTable(scores) {
  * @param {number} limit end of the axis, on both sides of 0
  */
 function scoreRow(row, limit) {
-  const track = element("div", { class: "mnb-track", "aria-hidden": "true" });
+  const track = element("div", { class: "blind-track", "aria-hidden": "true" });
   const percent = (/** @type {number} */ value) => 50 + (50 * value) / limit;
   let interval = "no interval";
   if (row.low !== null && row.high !== null) {
-    const line = element("div", { class: "mnb-line" });
+    const line = element("div", { class: "blind-line" });
     line.style.left = `${percent(row.low)}%`;
     line.style.width = `${percent(row.high) - percent(row.low)}%`;
     track.append(line);
     interval = `${signedText(row.low)} to ${signedText(row.high)}`;
   }
   if (row.score !== null) {
-    const dot = element("div", { class: "mnb-dot" });
+    const dot = element("div", { class: "blind-dot" });
     dot.style.left = `${percent(row.score)}%`;
     track.append(dot);
   }
@@ -149,7 +149,7 @@ function scoreRow(row, limit) {
     "tr",
     {},
     element("th", { scope: "row" }, isolated(row.level)),
-    element("td", { class: "mnb-chart" }, track),
+    element("td", { class: "blind-chart" }, track),
     element("td", {}, signedText(row.score)),
     element("td", {}, interval),
     element("td", {}, `${row.wins} / ${row.ties} / ${row.losses}`),

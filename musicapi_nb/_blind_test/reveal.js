@@ -13,8 +13,8 @@ const MAX_QUESTIONS = 200;
 
 function choiceMark() {
   const tick = element("span", { "aria-hidden": "true" }, "✓");
-  const text = element("span", { class: "mnb-choice-text" }, " your choice");
-  return element("span", { class: "mnb-choice-mark" }, tick, text);
+  const text = element("span", { class: "blind-choice-text" }, " your choice");
+  return element("span", { class: "blind-choice-mark" }, tick, text);
 }
 
 /** Plays one song at a time; the kernel sends the excerpt that was heard in the test. */
@@ -40,30 +40,30 @@ export class RevealPage {
       onpause: () => this.render(),
       onended: () => this.render(),
     });
-    this.status = element("div", { class: "mnb-status", role: "status" });
+    this.status = element("div", { class: "blind-status", role: "status" });
     const hidden = summary.questions.length - MAX_QUESTIONS;
     root.replaceChildren(
       element(
         "div",
-        { class: "mnb-head" },
-        element("div", { class: "mnb-heading" }, "Result"),
-        element("div", { class: "mnb-counter" }, `${state.done} of ${state.trials} answered`),
+        { class: "blind-head" },
+        element("div", { class: "blind-heading" }, "Result"),
+        element("div", { class: "blind-counter" }, `${state.done} of ${state.trials} answered`),
       ),
-      element("div", { class: "mnb-outcome", dir: "auto" }, summary.outcome),
+      element("div", { class: "blind-outcome", dir: "auto" }, summary.outcome),
       element(
         "ol",
-        { class: "mnb-questions" },
+        { class: "blind-questions" },
         ...summary.questions.slice(0, MAX_QUESTIONS).map((question) => this.row(question)),
       ),
       hidden > 0
-        ? element("div", { class: "mnb-secondary" }, `${hidden} more in test.preferences_frame()`)
+        ? element("div", { class: "blind-secondary" }, `${hidden} more in test.preferences_frame()`)
         : "",
       element("div", {}, this.status),
       element(
         "details",
-        { class: "mnb-details" },
+        { class: "blind-details" },
         element("summary", {}, "Statistics"),
-        element("div", { class: "mnb-statistics" }, ...statistics(state, summary)),
+        element("div", { class: "blind-statistics" }, ...statistics(state, summary)),
       ),
       this.audio,
     );
@@ -84,40 +84,40 @@ export class RevealPage {
   row({ number, songs, chosen, note }) {
     return element(
       "li",
-      { class: "mnb-question-row", value: String(number) },
+      { class: "blind-question-row", value: String(number) },
       element(
         "div",
-        { class: "mnb-songs" },
+        { class: "blind-songs" },
         ...songs.map((song, index) => {
           const letter = LETTERS[index];
           const key = `${number}/${index}`;
           const button = element(
             "button",
             {
-              class: "mnb-replay",
+              class: "blind-replay",
               type: "button",
               onclick: () => this.toggle(key, number, index),
             },
-            element("span", { class: "mnb-glyph", "aria-hidden": "true" }),
-            element("span", { class: "mnb-replay-letter", "aria-hidden": "true" }, letter),
+            element("span", { class: "blind-glyph", "aria-hidden": "true" }),
+            element("span", { class: "blind-replay-letter", "aria-hidden": "true" }, letter),
           );
           button.dataset.name = `${letter} of question ${number}: ${song.title}, ${song.level}`;
           this.buttons.set(key, button);
           return element(
             "div",
-            { class: index === chosen ? "mnb-song mnb-chosen" : "mnb-song" },
+            { class: index === chosen ? "blind-song blind-chosen" : "blind-song" },
             button,
             element(
               "div",
-              { class: "mnb-names" },
-              element("div", { class: "mnb-level" }, isolated(song.level)),
-              element("div", { class: "mnb-title" }, isolated(song.title)),
+              { class: "blind-names" },
+              element("div", { class: "blind-level" }, isolated(song.level)),
+              element("div", { class: "blind-title" }, isolated(song.title)),
             ),
             index === chosen ? choiceMark() : "",
           );
         }),
       ),
-      note ? element("div", { class: "mnb-secondary" }, note) : "",
+      note ? element("div", { class: "blind-secondary" }, note) : "",
     );
   }
 
@@ -181,7 +181,7 @@ export class RevealPage {
     const isPlaying = !this.audio.paused && !this.audio.ended;
     for (const [key, button] of this.buttons) {
       const playing = key === this.current && isPlaying;
-      button.classList.toggle("mnb-playing", playing);
+      button.classList.toggle("blind-playing", playing);
       button.setAttribute("aria-label", `${playing ? "Pause" : "Play"} ${button.dataset.name}`);
     }
   }

@@ -99,8 +99,8 @@ def _hear_again(area: Locator) -> None:
     """Play two songs of the list at the end, one at a time, with the names that were hidden."""
     expect(area).to_contain_text("Too few to tell")
     expect(area.get_by_text("your choice")).to_have_count(3)
-    expect(area.locator(".mnb-question-row")).to_have_count(4)
-    expect(area.locator(".mnb-question-row").nth(1)).to_contain_text("no difference")
+    expect(area.locator(".blind-question-row")).to_have_count(4)
+    expect(area.locator(".blind-question-row").nth(1)).to_contain_text("no difference")
     for name in ("A of question 1", "B of question 4"):
         player = area.get_by_role("button", name=f"Play {name}: Kazoo Ballad")
         player.click()
