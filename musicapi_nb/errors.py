@@ -179,7 +179,7 @@ class TaskNotFound(MusicAPIError, LookupError):
 
     advice = (
         "Check the id, the engine, and that the key is the one that submitted the task. If the "
-        "service has dropped the task, call library.resolve(entry, charged=True or False)."
+        "service has dropped the task, call api.library.resolve(entry, charged=True or False)."
     )
 
 

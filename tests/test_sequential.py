@@ -122,7 +122,7 @@ async def test_experiment_stops_at_a_whole_block(tmp_path: Path, concurrency: in
     assert states == {True: {"done"}, False: {"not_run"}}
     assert progress.state == "stopped"
     assert progress.stop_reason is not None
-    assert f"decided after block {last} of 20: way changes tag: house (p " in progress.stop_reason
+    assert f"decided after round {last} of 20: way changes tag: house (p " in progress.stop_reason
     # the second run buys nothing, and every purchase was charged once
     assert again["state"].tolist() == frame["state"].tolist()
     assert spent == frame["credits"].sum() == 2 * last * frame["price"].iloc[0]
@@ -156,7 +156,7 @@ async def test_rule_that_cannot_be_tested_stops_the_purchases(tmp_path: Path) ->
     _, frame, progress, _, _ = await run_rule_without_looks(tmp_path / "library", rule)
     assert set(frame[frame["block"] <= 2]["state"]) == {"done"}
     assert set(frame[frame["block"] > 2]["state"]) == {"not_run"}
-    assert "could not be tested after block 2: column 'title'" in str(progress.stop_reason)
+    assert "could not be tested after round 2: column 'title'" in str(progress.stop_reason)
 
 
 async def run_rule_without_looks(folder: Path, rule: StopRule) -> Any:

@@ -34,7 +34,8 @@ _RECHECK_SECONDS = 0.2  # how often to check whether another process has the rep
 _BOUGHT = frozenset({"accepted", "done", "failed"})
 _NOT_BOUGHT_AGAIN = (
     "%s (take %s) failed before and was not bought again: no refund was reported (entry %s). Run "
-    "another take; or call library.resolve(%s, charged=True or False), and run it again to buy it."
+    "another take; or call api.library.resolve(%s, charged=True or False), and run it again to buy "
+    "it."
 )
 _log = logging.getLogger(__name__)
 _Outcome = TypeVar("_Outcome", Task, MusicAPIError)
@@ -230,7 +231,7 @@ class PurchaseCoordinator(Purchaser):
                 await self._record(ledger.record_refused, entry, error)
                 raise
             if (task_id := task_id_of_body(error.body)) is not None:
-                hint = f"its reply names a task: library.resolve({entry}, task_id={task_id!r})"
+                hint = f"its reply names a task: api.library.resolve({entry}, task_id={task_id!r})"
                 error.set_message(f"{error.message.rstrip('. ')}; {hint}")
             latest = await self._record(ledger.record_uncertain, entry, error)
             if latest is None or latest.state not in _BOUGHT:

@@ -254,12 +254,14 @@ class Transport:
                 unsent.advice = f"Nothing was charged; run the cell again. {kind.advice}"
             raise unsent from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            request, cause = f"{call.method} {call.path}", self._cause(error)
+            cause = self._cause(error)
             if call.paid:
-                message = f"The connection broke before the answer to {request} came ({cause})"
+                message = f"The connection broke before the answer came ({cause})"
                 start = self.secret.redact_cut_body(bytes(received)) or None
                 raise LostReply(message, body=start, may_have_cost=True) from None
-            raise Unreachable(f"No answer to {request}, which is free ({cause})") from None
+            raise Unreachable(
+                f"No answer to {call.method} {call.path}, which is free ({cause})"
+            ) from None
         redact = self.secret.redact
         headers = {name.lower(): redact(value) for name, value in reply.headers.items()}
         return reply.status, headers, self.secret.redact_body(body)
@@ -276,7 +278,7 @@ class Transport:
     def _cause(self, error: BaseException) -> str:
         text = re.sub(r"//[^/@\s]*@", "//", self.secret.redact(str(error)))  # a proxy's password
         text = " ".join(text.split())[:_LONGEST_CAUSE]
-        return f"{type(error).__name__}: {text}" if text else type(error).__name__
+        return text or type(error).__name__
 
 
 def _headers(call: wire.Call) -> dict[str, str]:

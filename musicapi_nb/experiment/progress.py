@@ -29,20 +29,20 @@ _NO_REASON: frozenset[EntryState] = frozenset({"planned", "sending", "accepted",
 _RUN_AGAIN = "Run the experiment again to buy it."
 _WAIT_AGAIN = "It is paid for and not lost: run the experiment again to wait for it."
 _TASK_NOT_FOUND = (
-    "The service no longer has this task. Settle it with library.resolve({entry}, charged=True "
+    "The service no longer has this task. Settle it with api.library.resolve({entry}, charged=True "
     "or False); after charged=False, running the experiment again buys it."
 )
 _SETTLE = (
-    "Not retried automatically. Settle it with library.resolve({entry}, task_id='...'), or "
+    "Not retried automatically. Settle it with api.library.resolve({entry}, task_id='...'), or "
     "before=..., after=... (balances), or charged=True or False; then run the experiment again."
 )
 _REFUND_UNKNOWN = (
     "Not retried automatically: no refund was reported. If the credits came back, call "
-    "library.resolve({entry}, charged=False) and run the experiment again."
+    "api.library.resolve({entry}, charged=False) and run the experiment again."
 )
 _NOT_REFUNDED = (
     "Not retried automatically: its credits are spent. To buy it again: "
-    "library.resolve({entry}, charged=True), then "
+    "api.library.resolve({entry}, charged=True), then "
     "api.run(plan.cells[{order}].request, take={take})."
 )
 

@@ -48,7 +48,7 @@ class StopRule:
 
     def __post_init__(self) -> None:
         if isinstance(self.every, bool) or not isinstance(self.every, int) or self.every < 1:
-            raise InvalidArgument(f"every must be a number of blocks >= 1, not {self.every!r:.40}")
+            raise InvalidArgument(f"every must be a number of rounds >= 1, not {self.every!r:.40}")
         if not isinstance(self.level, int | float) or not 0 < self.level < 1:
             raise InvalidArgument(f"level must be between 0 and 1, not {self.level!r:.40}")
         is_pair = isinstance(self.outcome, tuple) and len(self.outcome) == _PAIR
@@ -107,14 +107,14 @@ class Looks:
             looks = self.table(block)
         except Exception as error:  # noqa: BLE001 - rather no purchase than one without its rule
             reason = error.message if isinstance(error, MusicAPIError) else f"{error!r:.300}"
-            return f"the stop rule could not be tested after block {block}: {reason}"
+            return f"the stop rule could not be tested after round {block}: {reason}"
         if not looks["decided"].any():
             return None
         look = looks.iloc[-1]
         outcome = self._rule.outcome
         name = outcome if isinstance(outcome, str) else " / ".join(outcome)
         return (
-            f"decided after block {look['block']} of {self._blocks}: {self._rule.factor} changes "
+            f"decided after round {look['block']} of {self._blocks}: {self._rule.factor} changes "
             f"{name} (p {look['p']:.2g}, of {look['p_limit']:.2g} that this look may spend)"
         )
 

@@ -170,7 +170,7 @@ TASKS: Mapping[str, Column[Task]] = {
 
 SONGS: Mapping[str, Column[SongRow]] = {
     "task_id": Column(_TEXT, "task.id", "missing if a raw reply has none"),
-    "song_id": Column(_TEXT, "song.id", "the clip id, for follow-up requests"),
+    "song_id": Column(_TEXT, "song.id", "its id at the service, for follow-up requests"),
     "engine": Column(_TEXT, "song.engine", "missing if a raw reply does not show it"),
     "operation": Column(_TEXT, "task.operation", "missing for raw replies"),
     "state": Column(_TEXT, "song.state", "pending, running, succeeded, failed or unknown"),

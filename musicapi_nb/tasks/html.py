@@ -30,7 +30,7 @@ _MAX_ISSUES = 5
 _REFUNDS = "The service refunds failed tasks automatically; api.credits() shows the balance."
 _NOT_BOUGHT_AGAIN = (
     "It was not bought again, because no refund was reported. Run another take; or call "
-    "library.resolve(entry, charged=True or False), and run it again to buy it."
+    "api.library.resolve(entry, charged=True or False), and run it again to buy it."
 )
 
 

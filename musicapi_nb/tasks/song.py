@@ -269,7 +269,7 @@ def _follow_up(
     request_type = uploaded or types.get(operation)
     if request_type is None:
         offered = ", ".join(sorted({name.removesuffix(_UPLOAD_SUFFIX) for name in types}))
-        noun = "an uploaded clip" if song.uploaded else "a song"
+        noun = "uploaded audio" if song.uploaded else "a song"
         engine = song.engine or "this engine"
         message = f"{engine} does not offer this for {noun}; it offers {offered or 'nothing'}"
         raise InvalidRequest(name, [Problem("", message)])
