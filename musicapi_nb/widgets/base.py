@@ -1,6 +1,7 @@
 """Base class of the widgets: each output also has static HTML, shown where no kernel runs."""
 
 import concurrent.futures
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -36,10 +37,14 @@ class LiveWidget(anywidget.AnyWidget):
     _worker: concurrent.futures.ThreadPoolExecutor | None = None
 
     def _in_worker(self, work: Callable[..., object], *arguments: Any) -> None:
-        """Run a function on the widget's thread: reading and decoding would block the kernel."""
+        """Run a function on the widget's thread: reading and decoding would block the kernel.
+
+        Drop it if the widget is closed: other threads may not have noticed yet.
+        """
         if self._worker is None:
             self._worker = concurrent.futures.ThreadPoolExecutor(1, "musicapi_nb widget")
-        self._worker.submit(work, *arguments)
+        with contextlib.suppress(RuntimeError):  # of an executor that was shut down
+            self._worker.submit(work, *arguments)
 
     def close(self) -> None:
         """Close the widget and drop queued audio requests."""

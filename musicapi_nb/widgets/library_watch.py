@@ -56,7 +56,11 @@ class LibraryWatch:
 
     def remove(self, watcher: Watcher) -> None:
         with self._lock:
-            self._watched.pop(weakref.ref(watcher), None)
+            self._forget(weakref.ref(watcher))
+
+    def _forget(self, reference: weakref.ref[Watcher]) -> None:
+        self._watched.pop(reference, None)
+        self._signatures.pop(reference, None)
 
     def _run(self) -> None:
         while True:
@@ -64,7 +68,7 @@ class LibraryWatch:
             with self._lock:
                 watchers = {reference: reference() for reference in self._watched}
                 for reference in [ref for ref, watcher in watchers.items() if watcher is None]:
-                    del self._watched[reference]
+                    self._forget(reference)
                 watched = dict(self._watched)
                 if not watched:
                     self._thread = None
