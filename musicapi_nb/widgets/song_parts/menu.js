@@ -28,8 +28,11 @@ export function showMenu(button, name, items, stars, actions) {
     { class: "mnb-menu", role: "menu", "aria-label": `Menu of ${name}`, popover: "auto" },
     ...rows.map((row) => (row.length > 1 ? starGroup(row) : row[0])),
   );
+  const follow = () => place(menu, button.getBoundingClientRect());
+  document.addEventListener("scroll", follow, true);
   const close = () => {
     if (!menu.isConnected) return;
+    document.removeEventListener("scroll", follow, true);
     const hadFocus = menu.contains(document.activeElement);
     menu.remove();
     button.setAttribute("aria-expanded", "false");
@@ -55,7 +58,7 @@ export function showMenu(button, name, items, stars, actions) {
   button.after(menu);
   button.setAttribute("aria-expanded", "true");
   menu.showPopover?.();
-  place(menu, button.getBoundingClientRect());
+  follow();
   rows[0][0].focus();
 }
 

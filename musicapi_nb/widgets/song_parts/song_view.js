@@ -43,11 +43,6 @@ export class SongView {
     /** @type {Map<number, string>} notes without a reply */
     this.sentNotes = new Map();
     this.closed = false;
-    // The attribute on the root does not suffice: JupyterLab looks for it from the focused element
-    // upwards, only until a shortcut's selector matches, and `:focus` matches that element.
-    root.addEventListener("focusin", ({ target }) => {
-      if (target instanceof HTMLElement) target.dataset.lmSuppressShortcuts = "true";
-    });
     this.player = new Player(this);
     this.problem = element("div", { class: "mnb-problem", role: "alert" });
     this.news = element("div", { class: "mnb-news", role: "status" });
@@ -293,8 +288,10 @@ export class SongView {
     const end = performance.now() + FORM_TIMEOUT;
     const look = () => {
       const place = document.querySelector(`.${this.songs.forms}`);
+      // The song is chosen: its search box would open a list of others.
       const field = /** @type {HTMLElement | null | undefined} */ (
-        place?.querySelector("input, textarea, select")
+        place?.querySelector("input:not([role=combobox]), textarea, select") ??
+          place?.querySelector("input")
       );
       if (place && field) {
         place.scrollIntoView({ block: "start", behavior: "smooth" });
