@@ -2,10 +2,13 @@
 
 import copy
 import pickle
+from pathlib import Path
 
 import pytest
 
+import musicapi_nb as mnb
 from musicapi_nb import Song, Task, lyrics, sonic
+from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Replacement, parse_task
 from musicapi_nb.tasks.html import song_card, task_html
 from tests.replies import STUDIO, sample
@@ -139,3 +142,12 @@ def test_stem_cards_have_no_cover() -> None:
     assert f'src="{url}"' in html_text
     assert "jazz" not in html_text
     assert "Lyrics" not in html_text
+
+
+def test_cards_say_what_songs_were_made_from(tmp_path: Path) -> None:
+    simulator = Simulator(seconds=(1, 1.2), speed=600)
+    with mnb.connect(simulator=simulator, library=tmp_path) as api:
+        song = api.run(sonic.Create(prompt="[Verse]", title="Rain <1>")).result().songs[0]
+        cover = api.run(song.cover(tags="spy jazz")).result()
+        assert "Cover of Rain &lt;1&gt;" in cover._repr_html_()
+    assert "Cover of another song" in cover._repr_html_()

@@ -401,6 +401,6 @@ def card(
 
 
 def cards(items: Iterable[Html]) -> Html:
-    """Arrange cards in as many columns of equal width as fit."""
+    """Arrange cards in as many columns of equal width as fit; those of one row are equally high."""
     columns = "display:grid;grid-template-columns:repeat(auto-fill,minmax(280px,360px))"
-    return element("div", *items, style=f"{columns};gap:18px;align-items:flex-start")
+    return element("div", *items, style=f"{columns};gap:18px")

@@ -21,6 +21,7 @@ class SessionSongs(abc.ABC):
     """The part of a session that songs find through `tasks.song_actions`."""
 
     library: Library | None
+    simulated: bool
 
     @abc.abstractmethod
     def download(self, source: Song | str, to: Path | str, *, media: Media = "audio") -> Job[Path]:
@@ -33,6 +34,14 @@ class SessionSongs(abc.ABC):
     def media(self, song: Song) -> SongMedia:
         """Return the files that the library has of a song."""
         return SongMedia() if self.library is None else self.library.media(song)
+
+    def title_of(self, song_id: str) -> str | None:
+        """Return the title of a song of the library by its id; None if it is unknown."""
+        if self.library is None:
+            return None
+        _, task = self.library.task_with(song_id, simulated=self.simulated) or (None, None)
+        songs = task.songs if task else ()
+        return next((song.title for song in songs if song.id == song_id), None)
 
     def save_song(self, song: Song, to: Path | str) -> Path:
         """Write a song's audio to a file or into a folder, and wait until it is there."""

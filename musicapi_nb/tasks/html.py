@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 from musicapi_nb import markup
 from musicapi_nb.engines import model_of
+from musicapi_nb.errors import MusicAPIError
+from musicapi_nb.markup.escape import element
 from musicapi_nb.tasks.answer_html import answer_blocks
 from musicapi_nb.tasks.card_media import CardMedia, MediaUrls
+from musicapi_nb.tasks.derivation import derivation, source_ids
 from musicapi_nb.tasks.song import STATE_LABELS, Song, State
+from musicapi_nb.tasks.song_actions import titles_of
 from musicapi_nb.tasks.song_fates import song_fates
 from musicapi_nb.tasks.song_tuple import Songs
 from musicapi_nb.tasks.tags import tag_key, unique_tags
@@ -26,6 +31,7 @@ _TRACKS = frozenset({"sonic.stems_basic", "sonic.stems_full"})
 _WAITING = "The service is working on it; wait for the task, or poll it again."
 _WAITING_FOR_REPOST = "Not ready yet. `api.wait(task)` repeats the request until it is."
 _MAX_ISSUES = 5
+_log = logging.getLogger(__name__)
 # docs error-handling and nuro-error-handling: most replies do not mention the refund.
 _REFUNDS = "The service refunds failed tasks automatically; api.credits() shows the balance."
 _NOT_BOUGHT_AGAIN = (
@@ -60,6 +66,8 @@ def song_card(
         )
     model = song.model or (request and model_of(request)) or song.engine
     created = markup.format_local_time(song.created_at)
+    source = _source(song)
+    origin = element("div", markup.facts(source)) if source else markup.EMPTY
     seed = song.id or f"{song.task_id}/{song.position}"
     return markup.card(
         song.title,
@@ -67,12 +75,27 @@ def song_card(
         _audio(song, urls),
         _links(song),
         markup.verbatim(song.lyrics) if is_text and song.lyrics else markup.lyrics(song.lyrics),
-        facts=markup.facts(length, model, created),
+        facts=markup.Html(origin + markup.facts(length, model, created)),
         badges=badges,
         cover=markup.EMPTY
         if is_text
         else markup.cover(urls.cover, seed, song.title, local=song.simulated),
     )
+
+
+def _source(song: Song) -> str | None:
+    """Return what a song was made from, such as "Cover of Rain on Tin Roof"; None if from nothing.
+
+    Songs that no open library has are "another song".
+    """
+    if song.request is None or not (song_ids := source_ids(song.request)):
+        return None
+    try:
+        titles = titles_of(song, song_ids)
+    except MusicAPIError as error:  # a card is shown even if its library is not
+        _log.info("the titles of %s are unknown: %s", ", ".join(song_ids), error)
+        titles = {}
+    return derivation(song.request, titles)
 
 
 def position_text(song: Song, task: Task | None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Iterable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -53,6 +54,9 @@ class SongActions(Protocol):
 
     def media(self, song: Song) -> SongMedia:
         """Return the files that the session's library has of a song."""
+
+    def title_of(self, song_id: str) -> str | None:
+        """Return the title of a song of the session's library; None if it is unknown."""
 
     def save_song(self, song: Song, to: Path | str) -> Path:
         """Write the song's audio to a file or into a folder: see `Song.save`."""
@@ -109,6 +113,15 @@ def media_of(song: Song) -> SongMedia:
     """Return the files that the library of the song's session has of it; none without a session."""
     actions = actions_of(song)
     return SongMedia() if actions is None else actions.media(song)
+
+
+def titles_of(song: Song, song_ids: Iterable[str]) -> dict[str, str]:
+    """Return the titles, by id, of those songs that the library of a song's session has."""
+    actions = actions_of(song)
+    if actions is None:
+        return {}
+    titles = ((song_id, actions.title_of(song_id)) for song_id in song_ids)
+    return {song_id: title for song_id, title in titles if title}
 
 
 def _forget_all() -> None:
