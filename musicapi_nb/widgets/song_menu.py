@@ -61,7 +61,8 @@ def form_of(song: Song, action: object) -> Any:
 
 def code_of(song: Song, task: Task | None) -> str:
     """Return Python code that gets the song: by the request of its task, else by polling."""
-    request, take, songs = song.request, 1, ()
+    songs: tuple[Song, ...] = ()
+    request, take = song.request, 1
     if task is not None and task.request is not None:  # of a batch, the whole batch was bought
         request, take, songs = task.request, task.take, task.songs
     number = songs.index(song) if song in songs else song.position
