@@ -58,3 +58,11 @@ def absolute_path(path: str | os.PathLike[str]) -> Path:
             f"{path} is relative to the working directory, which was deleted; change to another "
             "one (os.chdir), or give a path from the root"
         ) from None
+
+
+def short_path(path: Path) -> str:
+    """Return a path to show, with `~` for the home folder."""
+    try:
+        return str(Path("~") / path.relative_to(Path.home()))
+    except (ValueError, RuntimeError):  # it is elsewhere, or this user has no home folder
+        return str(path)

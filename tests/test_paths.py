@@ -12,7 +12,7 @@ import musicapi_nb as mnb
 from musicapi_nb.errors import DownloadFailed, ExportFailed, InvalidArgument
 from musicapi_nb.library import Library
 from musicapi_nb.library.default_folder import default_folder
-from musicapi_nb.paths import local_path
+from musicapi_nb.paths import local_path, short_path
 from tests.exports.songs import add, inside
 from tests.raw_http_server import answers, client, names, peer, reply
 
@@ -210,3 +210,8 @@ def test_deleted_working_directory_is_named(tmp_path: Path, here: Path) -> None:
             with pytest.raises(InvalidArgument, match="was deleted"):
                 write()
         assert default_folder("x") == here / "x"  # that of the home folder
+
+
+def test_home_folder_is_shown_as_a_tilde(here: Path) -> None:
+    assert short_path(here / "musicapi-library") == str(Path("~", "musicapi-library"))
+    assert short_path(here.parent / "other") == str(here.parent / "other")

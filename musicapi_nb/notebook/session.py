@@ -34,6 +34,7 @@ from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.notebook.session_html import service_line, session_card
 from musicapi_nb.notebook.session_songs import SessionSongs
+from musicapi_nb.paths import short_path
 from musicapi_nb.public_names import missing_name
 from musicapi_nb.tasks import Song, Songs, Task, Tasks, song_actions, task_list
 
@@ -118,7 +119,7 @@ class Session(SessionSongs):
         if self.library is None:
             return f"{service_line(self)} {self.note}".rstrip()
         notice = f" Purchases are refused: {self.library.notice}." * bool(self.library.notice)
-        return f"{service_line(self)}\nLibrary: {self.library.path}{notice}"
+        return f"{service_line(self)}\nLibrary: {short_path(self.library.path)}{notice}"
 
     @markup.safe_repr
     def __repr__(self) -> str:
