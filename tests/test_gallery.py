@@ -369,6 +369,10 @@ def test_menu_opens_forms_and_buys_nothing(tmp_path: Path) -> None:
         assert message["name"] == f"Rain _1_{path.suffix}"
         assert content == path.read_bytes()
         assert len(api.library.tasks()) == 1
+        cover = widget._open_forms[0]
+        cover.submit().result()
+        page.ask("form", "form", index=0, action="extend")
+        assert widget._forms.children[1:] == (cover.widget,)  # with the songs that it has bought
 
 
 def test_copied_code_gets_the_song_again_without_a_purchase(tmp_path: Path) -> None:

@@ -75,7 +75,8 @@ class SongWidget(LiveWidget):
         self._generation = 0
         self.collection = self._read_songs()
         self._finished = self._count_finished()
-        self._forms = ipywidgets.VBox()  # the form of a menu item, below the songs
+        self._forms = ipywidgets.VBox()  # the forms of menu items, below the songs
+        self._open_forms: list[Any] = []
         self._forms_class = f"mnb-forms-{self._forms.model_id}"
         self._forms.add_class(self._forms_class)
         super().__init__(_ratings=self._marks(), _songs=self._song_data(), **traits)
@@ -245,10 +246,15 @@ class SongWidget(LiveWidget):
         self._reply("code", ref, code=song_menu.code_of(item.song, item.task))
 
     def _on_form(self, request: Mapping[str, Any]) -> None:
-        """Open the form of a menu item below the songs; the form's button buys, not this."""
+        """Open the form of a menu item below the songs; the form's button buys, not this.
+
+        It replaces the one before, unless that one has bought songs and shows them.
+        """
         ref = _SongRef(self._index(request), self._generation)
         form = song_menu.form_of(self.collection.items[ref.index].song, request.get("action"))
-        self._forms.children = [form.widget]
+        bought = (earlier for earlier in self._open_forms if earlier.job is not None)
+        self._open_forms = [form, *bought]
+        self._forms.children = [form.widget for form in self._open_forms]
         self._reply("form", ref, code=f"api.form({form.request!r})")
 
     # --- ratings
