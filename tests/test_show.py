@@ -151,3 +151,8 @@ def test_cards_say_what_songs_were_made_from(tmp_path: Path) -> None:
         cover = api.run(song.cover(tags="spy jazz")).result()
         assert "Cover of Rain &lt;1&gt;" in cover._repr_html_()
     assert "Cover of another song" in cover._repr_html_()
+
+
+def test_songs_that_are_not_there_yet_are_awaited() -> None:
+    with pytest.raises(IndexError, match="await the job"):
+        Task(id="t", engine="sonic").songs[0]

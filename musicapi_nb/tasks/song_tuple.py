@@ -20,6 +20,8 @@ class Songs(tuple[Song, ...]):
     def __getitem__(self, index: SupportsIndex | slice) -> Song | Songs:
         if isinstance(index, slice):
             return Songs(tuple(self)[index])
+        if not self:
+            raise IndexError("there are no songs yet: await the job or the task first")
         return super().__getitem__(index)
 
     def __repr__(self) -> str:
