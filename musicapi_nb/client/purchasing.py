@@ -34,8 +34,7 @@ _RECHECK_SECONDS = 0.2  # how often to check whether another process has the rep
 _BOUGHT = frozenset({"accepted", "done", "failed"})
 _NOT_BOUGHT_AGAIN = (
     "%s (take %s) failed before and was not bought again: no refund was reported (entry %s). Run "
-    "another take; or call api.library.resolve(%s, charged=True or False), and run it again to buy "
-    "it."
+    "another take, or api.library.resolve(%s, charged=True or False) and run it again to buy it."
 )
 _log = logging.getLogger(__name__)
 _Outcome = TypeVar("_Outcome", Task, MusicAPIError)
