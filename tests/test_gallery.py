@@ -340,6 +340,14 @@ def test_malformed_request_is_answered_with_problem(message: Any) -> None:
     assert page.ask("rate", "rating", index=0, stars=1)["mark"] == [1, 0]
 
 
+def test_changes_after_the_close_are_ignored(tmp_path: Path) -> None:
+    with Library(tmp_path) as library:
+        widget = gallery(library)
+        widget.library_changed()
+        widget.close()
+        widget.library_changed()  # of the watching thread, which had read the list of widgets
+
+
 # --- menu --------------------------------------------------------------------------------------
 
 

@@ -146,6 +146,8 @@ class SongWidget(LiveWidget):
             "can_fetch": self._fetch is not None,
             "forms": self._forms_class,
             "library": "" if library is None else markup.one_line(library.path.name),
+            "note": self.collection.note,
+            "refreshable": self.collection.refreshable,
             "details": self._details(first),
         }
 

@@ -52,16 +52,12 @@ class Board(SongWidget):
 
     def _song_data(self) -> dict[str, Any]:
         self._matrix = matrix_of(self.collection, self._rows, self._columns)
-        collection, library = self.collection, self.collection.library
         return {
             **super()._song_data(),
             "heading": markup.one_line(self._title),
-            "note": collection.note,
-            "refreshable": collection.refreshable,
-            "library": "" if library is None else markup.one_line(library.path.name),
             "board": {
                 **_board_data(self._matrix),
-                "kept": [kept_share(item.song) for item in collection.items],
+                "kept": [kept_share(item.song) for item in self.collection.items],
             },
         }
 

@@ -63,14 +63,11 @@ class Gallery(SongWidget):
         return save_page(path, self, **{"title": self._title, **options})
 
     def _song_data(self) -> dict[str, Any]:
-        collection = self.collection
         return {
             **super()._song_data(),
             "toolbar": self._toolbar,
             "heading": markup.one_line(self._title),
-            "without_songs": collection.without_songs,
-            "note": collection.note,
-            "refreshable": collection.refreshable,
+            "without_songs": self.collection.without_songs,
         }
 
     def _first_songs(self) -> Sequence[int]:
