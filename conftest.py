@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -18,6 +19,9 @@ _NUMBERS = itertools.count()
 # The workers share the processors: threads of one matrix product would wait for each other. Set
 # before numpy is imported; kernels and other processes that tests start inherit it.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
+# Each process that a test starts would compile the package again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # These files take longest, and start first: the last one to end should be a short one.
 _LONGEST = (
     "tests/browser/",

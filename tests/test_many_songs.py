@@ -49,7 +49,12 @@ def _run_all(folder: Path, notebook: NotebookNode, **environment: str) -> list[s
 
 
 def _notebook() -> NotebookNode:
-    return cast("NotebookNode", nbformat.read(_NOTEBOOK, as_version=4))
+    """Return the notebook without its figure and long songs: they take time, and cost nothing."""
+    notebook = cast("NotebookNode", nbformat.read(_NOTEBOOK, as_version=4))
+    for cell in notebook.cells:
+        cell.source = cell.source.replace('"duration": 10,', "")
+    notebook.cells = [cell for cell in notebook.cells if "plt" not in cell.source]
+    return notebook
 
 
 def _run_to_the_end(folder: Path, simulator: Simulator) -> tuple[str, Any]:

@@ -159,7 +159,7 @@ tags = st.lists(st.sampled_from(["a", "b", "a b", "c", "d", "e"]), max_size=4, u
 tables = st.lists(st.tuples(st.integers(0, 3), tags, tags), min_size=1, max_size=10)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(tables)
 def test_counts_cover_every_source_and_new_tag(
     rows: list[tuple[int, list[str], list[str]]],
@@ -293,7 +293,7 @@ def test_added_tags_are_not_mistaken_for_a_rewriting(rules: pd.DataFrame) -> Non
 def test_twelve_songs_identify_a_spelling() -> None:
     # only frequencies identify which of the new tags "rap" became
     right = 0
-    for seed in range(20):
+    for seed in range(10):
         rng = random.Random(seed)
         prompt = "rap, warm"
         rows = [
@@ -304,7 +304,7 @@ def test_twelve_songs_identify_a_spelling() -> None:
         right += counts(result).get(("rap", "hip hop", "rewritten"), 0) == pytest.approx(
             12, abs=0.5
         )
-    assert right >= 18
+    assert right >= 9
 
 
 def test_another_spelling_is_the_same_tag() -> None:
@@ -321,7 +321,7 @@ def test_another_spelling_is_the_same_tag() -> None:
 
 def test_control_identifies_the_adding_tag() -> None:
     prompts = ("spy jazz", "spy jazz, bossa nova", "jazz, spy", "jazz")  # the last is the control
-    for seed in range(8):
+    for seed in range(4):
         rng = random.Random(seed)
         songs = [
             (f"{prompt} {task}", studio_steps(prompt, rng, first=first))
@@ -369,7 +369,7 @@ def test_dropped_tag_can_return_at_a_later_step(rules: pd.DataFrame) -> None:
 def coverage(cluster: str | None) -> float:
     """Return the coverage of the interval of "kept" if a task's songs are always equal."""
     rng = np.random.default_rng(3)
-    chance, runs, tasks = 0.6, 400, 40
+    chance, runs, tasks = 0.6, 200, 40
     songs: list[tuple[str, Steps]] = []
     for run in range(runs):
         for task, is_kept in enumerate(rng.random(tasks) < chance):
@@ -382,8 +382,8 @@ def coverage(cluster: str | None) -> float:
 
 
 def test_coverage_requires_clustering_by_task() -> None:
-    # the standard error of a coverage of 0.95 is 0.011 over 400 runs
-    assert 0.925 <= coverage(None) <= 0.985
+    # the standard error of a coverage of 0.95 is 0.015 over 200 runs
+    assert 0.92 <= coverage(None) <= 0.985
     assert coverage("song_id") < 0.89
 
 

@@ -163,7 +163,7 @@ def test_two_processes_share_one_rate_limit(tmp_path: Path) -> None:
 
 
 def test_library_created_by_two_processes_at_once_is_one(tmp_path: Path) -> None:
-    others = [python(OPENS, str(tmp_path / "l")) for _ in range(4)]
+    others = [python(OPENS, str(tmp_path / "l")) for _ in range(3)]
     assert {read_line(other) for other in others} == {"ready"}
     for other in others:
         send_line(other)
@@ -178,9 +178,9 @@ def test_process_killed_at_any_moment_loses_nothing(tmp_path: Path) -> None:
         library.set_budget("b", 10**9)
     draw = random.Random(20)  # noqa: S311 - no secret
     reported: dict[str, set[int]] = {"sending": set(), "accepted": set(), "done": set()}
-    for _ in range(14):
+    for _ in range(8):
         worker = python(WORKS, str(tmp_path))
-        for _ in range(draw.randrange(60)):
+        for _ in range(draw.randrange(100)):
             _note_line(reported, read_line(worker))
         os.kill(worker.pid, signal.SIGKILL)
         assert worker.stdout is not None
