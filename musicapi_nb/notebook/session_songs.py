@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,9 +40,17 @@ class SessionSongs(abc.ABC):
         """Return the title of a song of the library by its id; None if it is unknown."""
         if self.library is None:
             return None
-        _, task = self.library.task_with(song_id, simulated=self.simulated) or (None, None)
-        songs = task.songs if task else ()
-        return next((song.title for song in songs if song.id == song_id), None)
+        if song_id not in self._titles:
+            _, task = self.library.task_with(song_id, simulated=self.simulated) or (None, None)
+            songs = task.songs if task else ()
+            title = next((song.title for song in songs if song.id == song_id), None)
+            self._titles[song_id] = title
+        return self._titles[song_id]
+
+    @functools.cached_property
+    def _titles(self) -> dict[str, str | None]:
+        """Titles by id: cards of songs under way are drawn every second, a look-up takes 0.1 s."""
+        return {}
 
     def save_song(self, song: Song, to: Path | str) -> Path:
         """Write a song's audio to a file or into a folder, and wait until it is there."""
