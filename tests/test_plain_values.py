@@ -144,7 +144,7 @@ def test_spend_limit_of_another_type_holds(tmp_path: Path, limit: Any) -> None:
         assert session.library is not None
         (budget,) = session.library.budgets().values()
         assert (budget.credits, type(budget.credits)) == (15, int)
-        with pytest.raises(mnb.MusicAPIError, match="costs 20 credits"):
+        with pytest.raises(mnb.MusicAPIError, match="needs 20 credits"):
             session.run(sonic.Create(**FIELDS)).result()
     finally:
         session.close()
