@@ -69,13 +69,14 @@ class SongWidget(LiveWidget):
     def __init__(
         self, source: Any, *, library: Library | None, fetch: Fetch | None, **traits: Any
     ) -> None:
+        # The forms of menu items, below the songs; first, as `close` needs it, also after an error.
+        self._forms = ipywidgets.VBox()
         self._source, self._library, self._fetch = source, library, fetch
         self._session_ratings: dict[int, Rating] = {}  # without a library
         self._peaks: dict[_SongRef, bytes] = {}
         self._generation = 0
         self.collection = self._read_songs()
         self._finished = self._count_finished()
-        self._forms = ipywidgets.VBox()  # the forms of menu items, below the songs
         self._open_forms: list[Any] = []
         self._forms_class = f"mnb-forms-{self._forms.model_id}"
         self._forms.add_class(self._forms_class)
