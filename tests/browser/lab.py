@@ -148,23 +148,29 @@ class Lab:
         self.server = server
         self._context = context
 
-    def open(self, cells: Sequence[str] | NotebookNode) -> LabNotebook:
+    def new_page(self) -> Page:
+        """Return an empty page, for tests that watch what a notebook sends while it opens."""
+        return self._context.new_page()
+
+    def open(self, cells: Sequence[str] | NotebookNode, page: Page | None = None) -> LabNotebook:
         """Write a notebook (or one made of the sources of its code cells) and open it."""
         file = self._write(cells)
         # In a new workspace; else Lab would also open the tabs of earlier tests.
-        notebook = self._open(file, self.server.url(file.name, workspace=file.stem))
+        notebook = self._open(file, self.server.url(file.name, workspace=file.stem), page)
         notebook.page.evaluate("() => window.labProbe.collapseSidebars()")
         return notebook
 
-    def open_in_notebook7(self, cells: Sequence[str] | NotebookNode) -> LabNotebook:
+    def open_in_notebook7(
+        self, cells: Sequence[str] | NotebookNode, page: Page | None = None
+    ) -> LabNotebook:
         """Open a notebook in Notebook 7."""
         file = self._write(cells)
-        return self._open(file, self.server.notebook_url(file.name))
+        return self._open(file, self.server.notebook_url(file.name), page)
 
-    def open_in_voila(self, cells: Sequence[str] | NotebookNode) -> Page:
+    def open_in_voila(self, cells: Sequence[str] | NotebookNode, page: Page | None = None) -> Page:
         """Run a notebook in voila; return its page, to which widgets are added later."""
         file = self._write(cells)
-        page = self._context.new_page()
+        page = page or self.new_page()
         page.goto(self.server.voila_url(file.name), timeout=_OPEN_SECONDS * 1000)
         return page
 
@@ -176,8 +182,8 @@ class Lab:
         nbformat.write(cells, file)
         return file
 
-    def _open(self, file: Path, url: str) -> LabNotebook:
-        page = self._context.new_page()
+    def _open(self, file: Path, url: str, page: Page | None) -> LabNotebook:
+        page = page or self.new_page()
         page.goto(url)
         notebook = LabNotebook(page, file)
         notebook.wait_until_open()

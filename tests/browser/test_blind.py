@@ -116,11 +116,9 @@ def _hear_again(area: Locator) -> None:
 def test_blind_test_is_anonymous_and_survives_a_kernel_restart(lab: Lab, tmp_path: Path) -> None:
     path = tmp_path / "library"
     secrets = fill_library(path, takes=1)
-    notebook = lab.open([_CELLS[0].replace("FOLDER", str(path)), *_CELLS[1:]])
-    page = notebook.page
-    frames = MessageLog(page)
-    page.reload()  # so that Frames records the messages from the start
-    notebook.wait_until_open()
+    page = lab.new_page()
+    frames = MessageLog(page)  # from the start
+    notebook = lab.open([_CELLS[0].replace("FOLDER", str(path)), *_CELLS[1:]], page)
     cells = page.locator(".jp-CodeCell").count()
     area = page.locator(".musicapi-nb-blind").first
     notebook.run_all()

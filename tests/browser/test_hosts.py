@@ -180,17 +180,12 @@ def test_monitor_gallery_and_board_in_voila(lab: Lab, tmp_path: Path) -> None:
 def test_blind_test_reveals_nothing(lab: Lab, tmp_path: Path, host: str) -> None:
     secrets = fill_library(tmp_path, takes=1)
     sources = _sources(tmp_path, _BLIND)
+    page = lab.new_page()
+    log = MessageLog(page)
     if host == "voila":
-        page = lab.open_in_voila(sources)
-        log = MessageLog(page)
-        page.reload()  # to log all messages
+        lab.open_in_voila(sources, page)
     else:
-        notebook = lab.open_in_notebook7(sources)
-        page = notebook.page
-        log = MessageLog(page)
-        page.reload()
-        notebook.wait_until_open()
-        notebook.start_run_all()
+        lab.open_in_notebook7(sources, page).start_run_all()
     area = page.locator(".musicapi-nb-blind")
     expect(area).to_contain_text("Question 1 of 2", timeout=_MS)
     listen(area)
