@@ -29,6 +29,7 @@ _LONGEST = (
     "notebooks/02",
     "notebooks/",
     "tests/test_docs.py",
+    "tests/test_demo.py",
     "tests/test_many_songs.py",
     "tests/test_experiment.py",
     "tests/test_flatten.py",
