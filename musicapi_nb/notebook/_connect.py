@@ -34,6 +34,7 @@ from musicapi_nb.errors import (
     Unreachable,
 )
 from musicapi_nb.notebook.event_loop import BackgroundLoop
+from musicapi_nb.notebook.live_songs import add_live_songs
 from musicapi_nb.notebook.session import Session, open_sessions
 from musicapi_nb.notebook.session_html import KEY_VARIABLE
 from musicapi_nb.paths import absolute_path
@@ -161,6 +162,7 @@ def connect(  # noqa: PLR0913 - independent settings
         from musicapi_nb.notebook.completion import add_completion  # noqa: PLC0415 - as above
 
         add_completion(get_ipython())
+        add_live_songs(get_ipython())
     print(session.description)  # noqa: T201 - users must see whether songs will cost money
     return session
 

@@ -17,6 +17,7 @@ from musicapi_nb.engines.values import number_of_seconds
 from musicapi_nb.errors import MusicAPIError, WaitTimeout, refuse_copy
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job_songs import JobSongs
+from musicapi_nb.notebook.live_songs import live_html
 from musicapi_nb.notebook.request_summary import request_summary
 from musicapi_nb.short_traceback import ShortTraceback
 from musicapi_nb.tasks import STATE_LABELS, Task
@@ -37,6 +38,10 @@ class WaitInterrupted(ShortTraceback, KeyboardInterrupt):
 
 class WaitCancelled(ShortTraceback, asyncio.CancelledError):
     """The cell or task that awaits a job was interrupted or cancelled, or the job was."""
+
+
+def _static_html(value: Any) -> str:
+    return str(value._repr_html_())
 
 
 class Job(JobSongs, Generic[_Result]):
@@ -210,20 +215,24 @@ class Job(JobSongs, Generic[_Result]):
 
     @markup.html_repr
     def _repr_html_(self) -> str:
+        return self._html(_static_html)
+
+    def _html(self, html_of: Callable[[Any], str]) -> str:
+        """Return the progress, the error or the result, whose items `html_of` renders."""
         if self._future.cancelled():
             return self._card("stopped", markup.notice(self._stopped_text(), "warn"), tone="warn")
         if error := self.exception():
             text = str(error) if isinstance(error, MusicAPIError) else self._error_text()
             return self._card("error", markup.notice(text, "bad"), tone="bad")
         if self._future.done():
-            return self._result_html(self._future.result())
+            return self._result_html(self._future.result(), html_of)
         if self.task is not None and self._is_playable():
             return markup.stack(self._progress_html(), markup.Html(self.task._repr_html_()))
         return self._progress_html()
 
-    def _result_html(self, result: object) -> str:
+    def _result_html(self, result: object, html_of: Callable[[Any], str]) -> str:
         items = result if isinstance(result, list) else [result]
-        cards = [html() for item in items if (html := getattr(item, "_repr_html_", None))]
+        cards = [html_of(item) for item in items if hasattr(item, "_repr_html_")]
         if not cards or len(cards) < len(items):
             return self._card("done", markup.text(_plain_text(result)), tone="good")
         return markup.stack(*map(markup.Html, cards)) if len(cards) > 1 else cards[0]
@@ -313,7 +322,7 @@ class Job(JobSongs, Generic[_Result]):
         return live_card(self)
 
     def _bundle(self) -> dict[str, str]:
-        return {"text/html": self._repr_html_(), "text/plain": repr(self)}
+        return {"text/html": self._html(live_html), "text/plain": repr(self)}
 
     def watch(self, callback: Callable[[], None]) -> None:
         """Call `callback` on the background thread after every change, and at the end."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from musicapi_nb import markup
 from musicapi_nb.engines import model_of
@@ -139,8 +139,11 @@ def songs_html(songs: Songs) -> markup.Html:
 
 
 @markup.render.register
-def task_html(task: Task) -> str:
-    """Return a card for each song, and a card of the task if the songs' cards omit something."""
+def task_html(task: Task, frame: Callable[[markup.Html], markup.Html] | None = None) -> str:
+    """Return a card for each song, and a card of the task if the songs' cards omit something.
+
+    `frame` puts the songs' cards into an element of their own.
+    """
     more_to_show = bool(task.answer or task.parts or task.issues)
     failed = task.state == "failed"
     needs_card = not task.songs or more_to_show or failed
@@ -148,10 +151,12 @@ def task_html(task: Task) -> str:
     media = CardMedia()
     # The songs of a failed task repeat its card.
     shown = () if failed and all(song.state == "failed" for song in task.songs) else task.songs
-    songs = (song_card(song, task, urls=media.urls(song)) for song in shown)
-    cards = markup.cards([*head, *songs])
+    songs = [song_card(song, task, urls=media.urls(song)) for song in shown]
     if needs_card:
-        return cards
+        if frame is None or not songs:
+            return markup.cards([*head, *songs])
+        return markup.stack(markup.cards(head), frame(markup.cards(songs)))
+    cards = markup.cards(songs) if frame is None else frame(markup.cards(songs))
     return markup.stack(cards, markup.caption(task.name, _cost(task), _id_text(task)))
 
 

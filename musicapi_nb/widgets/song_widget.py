@@ -146,6 +146,7 @@ class SongWidget(LiveWidget):
             "generation": self._generation,
             "can_fetch": self._fetch is not None,
             "forms": self._forms_class,
+            "forms_model": self._forms.model_id,
             "library": "" if library is None else markup.one_line(library.path.name),
             "note": self.collection.note,
             "refreshable": self.collection.refreshable,

@@ -7,6 +7,24 @@ export interface Model {
   send(content: unknown): void;
   on(event: string, callback: (...args: any[]) => void): void;
   off(event: string, callback: (...args: any[]) => void): void;
+  widget_manager: WidgetManager;
+}
+
+/** Of ipywidgets; the parts that are used. */
+export interface WidgetManager {
+  get_model(id: string): Promise<WidgetModel>;
+  create_view(model: WidgetModel): Promise<WidgetView>;
+}
+
+export interface WidgetModel {
+  comm_live: boolean;
+  on(event: string, callback: () => void): void;
+  off(event: string, callback: () => void): void;
+}
+
+export interface WidgetView {
+  luminoWidget: { node: HTMLElement; processMessage(message: { type: string }): void };
+  remove(): void;
 }
 
 export interface RenderArgs {
@@ -46,6 +64,7 @@ export interface Songs {
   can_fetch: boolean;
   library: string;
   forms: string;
+  forms_model: string;
   toolbar: boolean;
   details: Record<string, Detail>;
   board: BoardData; // of a board only

@@ -1,13 +1,16 @@
 """The gallery widget: browse, play and rate songs, one page at a time."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import traitlets
 from IPython.display import display
 
 from musicapi_nb import markup
 from musicapi_nb.library import Library
+from musicapi_nb.markup.escape import element
 from musicapi_nb.widgets.base import join_modules, join_styles
 from musicapi_nb.widgets.gallery.html import gallery_html, summary_line
 from musicapi_nb.widgets.gallery.saved_page import SavedPage, save_page
@@ -17,7 +20,7 @@ from musicapi_nb.widgets.song_widget import PAGE_SIZE, SONG_MODULES, SONG_STYLES
 _FOLDER = Path(__file__).parent
 MODULES = (
     *SONG_MODULES,
-    *(_FOLDER / f"{name}.js" for name in ("filter", "toolbar", "card", "view")),
+    *(_FOLDER / f"{name}.js" for name in ("filter", "toolbar", "card", "in_place", "view")),
 )
 
 
@@ -34,8 +37,9 @@ class Gallery(SongWidget):
 
     _esm = join_modules(*MODULES)
     _css = join_styles(SONG_STYLES, _FOLDER / "gallery.css")
+    _in_place = traitlets.Unicode().tag(sync=True)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - independent settings
         self,
         source: Any,
         *,
@@ -43,9 +47,20 @@ class Gallery(SongWidget):
         fetch: Fetch | None = None,
         title: str = "",
         toolbar: bool = True,
+        in_place: bool = False,
     ) -> None:
         self._title, self._toolbar = title, toolbar
-        super().__init__(source, library=library, fetch=fetch)
+        name = uuid.uuid4().hex if in_place else ""
+        traits = {"model_id": name, "_in_place": name} if in_place else {}
+        super().__init__(source, library=library, fetch=fetch, **traits)
+
+    def frame(self, cards: markup.Html) -> markup.Html:
+        """Mark static cards, in whose place the page shows this gallery; it is `in_place`.
+
+        The output stays static HTML. A page without the widget shows the cards: a saved notebook,
+        one that is not trusted, or one whose kernel has ended.
+        """
+        return element("div", cards, **{"data-musicapi-songs": self._in_place})
 
     def _ipython_display_(self) -> None:
         super()._ipython_display_()

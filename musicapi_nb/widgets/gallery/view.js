@@ -8,6 +8,7 @@ import { indexOf, SongView } from "../song_parts/song_view.js";
 import { songCount } from "../song_parts/text.js";
 import { createCard, createRow, fillCard, setStops } from "./card.js";
 import { countText, groupLabel, isList, matchingSongs, PAGE_SIZE, START } from "./filter.js";
+import { showInPlace } from "./in_place.js";
 import { toolbar } from "./toolbar.js";
 
 /** @type {Record<string, number>} */
@@ -341,10 +342,24 @@ class GalleryView extends SongView {
   }
 }
 
+/**
+ * @param {Model} model
+ * @param {HTMLElement} root
+ */
+function createView(model, root) {
+  const view = new GalleryView(model, root);
+  return () => view.close();
+}
+
 export default {
+  /** @param {{ model: Model }} args */
+  initialize({ model }) {
+    return model.get("_in_place")
+      ? showInPlace(model, (root) => createView(model, root))
+      : undefined;
+  },
   /** @param {RenderArgs} args */
   render({ model, el }) {
-    const view = new GalleryView(model, el);
-    return () => view.close();
+    return createView(model, el);
   },
 };
