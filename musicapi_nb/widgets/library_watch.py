@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 import time
 import weakref
+from collections.abc import Mapping
 from typing import Protocol
 
-from musicapi_nb.library import Library
+from musicapi_nb.library import Library, Rating
 
 _SECONDS = 0.5
+_log = logging.getLogger(__name__)
 # A commit writes to one of them. Looking at them takes no lock of the database.
 _FILES = ("library.sqlite", "library.sqlite-wal")
 
@@ -19,8 +22,11 @@ _FILES = ("library.sqlite", "library.sqlite-wal")
 class Watcher(Protocol):
     """A widget that shows songs of a library."""
 
-    def library_changed(self) -> None:
-        """Show the change; called on the watching thread, so that it must return at once."""
+    def library_changed(self, ratings: Mapping[str, Rating]) -> None:
+        """Show the change; `ratings` are all of the library, by song key.
+
+        Called on the watching thread, which all widgets share.
+        """
 
 
 def _signature(library: Library) -> tuple[tuple[int, int], ...]:
@@ -73,12 +79,28 @@ class LibraryWatch:
                 if not watched:
                     self._thread = None
                     return
-            for reference, library in watched.items():
+            for library in set(watched.values()):
                 signature = _signature(library)
-                if signature != self._signatures.get(reference):
-                    self._signatures[reference] = signature
-                    if (watcher := reference()) is not None:
-                        watcher.library_changed()
+                outdated = [
+                    reference
+                    for reference in watched
+                    if watched[reference] is library
+                    and self._signatures.get(reference, signature) != signature
+                ]
+                if outdated:
+                    self._signatures.update(dict.fromkeys(outdated, signature))
+                    _report(outdated, library)
+
+
+def _report(references: list[weakref.ref[Watcher]], library: Library) -> None:
+    """Tell widgets about a change. The ratings are read once, however many widgets there are."""
+    try:
+        ratings = {rating.key: rating for rating in library.ratings()}
+        for reference in references:
+            if (watcher := reference()) is not None:
+                watcher.library_changed(ratings)
+    except Exception:  # noqa: BLE001 - the library may just have been closed
+        _log.debug("a change of %s cannot be shown", library.path, exc_info=True)
 
 
 library_watch = LibraryWatch()

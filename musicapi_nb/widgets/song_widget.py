@@ -80,7 +80,9 @@ class SongWidget(LiveWidget):
         self._open_forms: list[Any] = []
         self._forms_class = f"mnb-forms-{self._forms.model_id}"
         self._forms.add_class(self._forms_class)
-        super().__init__(_ratings=self._marks(), _songs=self._song_data(), **traits)
+        super().__init__(
+            _ratings=_marks(self.ratings_by_index()), _songs=self._song_data(), **traits
+        )
         self.on_msg(self._receive)
         if self.collection.library is not None:
             library_watch.add(self, self.collection.library)
@@ -88,7 +90,8 @@ class SongWidget(LiveWidget):
     def close(self) -> None:
         """Close the widget; it does not notice changes of the library any more."""
         library_watch.remove(self)
-        self._forms.close()
+        for widget in (self._forms.layout, self._forms, self.layout):
+            widget.close()
         super().close()
 
     def _read_songs(self) -> SongCollection:
@@ -113,7 +116,7 @@ class SongWidget(LiveWidget):
         self._generation += 1
         self._peaks.clear()
         with self.hold_sync():
-            self._ratings, self._songs = self._marks(), self._song_data()
+            self._ratings, self._songs = _marks(self.ratings_by_index()), self._song_data()
 
     def rating(self, index: int) -> Rating | None:
         """Return the rating of the song at an index of the list, from 0."""
@@ -132,10 +135,6 @@ class SongWidget(LiveWidget):
             return self.collection.ratings()
         ratings = self._session_ratings.items()
         return {index: rating for index, rating in ratings if not rating.empty}
-
-    def _marks(self) -> dict[str, list[int]]:
-        ratings = self.ratings_by_index()
-        return {str(index): _mark(rating) for index, rating in ratings.items()}
 
     def _song_data(self) -> dict[str, Any]:
         """Return the data of all songs, and the details of those that are shown first."""
@@ -168,15 +167,12 @@ class SongWidget(LiveWidget):
 
     # --- changes of the library
 
-    def library_changed(self) -> None:
+    def library_changed(self, stored: Mapping[str, Rating]) -> None:
         """Show ratings made elsewhere, and announce new songs."""
-        self._in_worker(self._show_changes)
-
-    def _show_changes(self) -> None:
-        before, marks = self._ratings, self._marks()
+        before, ratings = self._ratings, self.collection.ratings(stored)
+        marks = _marks(ratings)
         if marks != before:
             self._ratings = marks
-            ratings = self.ratings_by_index()
             changed = [
                 index for index in {*before, *marks} if before.get(index) != marks.get(index)
             ]
@@ -372,6 +368,10 @@ class SongWidget(LiveWidget):
             except NoAudio:  # the browser may still be able to play it
                 self._peaks[ref] = b""
         self._reply("peaks", ref, [self._peaks[ref]])
+
+
+def _marks(ratings: Mapping[int, Rating]) -> dict[str, list[int]]:
+    return {str(index): _mark(rating) for index, rating in ratings.items()}
 
 
 def _mark(rating: Rating | None) -> list[int]:

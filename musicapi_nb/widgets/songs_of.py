@@ -76,9 +76,11 @@ class SongCollection:
         """Return the files of a song: of the library, else of the song's session."""
         return media_of(song) if self.library is None else self.library.media(song)
 
-    def ratings(self) -> dict[int, Rating]:
-        """Return the library's ratings of these songs, by index."""
-        stored = {rating.key: rating for rating in self.library.ratings()} if self.library else {}
+    def ratings(self, stored: Mapping[str, Rating] | None = None) -> dict[int, Rating]:
+        """Return the library's ratings of these songs, by index; `stored` are all its ratings."""
+        if stored is None:
+            ratings = self.library.ratings() if self.library else []
+            stored = {rating.key: rating for rating in ratings}
         keys = ((index, song_key(item.song)) for index, item in enumerate(self.items))
         return {index: stored[key] for index, key in keys if key in stored}
 

@@ -117,6 +117,7 @@ class GalleryView extends SongView {
 
   help() {
     const { library } = this.songs;
+    if (library && this.model.get("_in_place")) return ""; // not below the songs of every output
     const storage = library
       ? ["Saved in the library “", isolated(library), "”. "]
       : ["No library: ratings and notes are kept until the kernel ends. "];
