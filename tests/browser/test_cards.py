@@ -74,6 +74,21 @@ def _wait_for_images(page: Page, area: Locator) -> None:
         page.wait_for_function("node => node.naturalWidth > 0", arg=image.element_handle())
 
 
+def _play_all(page: Page, area: Locator) -> list[float]:
+    """Play each song of a live output; return their durations."""
+    audio = area.locator("audio")
+    durations, source = [], ""
+    for button in area.locator(".mnb-play").all():
+        button.click()
+        page.wait_for_function(
+            "([audio, before]) => audio.currentSrc !== before && audio.currentTime > 0.3",
+            arg=[audio.element_handle(), source],
+        )
+        source, duration = audio.evaluate("audio => [audio.currentSrc, audio.duration]")
+        durations.append(duration)
+    return durations
+
+
 def test_cards_play_also_in_untrusted_notebook(lab: Lab, tmp_path: Path) -> None:
     cells = [
         _CONNECT.replace("FOLDER", str(tmp_path)),
@@ -87,11 +102,11 @@ def test_cards_play_also_in_untrusted_notebook(lab: Lab, tmp_path: Path) -> None
 
     notebook.start_run_all()
     for area in cards:
-        expect(area.locator("audio[preload=none]")).to_have_count(2, timeout=60_000)
+        expect(area.locator(".mnb-card")).to_have_count(2, timeout=60_000)
         _wait_for_images(notebook.page, area)
     (tmp_path / "shown").touch()
     expect(notebook.output_area(3)).to_contain_text("audio: 0")
-    played = [player.evaluate(_PLAY) for area in cards for player in area.locator("audio").all()]
+    played = [seconds for area in cards for seconds in _play_all(notebook.page, area)]
     (tmp_path / "played").touch()
     notebook.wait_until_done()
     untrusted = lab.open_untrusted(notebook.save())
@@ -99,9 +114,9 @@ def test_cards_play_also_in_untrusted_notebook(lab: Lab, tmp_path: Path) -> None
     stated, audio, covers, with_key = json.loads(notebook.texts()[4])
     assert played == pytest.approx(stated, abs=0.1)
     assert (audio >= 4, covers, with_key) == (True, 4, 0)
-    for cell, trusted_area in zip((1, 2), cards, strict=True):
+    for cell in (1, 2):
         area = untrusted.output_area(cell)
-        assert area.inner_text() == trusted_area.inner_text()
+        expect(area.locator("audio[preload=none]")).to_have_count(2)
         _wait_for_images(untrusted.page, area)
         assert area.locator("audio[controls]").first.evaluate(_PLAY) > 1
     boats = untrusted.output_area(2)

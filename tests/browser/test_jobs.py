@@ -149,7 +149,7 @@ def test_job_output_changes_in_place_and_saves_songs(lab: Lab, tmp_path: Path) -
     (tmp_path / "idle").write_bytes(b"")
     for area in areas:  # while no cell runs
         expect(area).not_to_contain_text("(simulated time)", timeout=30_000)
-        expect(area.locator("audio")).to_have_count(2)
+        expect(area.locator(".musicapi-nb-gallery .mnb-card")).to_have_count(2, timeout=30_000)
     _check_single_outputs(notebook, range(1, 3))
     saved = notebook.save()
 
@@ -230,7 +230,7 @@ def test_errors_are_shown_in_their_job_and_affect_no_other(lab: Lab) -> None:
     expect(poor).to_contain_text("Not enough credits: 20 needed, 3 left. Nothing was charged.")
     expect(notebook.output_area(6)).to_contain_text("Stopped waiting.")
     assert notebook.texts()[8] == "['LostReply', 'NoneType', 'OutOfCredits', 'NoneType']\n"
-    expect(notebook.output_area(1).locator("audio")).to_have_count(2)
+    expect(notebook.output_area(1).locator(".mnb-card")).to_have_count(2)
     assert notebook.texts()[9] == "'succeeded'"
     for error, line, words in zip(
         notebook.outputs()[10],

@@ -5,14 +5,17 @@ from playwright.sync_api import BrowserContext, Dialog, Locator, Page, Request
 from tests.browser import hostile
 
 # Everything in the outputs that could run or load something. Excluded are the style that pandas
-# adds to each frame, and formulas that JupyterLab makes of $...$ in frames (pandas allows them).
+# adds to each frame, formulas that JupyterLab makes of $...$ in frames (pandas allows them), and
+# the controls of live songs.
 _ACTIVE_CONTENT = """\
 areas => areas.flatMap(area => [...area.querySelectorAll("*")]).flatMap(node => {
   const banned = ["script", "iframe", "object", "embed", "svg", "math", "form", "input", "button",
                   "meta", "base", "link", "template", "textarea", "video", "source", "style"];
   const formula = node.closest("mjx-container") && node.closest("table.dataframe");
   const pandas = node.localName === "style" && node.parentNode.querySelector("table.dataframe");
-  const active = banned.includes(node.localName) && !formula && !pandas ? [node.outerHTML] : [];
+  const control = node.matches(".musicapi-nb-songs :is(button, input)");
+  const excluded = formula || pandas || control;
+  const active = banned.includes(node.localName) && !excluded ? [node.outerHTML] : [];
   for (const { name, value } of node.attributes) {
     const runs = name.startsWith("on") || ["srcdoc", "id", "formaction", "ping"].includes(name);
     const isLink = ["src", "href", "action", "poster"].includes(name) && !/^https?:/i.test(value);
