@@ -343,9 +343,9 @@ def test_malformed_request_is_answered_with_problem(message: Any) -> None:
 def test_changes_after_the_close_are_ignored(tmp_path: Path) -> None:
     with Library(tmp_path) as library:
         widget = gallery(library)
-        widget.library_changed()
+        widget.library_changed({})
         widget.close()
-        widget.library_changed()  # of the watching thread, which had read the list of widgets
+        widget.library_changed({})  # of the watching thread, which had read the list of widgets
 
 
 # --- menu --------------------------------------------------------------------------------------

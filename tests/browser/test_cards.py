@@ -78,7 +78,7 @@ def _play_all(page: Page, area: Locator) -> list[float]:
     """Play each song of a live output; return their durations."""
     audio = area.locator("audio")
     durations, source = [], ""
-    for button in area.locator(".mnb-play").all():
+    for button in area.locator(".mnb-card .mnb-play").all():
         button.click()
         page.wait_for_function(
             "([audio, before]) => audio.currentSrc !== before && audio.currentTime > 0.3",

@@ -62,6 +62,8 @@ _GALLERY = "mnb.gallery(run, title='Harbour songs')"
 
 _BOARD = "api.compare(run)"
 
+_TASK = "mnb.connect(simulator=Simulator(speed=600), library=False).run('harbour').result()"
+
 _BLIND = """\
 import musicapi_nb as mnb
 test = mnb.blind_test(mnb.Library("FOLDER"), factor="mv", trials=2, name="by ear", seed=3)
@@ -97,7 +99,7 @@ def _cancel_and_start_again(page: Page, folder: Path) -> None:
 
 def _filter_play_and_rate(page: Page, folder: Path) -> None:
     """Filter, sort and group by a factor, play, rate by a key; then check the library."""
-    gallery = page.locator(".musicapi-nb-gallery")
+    gallery = page.locator(".musicapi-nb-gallery").first  # the second shows a task
     cards, count = gallery.locator(".mnb-card"), gallery.locator(".mnb-count")
     expect(cards).to_have_count(8, timeout=_MS)  # also if it was shown before there were songs
     styles = gallery.get_by_label("style", exact=True)
@@ -156,8 +158,16 @@ def _compare(page: Page, folder: Path) -> None:
     page.keyboard.press("Space")
 
 
+def _play_task(page: Page) -> None:
+    """Play a song of a cell that ends in a task."""
+    songs = page.locator(".musicapi-nb-gallery").last
+    expect(songs.locator(".mnb-card")).to_have_count(2, timeout=_MS)
+    songs.get_by_role("button", name="Play").last.click()
+    page.wait_for_function(_IS_PLAYING, arg=songs.locator("audio").element_handle())
+
+
 def test_monitor_gallery_and_board_in_notebook_7(lab: Lab, tmp_path: Path) -> None:
-    sources = _sources(tmp_path, _CONNECT, _MONITOR, _AWAITING, _GALLERY, _BOARD)
+    sources = _sources(tmp_path, _CONNECT, _MONITOR, _AWAITING, _GALLERY, _BOARD, _TASK)
     notebook = lab.open_in_notebook7(sources)
     notebook.start_run_all()
     _cancel_and_start_again(notebook.page, tmp_path)  # cancel while a cell awaits
@@ -165,14 +175,16 @@ def test_monitor_gallery_and_board_in_notebook_7(lab: Lab, tmp_path: Path) -> No
     assert notebook.texts()[2] == "cancelled\n"
     _filter_play_and_rate(notebook.page, tmp_path)
     _compare(notebook.page, tmp_path)
+    _play_task(notebook.page)
     notebook.screenshot("hosts-notebook-7")
 
 
 def test_monitor_gallery_and_board_in_voila(lab: Lab, tmp_path: Path) -> None:
-    page = lab.open_in_voila(_sources(tmp_path, _CONNECT, _MONITOR, _GALLERY, _BOARD))
+    page = lab.open_in_voila(_sources(tmp_path, _CONNECT, _MONITOR, _GALLERY, _BOARD, _TASK))
     _cancel_and_start_again(page, tmp_path)
     _filter_play_and_rate(page, tmp_path)
     _compare(page, tmp_path)
+    _play_task(page)
     save_screenshot(page, "hosts-voila")
 
 
