@@ -65,12 +65,11 @@ class SongWidget(LiveWidget):
     _songs = traitlets.Dict().tag(sync=True)
     _ratings = traitlets.Dict().tag(sync=True)
     _view = traitlets.Dict().tag(sync=True)
+    _forms: Any = None  # a widget is also closed if its songs cannot be read
 
     def __init__(
         self, source: Any, *, library: Library | None, fetch: Fetch | None, **traits: Any
     ) -> None:
-        # The forms of menu items, below the songs; first, as `close` needs it, also after an error.
-        self._forms = ipywidgets.VBox()
         self._source, self._library, self._fetch = source, library, fetch
         self._session_ratings: dict[int, Rating] = {}  # without a library
         self._peaks: dict[_SongRef, bytes] = {}
@@ -78,6 +77,7 @@ class SongWidget(LiveWidget):
         self.collection = self._read_songs()
         self._finished = self._count_finished()
         self._open_forms: list[Any] = []
+        self._forms = ipywidgets.VBox()  # the forms of menu items, below the songs
         self._forms_class = f"mnb-forms-{self._forms.model_id}"
         self._forms.add_class(self._forms_class)
         super().__init__(
@@ -90,8 +90,9 @@ class SongWidget(LiveWidget):
     def close(self) -> None:
         """Close the widget; it does not notice changes of the library any more."""
         library_watch.remove(self)
-        for widget in (self._forms.layout, self._forms, self.layout):
-            widget.close()
+        if self._forms is not None:
+            for widget in (self._forms.layout, self._forms, self.layout):
+                widget.close()
         super().close()
 
     def _read_songs(self) -> SongCollection:
