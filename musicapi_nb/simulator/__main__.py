@@ -30,15 +30,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         port=args.port,
         reply_options=ReplyOptions(webhook_hosts="loopback"),
     )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(simulator))
 
 
 async def _serve(simulator: Simulator) -> None:
+    end = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # A KeyboardInterrupt could end a task of aiohttp instead; Windows has nothing else.
+        with contextlib.suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(number, end.set)
     async with simulator:
         print(simulator.url, flush=True)  # noqa: T201 - the caller reads the address
-        await asyncio.Event().wait()
+        await end.wait()
 
 
 if __name__ == "__main__":
