@@ -3,10 +3,12 @@
 import itertools
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sandbox
@@ -81,6 +83,20 @@ def pytest_configure(config: pytest.Config) -> None:
     # Libraries that no test names are in the home folder.
     os.environ["HOME"] = os.environ["USERPROFILE"] = str(config.stash[_FOLDERS])
     _move_notebook_kernels(config.stash[_FOLDERS])
+
+
+@pytest.fixture(autouse=True)
+def _no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail at once on names that are not this machine's: a resolver may take seconds to do so."""
+    resolve = socket.getaddrinfo
+
+    def resolve_local(host: Any, *arguments: Any, **options: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host or "localhost"
+        if name == "localhost" or name[-1].isdigit() or ":" in name:  # an address
+            return resolve(host, *arguments, **options)
+        raise socket.gaierror(socket.EAI_NONAME, f"tests look up no name: {name}")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_local)
 
 
 @pytest.fixture(autouse=True)

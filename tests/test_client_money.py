@@ -294,7 +294,7 @@ async def test_silent_server_is_a_lost_reply(sent: bytes) -> None:
         await connection.send(sent)
         await connection.drain()
 
-    async with world(stall, reply_timeout=0.1) as (server, api):
+    async with world(stall, connect_timeout=0.5, reply_timeout=0.1) as (server, api):
         error = await submit_error(api)
         await until(lambda: server.posts)  # a busy machine may pass it on after the time limit
     assert isinstance(error, LostReply)
@@ -313,7 +313,7 @@ async def test_server_that_does_not_read_is_a_lost_reply() -> None:
     big = sonic.Create(
         custom_mode=True, prompt=lyrics, mv="sonic-v5", extra={"x": "y" * 20_000_000}
     )
-    async with world(deaf, reply_timeout=0.1) as (server, api):
+    async with world(deaf, connect_timeout=0.5, reply_timeout=0.1) as (server, api):
         with pytest.raises(LostReply):
             await api.submit(big)
         await until(lambda: server.posts)
