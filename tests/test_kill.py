@@ -118,6 +118,7 @@ FAULTS: tuple[tuple[str, int, float, dict[str, Any]], ...] = (
     ("stuck", 3, 0.05, {}),
     ("truncated_download", 20, 0.04, {}),
     ("wrong_type_download", 20, 0.04, {}),
+    ("slow_download", 20, 0.04, {"seconds": 30.0}),
     ("dead_link", 15, 0.03, {}),
     ("media_error", 20, 0.04, {}),
     ("redirect_media", 20, 0.04, {}),

@@ -185,5 +185,5 @@ def test_ratings_frame_joins_songs(tmp_path: Path) -> None:
     joined = songs.merge(frame, how="left", on=["task_id", "song_id", "song_position", "simulated"])
     assert joined["rating"].fillna(0).tolist() == [0, 5]
     assert joined["note"].fillna("").tolist() == ["thin", ""]
-    with pytest.raises(InvalidArgument, match="library or a gallery"):
+    with pytest.raises(InvalidArgument, match="come from a library, a gallery or an experiment"):
         mnb.ratings_frame(songs)  # type: ignore[arg-type]
