@@ -197,7 +197,7 @@ def test_process_without_close_exits_silently(tmp_path: Path) -> None:
         text=True,
         timeout=60,
         check=False,
-        env={"PATH": ""},
+        env={"PATH": "", "HOME": str(tmp_path)},
     )
     assert lines_of(process.stderr) == []
     assert process.stdout.splitlines()[-1] == "True"

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import threading
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Self
@@ -244,7 +245,12 @@ class Simulator:
             if name in tried or catalog.has(name):
                 continue
             tried.add(name)
-            past = await asyncio.to_thread(archive, name)
+            try:
+                past = await asyncio.to_thread(archive, name)
+            except RuntimeError:
+                if threading.main_thread().is_alive():
+                    raise
+                return  # the process ends, so that no thread can be started
             if past is None or catalog.has(name):  # another request was faster
                 continue
             bodies = [past.body, *(item.body for item in past.items)]
