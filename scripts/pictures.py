@@ -86,7 +86,7 @@ def _leave(area: Locator) -> None:
 
 
 def _wait_for_songs(area: Locator) -> None:
-    expect(area.locator("audio")).to_have_count(2, timeout=_MS)
+    expect(area.locator(".mnb-card")).to_have_count(2, timeout=_MS)
 
 
 def _play_second(area: Locator) -> None:
