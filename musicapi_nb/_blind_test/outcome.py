@@ -22,9 +22,11 @@ def outcome_text(trials: Sequence[Trial], result: Preference, listener: str | No
     Catch trials do not count. A preference is clear if its p, adjusted for the number of pairs, is
     at most 0.05; else the text says what share so many answers could have shown.
     """
-    asked = [trial for trial in trials if not _is_catch(trial)]
-    chosen = Counter(trial.songs[trial.chosen].level for trial in asked if trial.chosen is not None)
-    ties = sum(trial.answer == "tie" for trial in asked)
+    questions = [trial for trial in trials if not _is_catch(trial)]
+    chosen = Counter(
+        trial.songs[trial.chosen].level for trial in questions if trial.chosen is not None
+    )
+    ties = sum(trial.answer == "tie" for trial in questions)
     if not chosen and not ties:
         return "No question was answered."
     levels = sorted(result.scores["level"].tolist(), key=lambda level: -chosen[level])

@@ -239,12 +239,13 @@ def _intended_choice(value: str, choices: Sequence[str]) -> str | None:
 
     The service does not accept these, nor can it give such a name to a new model.
     """
-    words = _words(canonical_model(value))
-    same = (choice for choice in choices if words in {_words(choice), _words(choice)[1:]})
-    return next((choice for choice in same if words and choice != canonical_model(value)), None)
+    name = canonical_model(value)
+    parts = _parts(name)
+    matches = (choice for choice in choices if parts in {_parts(choice), _parts(choice)[1:]})
+    return next((choice for choice in matches if parts and choice != name), None)
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _parts(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[a-z0-9]+", text.lower()))
 
 
@@ -275,11 +276,11 @@ def _number_problems(value: float, field: Field) -> Iterator[tuple[str, bool]]:
 
 
 def _list_problems(value: Sequence[Any], field: Field) -> Iterator[tuple[str, bool]]:
-    given = markup.plural(len(value), "song" if field.kind == "clips" else "item")
+    number = markup.plural(len(value), "song" if field.kind == "clips" else "item")
     if field.max_items is not None and len(value) > field.max_items:
-        yield f"has {given}; at most {field.max_items} are allowed", True
+        yield f"has {number}; at most {field.max_items} are allowed", True
     if field.min_items is not None and len(value) < field.min_items:
-        yield f"has {given}; at least {field.min_items} are needed", True
+        yield f"has {number}; at least {field.min_items} are needed", True
     kind: type = field.item or str
     for item in value:
         # exactly, so that no custom operation, which may send more, counts as its base class
