@@ -54,7 +54,9 @@ def output(code: str, folder: Path) -> list[str]:
     assert process.returncode == 0, process.stderr
     assert "Traceback" not in process.stderr, process.stderr
     connected = ("MusicAPI", "Practice mode", "Library: ")  # printed by connect()
-    return [line for line in process.stdout.splitlines() if not line.startswith(connected)]
+    # Two children that print at once may write both lines before both line ends.
+    lines = filter(None, process.stdout.splitlines())
+    return [line for line in lines if not line.startswith(connected)]
 
 
 CALLS = (

@@ -38,6 +38,7 @@ class FakePage:
         self.messages: list[tuple[dict[str, Any], list[bytes]]] = []
         self._arrived = threading.Condition()
         widget.send = self._receive
+        widget.observe(lambda _: self._receive({"type": "outdated"}), "_outdated")
 
     def _receive(self, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
         with self._arrived:
@@ -269,11 +270,31 @@ def test_changes_made_elsewhere_are_shown(library: Library, tmp_path: Path) -> N
         assert widget._ratings == {"1": [4, 1]}
         second = song("two")
         other.record_poll(buy(other, second, "t2").entry.id, looked(acknowledged(second, "t2")))
-        page.receive("news")
+        page.receive("outdated")
     page.send("refresh")
     assert len(widget._songs["title"]) == 4
     assert widget._songs["state"] == ["succeeded"] * 4
     widget.close()
+
+
+def test_purchases_that_end_while_the_songs_are_read_are_announced(library: Library) -> None:
+    first = song("one")
+    purchase = buy(library, first, "t1").entry.id
+
+    class SlowLibrary(Library):
+        """A library in which a purchase ends just after the songs have been read."""
+
+        def latest_tasks(self) -> Iterator[Task]:
+            yield from list(super().latest_tasks())
+            library.record_poll(purchase, looked(acknowledged(first, "t1")))
+
+    with SlowLibrary(library.path) as slow:
+        widget = gallery(slow)
+        assert widget._songs["state"] == ["pending"]
+        FakePage(widget).receive("outdated")
+        widget.refresh()
+        assert widget._songs["state"] == ["succeeded"] * 2
+        widget.close()
 
 
 def test_failed_rating_reports_problem_and_stored_rating(library: Library, tmp_path: Path) -> None:

@@ -9,12 +9,15 @@ import threading
 import time
 import weakref
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from musicapi_nb.library import Library, Rating
 
 _SECONDS = 0.5
 _log = logging.getLogger(__name__)
+_COARSEST_TIME = 0.1  # seconds between two file times; Linux has 4 to 10 ms
+Signature: TypeAlias = tuple[tuple[int, int], ...]
+_UNSETTLED: Signature = ()
 # A commit writes to one of them. Looking at them takes no lock of the database.
 _FILES = ("library.sqlite", "library.sqlite-wal")
 
@@ -29,12 +32,18 @@ class Watcher(Protocol):
         """
 
 
-def _signature(library: Library) -> tuple[tuple[int, int], ...]:
-    """Return a value that is another one after each commit."""
+def _signature(library: Library) -> Signature:
+    """Return a value that is another one after each commit.
+
+    File times are coarse, so another commit may follow within the same one. Of files that were
+    written just now, no value is returned: the next look takes them for changed once more.
+    """
     signature = []
     for name in _FILES:
         with contextlib.suppress(OSError):  # no such file, or not now
             stat = os.stat(library.path / name)  # noqa: PTH116 - twice a second
+            if abs(time.time() - stat.st_mtime) < _COARSEST_TIME:
+                return _UNSETTLED
             signature.append((stat.st_mtime_ns, stat.st_size))
     return tuple(signature)
 
@@ -46,15 +55,15 @@ class LibraryWatch:
         self._seconds = seconds
         self._lock = threading.Lock()
         self._watched: dict[weakref.ref[Watcher], Library] = {}
-        self._signatures: dict[weakref.ref[Watcher], tuple[tuple[int, int], ...]] = {}
+        self._signatures: dict[weakref.ref[Watcher], Signature] = {}
         self._thread: threading.Thread | None = None
 
     def add(self, watcher: Watcher, library: Library) -> None:
-        """Call the watcher's `library_changed` after each change, until `remove`."""
+        """Call the watcher's `library_changed` soon, and after each change, until `remove`."""
         reference = weakref.ref(watcher)
         with self._lock:
             self._watched[reference] = library
-            self._signatures[reference] = _signature(library)
+            self._signatures[reference] = _UNSETTLED  # it may have changed since it was read
             if self._thread is None or not self._thread.is_alive():
                 name = "musicapi_nb library watch"
                 self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -67,6 +76,10 @@ class LibraryWatch:
     def _forget(self, reference: weakref.ref[Watcher]) -> None:
         self._watched.pop(reference, None)
         self._signatures.pop(reference, None)
+
+    def _is_outdated(self, reference: weakref.ref[Watcher], signature: Signature) -> bool:
+        stored = self._signatures.get(reference)
+        return stored is not None and (stored != signature or signature == _UNSETTLED)
 
     def _run(self) -> None:
         while True:
@@ -84,8 +97,7 @@ class LibraryWatch:
                 outdated = [
                     reference
                     for reference in watched
-                    if watched[reference] is library
-                    and self._signatures.get(reference, signature) != signature
+                    if watched[reference] is library and self._is_outdated(reference, signature)
                 ]
                 if outdated:
                     self._signatures.update(dict.fromkeys(outdated, signature))

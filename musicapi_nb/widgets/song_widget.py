@@ -18,7 +18,7 @@ from musicapi_nb.tasks.song_actions import actions_of
 from musicapi_nb.widgets import song_audio, song_data, song_menu
 from musicapi_nb.widgets.base import LiveWidget
 from musicapi_nb.widgets.library_watch import library_watch
-from musicapi_nb.widgets.songs_of import SongCollection, songs_of
+from musicapi_nb.widgets.songs_of import SongCollection, count_finished, songs_of
 
 Fetch: TypeAlias = Callable[[Song], Future[song_audio.Audio]]
 PAGE_SIZE = 24  # songs whose details are sent at once
@@ -65,6 +65,9 @@ class SongWidget(LiveWidget):
     _songs = traitlets.Dict().tag(sync=True)
     _ratings = traitlets.Dict().tag(sync=True)
     _view = traitlets.Dict().tag(sync=True)
+    # The generation that new songs came after. A message would be lost until the page is there,
+    # and voila shows a page after its cells have run.
+    _outdated = traitlets.Int(-1).tag(sync=True)
     _forms: Any = None  # a widget is also closed if its songs cannot be read
 
     def __init__(
@@ -75,7 +78,6 @@ class SongWidget(LiveWidget):
         self._peaks: dict[_SongRef, bytes] = {}
         self._generation = 0
         self.collection = self._read_songs()
-        self._finished = self._count_finished()
         self._open_forms: list[Any] = []
         self._forms = ipywidgets.VBox()  # the forms of menu items, below the songs
         self._forms_class = f"mnb-forms-{self._forms.model_id}"
@@ -113,7 +115,6 @@ class SongWidget(LiveWidget):
         if not self.collection.refreshable:
             return
         self.collection = self._read_songs()
-        self._finished = self._count_finished()
         self._generation += 1
         self._peaks.clear()
         with self.hold_sync():
@@ -179,16 +180,11 @@ class SongWidget(LiveWidget):
             ]
             notes = {key: getattr(ratings.get(int(key)), "note", "") for key in changed}
             self.send({"type": "notes", "generation": self._generation, "notes": notes})
-        if self.collection.refreshable and self._count_finished() != self._finished:
-            self.send({"type": "news", "generation": self._generation})
-
-    def _count_finished(self) -> int:
-        """Return the number of finished purchases of the library or experiment that it shows."""
         library, experiment = self.collection.library, self.collection.experiment
         if library is None or not self.collection.refreshable:
-            return 0
-        counts = library.counts(experiment=experiment.name if experiment else None)
-        return counts.get("done", 0) + counts.get("failed", 0)
+            return
+        if count_finished(library, experiment) != self.collection.finished:
+            self._outdated = self._generation
 
     # --- requests of the page
 

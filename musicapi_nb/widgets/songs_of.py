@@ -70,6 +70,7 @@ class SongCollection:
     without_songs: int = 0  # tasks and plan cells that have no song to show (yet)
     note: str = ""  # which songs of the source are not among these
     refreshable: bool = False  # whether reading the source again may give more songs
+    finished: int = 0  # purchases of the source that had ended just before it was read
     experiment: Experiment | None = None  # if the source was one
 
     def media(self, song: Song) -> SongMedia:
@@ -105,6 +106,12 @@ def songs_of(
     return collection
 
 
+def count_finished(library: Library, experiment: Experiment | None = None) -> int:
+    """Return how many purchases of a library, or of an experiment in it, have ended."""
+    counts = library.counts(experiment=experiment.name if experiment else None)
+    return counts.get("done", 0) + counts.get("failed", 0)
+
+
 def _session_library(song: Song) -> Library | None:
     """Return the library of the open session that holds a song."""
     session = actions_of(song)
@@ -123,22 +130,28 @@ def _read_whole(source: Any, library: Library | None) -> SongCollection | None:
     if isinstance(experiment, Experiment):
         return _read_experiment(experiment, library)
     if isinstance(source, Library):
+        finished = count_finished(source)
         collection = _merge(source.tasks(), library or source)
-        return dataclasses.replace(collection, name=f"library {source.path.name}", refreshable=True)
+        name = f"library {source.path.name}"
+        return dataclasses.replace(collection, name=name, refreshable=True, finished=finished)
     return _read_frame(source, library) if hasattr(source, "columns") else None
 
 
 def _read_latest(source: Library, library: Library | None, number: int) -> SongCollection:
     """Read the latest purchases of a library, oldest first."""
+    finished = count_finished(source)
     latest = source.latest_tasks()
     tasks = list(itertools.islice(latest, number))[::-1]
     note = _LATEST.format(number) if next(latest, None) else ""
     collection = _merge(tasks, library or source)
     name = f"library {source.path.name}"
-    return dataclasses.replace(collection, name=name, note=note, refreshable=True)
+    return dataclasses.replace(
+        collection, name=name, note=note, refreshable=True, finished=finished
+    )
 
 
 def _read_experiment(experiment: Experiment, library: Library | None) -> SongCollection:
+    finished = count_finished(experiment.library, experiment)
     tasks = experiment.tasks_of_cells()
     items: list[SongItem] = []
     without_songs = 0
@@ -154,6 +167,7 @@ def _read_experiment(experiment: Experiment, library: Library | None) -> SongCol
         name=f"experiment {experiment.name}",
         without_songs=without_songs,
         refreshable=True,
+        finished=finished,
         experiment=experiment,
     )
 

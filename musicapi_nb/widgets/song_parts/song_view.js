@@ -74,6 +74,7 @@ export class SongView {
     this.build();
     this.listen();
     this.show();
+    this.checkOutdated();
   }
 
   // --- what a subclass draws
@@ -143,15 +144,18 @@ export class SongView {
       for (const index of this.cards.keys()) this.showRating(index);
     };
     this.onSongs = () => this.renew();
+    this.onOutdated = () => this.checkOutdated();
     this.model.on("msg:custom", this.onMessage);
     this.model.on("change:_ratings", this.onRatings);
     this.model.on("change:_songs", this.onSongs);
+    this.model.on("change:_outdated", this.onOutdated);
   }
 
   close() {
     this.model.off("msg:custom", /** @type {any} */ (this.onMessage));
     this.model.off("change:_ratings", /** @type {any} */ (this.onRatings));
     this.model.off("change:_songs", /** @type {any} */ (this.onSongs));
+    this.model.off("change:_outdated", /** @type {any} */ (this.onOutdated));
     this.visible.disconnect();
     this.closed = true;
     for (const [index, timer] of this.timers) {
@@ -180,6 +184,7 @@ export class SongView {
     this.show();
     // Without the focus, the next key would be a command of the notebook.
     if (hadFocus) this.focusSong(moved(focused));
+    this.checkOutdated();
   }
 
   /**
@@ -317,6 +322,10 @@ export class SongView {
 
   // --- news
 
+  checkOutdated() {
+    if (this.model.get("_outdated") === this.songs.generation) this.announce();
+  }
+
   /** Show new songs, or offer to if somebody is writing or choosing something. */
   announce() {
     const active = document.activeElement;
@@ -391,7 +400,6 @@ export class SongView {
     }
     if (message.generation !== this.songs.generation) return;
     if (type === "page") this.receiveDetails(message.details);
-    else if (type === "news") this.announce();
     else if (type === "notes") this.receiveNotes(message.notes);
     else if (type === "form") this.showForm(index, message.code);
     else if (type === "code") this.copy(index, message.code);
