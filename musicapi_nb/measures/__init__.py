@@ -1,0 +1,1 @@
+"""Values measured in the sound of songs: stored in the library, computed once, as tables."""

@@ -1,0 +1,1 @@
+"""One page that compares the levels of a factor and says what is decided."""
