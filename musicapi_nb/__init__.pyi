@@ -45,6 +45,7 @@ from musicapi_nb.frames import dask_frames as dask_frames
 from musicapi_nb.frames import durations_frame as durations_frame
 from musicapi_nb.frames import flatten as flatten
 from musicapi_nb.frames import issues_frame as issues_frame
+from musicapi_nb.frames import measures_frame as measures_frame
 from musicapi_nb.frames import ratings_frame as ratings_frame
 from musicapi_nb.frames import read_parquet as read_parquet
 from musicapi_nb.frames import replaced_tags_frame as replaced_tags_frame

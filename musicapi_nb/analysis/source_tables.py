@@ -61,7 +61,8 @@ def tags_and_songs(tags: Any, songs: Any) -> tuple[pd.DataFrame, pd.DataFrame | 
 def table_with(source: Any, columns: Iterable[Any]) -> pd.DataFrame:
     """Return a table, or the first frame of a source that has these columns, else its songs.
 
-    The frames are songs, durations, the cells of an experiment, and tasks.
+    The frames are songs, durations, the cells of an experiment, tasks, and songs with what was
+    measured in their sound.
     """
     if hasattr(source, "columns"):
         return table_of(source, "songs")
@@ -71,4 +72,14 @@ def table_with(source: Any, columns: Iterable[Any]) -> pd.DataFrame:
     songs = next(tables)
     if names <= set(songs.columns):
         return songs
-    return next((table for table in tables if names <= set(table.columns)), songs)
+    table = next((table for table in tables if names <= set(table.columns)), None)
+    return _with_measures(source, songs, names) if table is None else table
+
+
+def _with_measures(source: Any, songs: pd.DataFrame, columns: set[Any]) -> pd.DataFrame:
+    """Return the table of songs with what was measured in their sound, if that is in `columns`."""
+    measures = table_of(source, "measures")  # of the same songs
+    measured = [name for name in measures if name not in songs and name in columns]
+    if len(measures) != len(songs) or not columns <= {*songs, *measured}:
+        return songs
+    return pd.concat([songs, measures[measured]], axis=1)

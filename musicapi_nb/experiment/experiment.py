@@ -394,7 +394,16 @@ class Experiment(ResultFrames):
 
         if name == "cells":
             return self.frame()
+        if name == "measures":
+            return self._measures(result_frame("songs", self.plan, self.tasks_of_cells(), ()))
         return result_frame(name, self.plan, self.tasks_of_cells(), self._ratings())
+
+    def _measures(self, songs: pd.DataFrame) -> pd.DataFrame:
+        from musicapi_nb.frames.measures import join_measures  # noqa: PLC0415 - loads pandas
+
+        with contextlib.suppress(ClientClosed):  # as in `refresh`
+            return join_measures(songs, self.library)
+        return join_measures(songs, None)
 
     def _ratings(self) -> list[Rating]:
         with contextlib.suppress(ClientClosed):  # as in `refresh`

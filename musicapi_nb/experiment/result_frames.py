@@ -33,7 +33,7 @@ class ResultFrames(abc.ABC):
 
     @abc.abstractmethod
     def result_frame(self, name: str) -> pd.DataFrame:
-        """Return a table of all cells by its name: tasks, songs, tags, ..., ratings or cells."""
+        """Return a table of all cells by its name: tasks, songs, ..., ratings, measures, cells."""
 
     def songs(self) -> pd.DataFrame:
         """Return `songs_frame` of all cells, preceded by cell, block, take and the factors.
@@ -58,6 +58,10 @@ class ResultFrames(abc.ABC):
     def ratings(self) -> pd.DataFrame:
         """Return `ratings_frame` of these songs, preceded by the same columns as `songs`."""
         return self.result_frame("ratings")
+
+    def measures(self) -> pd.DataFrame:
+        """Return `measures_frame` of these songs, preceded by the same columns as `songs`."""
+        return self.result_frame("measures")
 
     def effects(self, factor: str | tuple[str, str], **options: Any) -> pd.DataFrame:
         """Estimate the effect of each level of a factor: see `mnb.effects`."""

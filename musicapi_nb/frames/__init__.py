@@ -12,6 +12,7 @@ from musicapi_nb.frames.frames import (
     tasks_frame,
 )
 from musicapi_nb.frames.inputs import Replies, Reply
+from musicapi_nb.frames.measures import measures_frame
 from musicapi_nb.frames.parquet import read_parquet, write_parquet
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "durations_frame",
     "flatten",
     "issues_frame",
+    "measures_frame",
     "ratings_frame",
     "read_parquet",
     "replaced_tags_frame",

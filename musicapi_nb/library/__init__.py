@@ -20,6 +20,8 @@ from musicapi_nb.library.library import Library as Library
 from musicapi_nb.library.lineage import Branch as Branch
 from musicapi_nb.library.lineage import Lineage as Lineage
 from musicapi_nb.library.live_entries import live_entries as live_entries
+from musicapi_nb.library.measurements import Measure as Measure
+from musicapi_nb.library.measurements import Measurement as Measurement
 from musicapi_nb.library.media_files import DamagedFile as DamagedFile
 from musicapi_nb.library.media_files import FileNote as FileNote
 from musicapi_nb.library.notifications import Notification as Notification

@@ -30,6 +30,7 @@ from musicapi_nb.library.group_commit import GroupCommit
 from musicapi_nb.library.ledger import Ledger, require_entry
 from musicapi_nb.library.lineage import Lineage, build_lineage
 from musicapi_nb.library.listed_names import ListedNames
+from musicapi_nb.library.measurements import Measurements
 from musicapi_nb.library.media_files import DamagedFile, MediaFiles, damage, disk_errors
 from musicapi_nb.library.process_lock import ProcessLock
 from musicapi_nb.library.rate_limit import RateLimits
@@ -42,7 +43,7 @@ from musicapi_nb.tasks import Song, StoredReply, Task
 _WITH_TASKS: tuple[EntryState, ...] = ("accepted", "reposting", "done", "failed")
 
 
-class Library(SongFiles, ListedNames):
+class Library(SongFiles, Measurements, ListedNames):
     """A folder with one database and the media files of songs; created if it does not exist.
 
     All methods may be called from any thread. Several libraries, in one process or in many, may be

@@ -12,6 +12,9 @@ from musicapi_nb.public_names import missing_name
 _FOR_PEOPLE = frozenset({"file_of", "missing_files", "resolve", "task", "unfinished"})
 _FOR_EXPERIMENTS = frozenset({"cells", "entries_by_key", "latest_tasks", "next_take", "replies"})
 _FOR_SONGS = frozenset({"holds", "media"})
+_FOR_MEASURES = frozenset(
+    {"measured_values", "measurements", "measures", "store_measurements", "use_measure"}
+)
 
 # What people try, and what it is called.
 _OTHER_NAMES = {
@@ -19,6 +22,7 @@ _OTHER_NAMES = {
     **dict.fromkeys(("search", "find", "show", "gallery", "play"), "api.gallery()"),
     **dict.fromkeys(("frame", "table", "df"), "mnb.songs_frame(api.library)"),
     **dict.fromkeys(("save", "export"), "api.export(folder)"),
+    **dict.fromkeys(("measured", "features", "audio_features"), "mnb.measures_frame(api.library)"),
 }
 
 
@@ -28,7 +32,7 @@ class ListedNames(Ledger):
     def __dir__(self) -> Iterable[str]:
         protocols = (ledger_types.Ledger, ledger_types.MediaStore, Ledger)
         recording = {name for protocol in protocols for name in vars(protocol)}
-        hidden = (recording - _FOR_PEOPLE) | _FOR_EXPERIMENTS | _FOR_SONGS
+        hidden = (recording - _FOR_PEOPLE) | _FOR_EXPERIMENTS | _FOR_SONGS | _FOR_MEASURES
         return [name for name in super().__dir__() if name.startswith("_") or name not in hidden]
 
     if not TYPE_CHECKING:

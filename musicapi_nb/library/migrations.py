@@ -2,7 +2,8 @@
 
 `events` is only appended to. `entries`, `cells`, `budgets`, `attachments`, `ratings`, `blind_tests`
 and `trials` are derived from it, so that queries are fast (`rebuild` recreates them). Triggers keep
-`totals`, `files` and `disk_use` true to them, so that showing a library counts nothing.
+`totals`, `files` and `disk_use` true to them, so that showing a library counts nothing. `measures`
+and `measurements` have no events: what they hold can be computed again from the files.
 """
 
 from __future__ import annotations
@@ -197,5 +198,28 @@ ALTER TABLE attachments ADD COLUMN note TEXT NOT NULL DEFAULT '';
 CREATE INDEX attachments_with_notes ON attachments(song, media) WHERE note != '';
 """
 
-STEPS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+# A library shows the version of a measure that was used last. `columns` is an object of pandas
+# dtypes, `result` one of values by column; it is empty if there is an `error`.
+_VERSION_4 = """
+CREATE TABLE measures (
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,
+    columns TEXT NOT NULL,
+    used_at REAL NOT NULL,
+    PRIMARY KEY (name, version)
+) WITHOUT ROWID;
+CREATE VIEW current_measures AS SELECT name, version, columns FROM measures
+    WHERE used_at = (SELECT max(used_at) FROM measures AS others WHERE others.name = measures.name);
+CREATE TABLE measurements (
+    sha256 TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,
+    result TEXT NOT NULL,
+    error TEXT,
+    at REAL NOT NULL,
+    PRIMARY KEY (sha256, name, version)
+) WITHOUT ROWID;
+"""
+
+STEPS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """Script n leads from version n to n + 1. Released scripts are never changed."""

@@ -1,0 +1,91 @@
+"""Measurements of files: by hash, measure and version; tables show the version used last."""
+
+from pathlib import Path
+
+import pytest
+
+from musicapi_nb.errors import LibraryReadOnly
+from musicapi_nb.library import Library, Measure, Measurement
+from musicapi_nb.library.measurements import dtypes_of, merge_dtypes
+from musicapi_nb.tasks import Song
+from tests.library.helpers import rebuilt_is_the_same
+from tests.library.test_opening import shut_library
+
+SONG = Song(id="c1", task_id="t1", state="succeeded")
+OTHER = Song(id="c2", task_id="t1", position=1, state="succeeded")
+TEMPO = Measure("tempo", "1", {"tempo": "float64"})
+
+
+def add_sound(library: Library, song: Song, content: bytes) -> str:
+    path = library.temporary_path()
+    path.write_bytes(content)
+    file = library.add_file(path, ".mp3")
+    library.attach(song, "audio", file)
+    return file.sha256
+
+
+def test_values_belong_to_a_file_a_measure_and_a_version(tmp_path: Path) -> None:
+    with Library(tmp_path / "l") as library:
+        first, second = add_sound(library, SONG, b"one"), add_sound(library, OTHER, b"two")
+        library.use_measure(TEMPO)
+        library.store_measurements(TEMPO, [Measurement(first, {"tempo": 90.5})])
+        newer = Measure("tempo", "2", {"tempo": "float64"})
+        assert library.measurements(newer, [first, second]) == {}
+        assert library.measurements(TEMPO, [first, second]) == {
+            first: Measurement(first, {"tempo": 90.5})
+        }
+        library.store_measurements(TEMPO, [Measurement(second, error="ValueError: no sound")])
+        assert library.measurements(TEMPO, [second])[second].error == "ValueError: no sound"
+        assert library.measured_values([SONG, OTHER, SONG]) == [
+            {"tempo": 90.5},
+            {},
+            {"tempo": 90.5},
+        ]
+    with Library(tmp_path / "l") as library:
+        assert library.measured_values([SONG]) == [{"tempo": 90.5}]
+
+
+def test_tables_show_the_version_that_was_used_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 1e9)  # a clock that stands still
+    with Library(tmp_path / "l") as library:
+        name = add_sound(library, SONG, b"one")
+        versions = [Measure("tempo", version, {"tempo": None}) for version in "12"]
+        for number, measure in enumerate(versions):
+            library.use_measure(measure)
+            library.store_measurements(measure, [Measurement(name, {"tempo": number})])
+            assert library.measured_values([SONG]) == [{"tempo": number}]
+        library.use_measure(versions[0])
+        assert library.measured_values([SONG]) == [{"tempo": 0}]
+        assert [measure.version for measure in library.measures()] == ["1"]
+
+
+def test_columns_and_their_dtypes_are_remembered(tmp_path: Path) -> None:
+    with Library(tmp_path / "l") as library:
+        name = add_sound(library, SONG, b"one")
+        measure = Measure("judge", "1")
+        library.use_measure(measure)
+        for values in ({"a": None}, {"a": 3, "b": True}, {"a": 2.5}, {"b": "\ud800 no"}):
+            measure = Measure("judge", "1", dtypes_of(values))
+            library.store_measurements(measure, [Measurement(name, values)])
+        assert library.measures() == [Measure("judge", "1", {"a": "float64", "b": "str"})]
+        assert merge_dtypes({"a": "boolean"}, {"a": "Int64", "c": None}) == {
+            "a": "float64",
+            "c": None,
+        }
+
+
+def test_measurements_outlast_a_rebuild_and_are_read_from_a_read_only_library(
+    tmp_path: Path,
+) -> None:
+    with Library(tmp_path / "l") as library:
+        name = add_sound(library, SONG, b"one")
+        library.use_measure(TEMPO)
+        library.store_measurements(TEMPO, [Measurement(name, {"tempo": 120})])
+        rebuilt_is_the_same(library)
+        assert library.measured_values([SONG]) == [{"tempo": 120}]
+    with shut_library(tmp_path / "l", "all"), Library(tmp_path / "l") as library:
+        assert library.measured_values([SONG]) == [{"tempo": 120}]
+        with pytest.raises(LibraryReadOnly, match="can only be read"):
+            library.use_measure(TEMPO)
