@@ -29,6 +29,9 @@ EntryState: TypeAlias = Literal[
     "uncertain",
     "not_run",
 ]
+FREE_STATES: frozenset[EntryState] = frozenset({"planned", "not_run", "refused"})
+"""States of entries that cost nothing."""
+_IN_DOUBT: frozenset[EntryState] = frozenset({"sending", "uncertain"})
 Media: TypeAlias = Literal["audio", "image", "video"]
 
 
@@ -92,6 +95,21 @@ class Entry(msgspec.Struct, frozen=True):
     def held(self) -> int:
         """Credits that budgets count for it: spent, under way or possibly spent."""
         return self.reserve if self.may_be_charged else 0
+
+    @property
+    def charged(self) -> int | None:
+        """Credits charged when it was accepted, refunded or not; None if unknown or in doubt."""
+        if self.state in FREE_STATES:
+            return 0
+        return None if self.state in _IN_DOUBT else self.price
+
+    @property
+    def in_doubt(self) -> int:
+        """Credits that may have been charged: its reply was lost, or it was sent more than once."""
+        if self.price is None or not self.may_be_charged:
+            return 0
+        reposts = max(self.reserve - self.price, 0)
+        return reposts + (self.price if self.state in _IN_DOUBT else 0)
 
     @property
     def failed_and_charged(self) -> bool:

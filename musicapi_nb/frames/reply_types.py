@@ -331,9 +331,11 @@ def _rows(reply: _Reply, base: Task, extras: Iterable[Any] | None) -> Rows:
     issues = (silence_issue(silent, len(songs)),) if silent else ()
     state = "running" if silent else "succeeded"
     task_row = (
-        *(task_id, len(songs), engine, operation, state, *times, None, None, state_word),
+        *(task_id, len(songs), engine, operation, state, *times, None, None),
+        *(base.price, base.price, state_word),
         *(base.expected, progress, simulated, len(issues), request, None, _json_text(extra)),
     )
+    credits_ = None if silent or base.price is None else base.price / len(songs)
     if extras is None:
         extras = map(_sonic_extra if is_sonic else _studio_extra, songs)
     song_rows = [
@@ -342,6 +344,7 @@ def _rows(reply: _Reply, base: Task, extras: Iterable[Any] | None) -> Rows:
             *(
                 requested_tags(song, base.request),
                 negative_tags(_repeated_fields(song, extra), base.request),
+                credits_,
                 position,
             ),
             *(song.state_word, None, simulated, _json_text(extra)),

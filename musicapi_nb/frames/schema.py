@@ -157,6 +157,8 @@ TASKS: Mapping[str, Column[Task]] = {
     "total_seconds": Column(_SECONDS, "total_seconds", "from submission to end"),
     "fail_reason": Column(_TEXT, "fail_reason", "in the service's words"),
     "refunded": Column(_SOME_FLAG, "refunded", "missing if the service does not say"),
+    "price": Column(_SOME_COUNT, "price", "credits charged on acceptance; missing if unknown"),
+    "credits": Column(_SOME_COUNT, "credits", "the price, or 0 if refunded; missing if unknown"),
     "state_word": Column(_TEXT, "state_word", "the service's own word"),
     "expected": Column(_SOME_COUNT, "expected", "number of songs requested"),
     "progress": Column(_SHARE, "progress", "0.0 to 1.0"),
@@ -191,6 +193,11 @@ SONGS: Mapping[str, Column[SongRow]] = {
     ),
     "negative_tags": Column(
         _TEXT, "song.negative_tags", "requested not to come; missing if none are known"
+    ),
+    "credits": Column(
+        "float64",
+        lambda row: row.task.credits_per_song if row.song.state == "succeeded" else None,
+        "its task's, shared over the songs that succeeded; missing for others, and if unknown",
     ),
     "song_position": Column(_COUNT, "song.position", "of the song in its task, from 0"),
     "state_word": Column(_TEXT, "song.state_word", "the service's own word"),

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from musicapi_nb import markup
-from musicapi_nb.ledger_types import Entry, EntryState
+from musicapi_nb.ledger_types import FREE_STATES, Entry, EntryState
 from musicapi_nb.library.html import state_label
 from musicapi_nb.tasks import Task
 
 _MAX_ROWS = 200
-_FREE = frozenset({"planned", "not_run", "refused"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -205,6 +204,6 @@ def _label(entry: Entry, task: Task) -> str:
 
 
 def _credits_charged(entry: Entry) -> int | None:
-    if entry.state in _FREE or (entry.state == "failed" and entry.refunded):
+    if entry.state in FREE_STATES or (entry.state == "failed" and entry.refunded):
         return 0
     return entry.price

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from musicapi_nb import wire
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.ledger_types import Entry, EntryState
@@ -45,29 +44,11 @@ def to_event(task: Task) -> dict[str, Any]:
         data["task_id"] = task.id
     if task.fail_reason is not None:
         data["note"] = task.fail_reason
-    if (price := _price_of_parts(task)) is not None:
+    if task.parts and (price := task.price) is not None:  # some of them may have cost nothing
         data |= {"price": price, "reserve": price}
         if price == 0 and task.state == "failed":
             data["refunded"] = True
     return data
-
-
-def _price_of_parts(task: Task) -> int | None:
-    """Return the price of a batch without the parts that cost nothing; None if unknown."""
-    prices = [part.request.price() if part.request else None for part in task.parts]
-    charged = [price for part, price in zip(task.parts, prices, strict=True) if _may_cost(part)]
-    return None if not prices or None in prices else sum(filter(None, charged))
-
-
-def _may_cost(part: Task) -> bool:
-    """Return whether a part of a batch may have been charged: it was not refused or refunded."""
-    if part.state != "failed" or part.id is not None:
-        return part.refunded is not True
-    reply = part.raw if isinstance(part.raw, dict) else {}
-    code = reply.get("code")
-    if isinstance(code, int):
-        return not wire.refuses(code)
-    return not reply.get("error") and reply.get("status") != "failed"
 
 
 def raw_text(task: Task) -> str | None:
@@ -199,4 +180,5 @@ def base_task(entry: Entry, request: Request | None) -> Task:
         request=request,
         simulated=entry.simulated,
         take=entry.take,
+        price=entry.charged,
     )

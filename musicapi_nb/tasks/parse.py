@@ -55,6 +55,7 @@ def parse_task(payload: Any, *, status: int = 200, task: Task | None = None) -> 
         simulated=task.simulated,
         take=task.take,
         bought_before=task.bought_before,
+        price=task.price,
         raw=payload,
     )
     reader = JsonReader(fields, "", issues)
@@ -116,6 +117,7 @@ def parse_submit_reply(
         request=request,
         take=take,
         simulated=simulated,
+        price=request.price(),
     )
     try:
         # for other operations a 202 does not mean "not ready": the body is an acknowledgement

@@ -46,7 +46,13 @@ def _submitted_parts(batch: Task, count: int) -> list[Task]:
     if len(requests) != count:
         return [part] * count
     return [
-        replace(part, request=request, operation=request.operation, expected=request.songs)
+        replace(
+            part,
+            request=request,
+            operation=request.operation,
+            expected=request.songs,
+            price=request.price(),
+        )
         for request in requests
     ]
 
@@ -91,14 +97,34 @@ def _join(batch: Task, parts: Sequence[Task]) -> Task:
     if parts and all(part.finished for part in parts):
         state = "succeeded" if "succeeded" in states else "failed"
     reasons = dict.fromkeys(part.fail_reason for part in parts if part.fail_reason)
+    price = _price_of(parts)
     return replace(
         batch,
         parts=tuple(parts),
         songs=tuple(replace(song, position=position) for position, song in enumerate(songs)),
         state=state,
         progress=sum(part.finished for part in parts) / len(parts) if parts else None,
+        price=batch.price if price is None else price,
         fail_reason="; ".join(reasons) or None if state == "failed" else None,
     )
+
+
+def _price_of(parts: Sequence[Task]) -> int | None:
+    """Return the price of the parts of a batch that may have cost something; None if unknown."""
+    prices = [part.price for part in parts]
+    charged = [part.price for part in parts if _may_cost(part)]
+    return None if not prices or None in prices else sum(filter(None, charged))
+
+
+def _may_cost(part: Task) -> bool:
+    """Return whether a part of a batch may have been charged: it was not refused or refunded."""
+    if part.state != "failed" or part.id is not None:
+        return part.refunded is not True
+    reply = part.raw if isinstance(part.raw, dict) else {}
+    code = reply.get("code")
+    if isinstance(code, int):
+        return not wire.refuses(code)
+    return not reply.get("error") and reply.get("status") != "failed"
 
 
 def update_parts(batch: Task, parts: Sequence[Task]) -> Task:

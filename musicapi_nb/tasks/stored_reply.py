@@ -37,6 +37,8 @@ class StoredReply(NamedTuple):
             task = self.base if payload is None else parse_task(payload, task=self.base)
         except UnexpectedReply:  # a failure that only the HTTP status showed
             task = replace(self.base, raw=payload)
-        if any(getattr(task, name) != value for name, value in self.overrides.items()):
-            task = replace(task, **self.overrides)
+        # the ledger has the price at the time of the purchase, also of a batch
+        facts = {**self.overrides, "price": self.base.price}
+        if any(getattr(task, name) != value for name, value in facts.items()):
+            task = replace(task, **facts)
         return task

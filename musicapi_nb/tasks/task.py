@@ -48,6 +48,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         Take number of the request.
     bought_before
         True if the library already had it, so that it cost nothing this time.
+    price
+        Credits charged when it was accepted, without the parts of a batch that cost nothing; None
+        if unknown. Of a task from a library, that is what the ledger recorded.
     """
 
     id: str | None = None
@@ -72,6 +75,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool = False
     take: int = 1
     bought_before: bool = False
+    price: int | None = None
 
     def __post_init__(self) -> None:
         songs = self.songs
@@ -114,6 +118,22 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     def finished(self) -> bool:
         """True if nothing more will come: every expected song is final, or the task failed."""
         return self.state in FINAL
+
+    @property
+    def credits(self) -> int | None:
+        """Credits that it cost: its price, or 0 if it was refunded; None if unknown."""
+        return 0 if self.state == "failed" and self.refunded else self.price
+
+    @property
+    def credits_per_song(self) -> float | None:
+        """Its credits, shared over the songs that succeeded.
+
+        None if there are none, if the credits are unknown, and until the task is finished.
+        """
+        songs = sum(song.state == "succeeded" for song in self.songs)
+        if not (self.finished and songs) or self.credits is None:
+            return None
+        return self.credits / songs
 
     @property
     def queue_seconds(self) -> float | None:
