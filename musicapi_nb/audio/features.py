@@ -1,0 +1,107 @@
+"""All that is measured in the sound of one song."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from musicapi_nb.audio.levels import measure_levels
+from musicapi_nb.audio.rhythm import estimate_tempo, measure_onsets, onset_rate
+from musicapi_nb.audio.spectrum import measure_timbre
+from musicapi_nb.audio.tonality import chroma, estimate_key
+
+VERSION = "1"
+"""Changes whenever a field can have another value for the same file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioFeatures:
+    """What was measured in one sound file. None is unknown, never 0.
+
+    Attributes
+    ----------
+    seconds
+        Duration of the decoded sound in seconds, not that in the file's header.
+    tempo
+        Beats per minute; None without a regular pulse.
+    tempo_confidence
+        0 to 1: how regular the pulse is. It is no probability, and does not tell whether people
+        would count twice or half as fast.
+    tempo_candidates
+        Other tempi in bpm at which the same pulse could be counted, the likeliest first.
+    key
+        Tonic and mode, such as "A minor"; None if no key fits.
+    key_confidence
+        0 to 1: how well and how clearly the key fits. It is no probability.
+    key_runner_up
+        The key that fits next best, often the relative one or a fifth away.
+    loudness
+        Integrated loudness in LUFS (ITU-R BS.1770-4); None for silence.
+    loudness_range
+        Loudness range in LU (EBU Tech 3342); None below 3 s.
+    true_peak
+        Highest level of samples and between them in dBTP (BS.1770-4, annex 2); None for silence.
+    silence_start, silence_end
+        Seconds before the first and after the last sample of at least -60 dBFS; both are the
+        duration if there is none.
+    onset_rate
+        Notes and strokes that set in, in 1/s; those at the same time count once.
+    brightness
+        Median spectral centroid in Hz, of the band from 20 Hz to 10.5 kHz.
+    vocal_share
+        Share of the energy from 200 Hz to 4 kHz, where most of a singing voice lies. Instruments
+        sound there as well: it does not tell whether someone sings.
+    clipped_share
+        Share of samples at full scale, three or more in a row.
+    stereo_width
+        Share of the energy in the difference of left and right: 0 for mono, 0.5 for two independent
+        channels, 1 for opposite ones. Only the first two channels count.
+    """
+
+    seconds: float
+    tempo: float | None
+    tempo_confidence: float | None
+    tempo_candidates: tuple[float, ...]
+    key: str | None
+    key_confidence: float | None
+    key_runner_up: str | None
+    loudness: float | None
+    loudness_range: float | None
+    true_peak: float | None
+    silence_start: float
+    silence_end: float
+    onset_rate: float | None
+    brightness: float | None
+    vocal_share: float | None
+    clipped_share: float
+    stereo_width: float | None
+
+
+def extract_features(source: Path | bytes) -> AudioFeatures:
+    """Measure a sound file, or its content; the whole sound, decoded once.
+
+    NoAudio if it cannot be decoded, is shorter than 0.4 s or longer than half an hour, has less
+    than 8,000 samples a second, or samples that are not numbers.
+    """
+    levels = measure_levels(source)
+    onsets = measure_onsets(levels.mono, levels.rate)
+    tempo = estimate_tempo(onsets)
+    key = estimate_key(chroma(levels.mono, levels.rate))
+    timbre = measure_timbre(levels.mono, levels.rate)
+    return AudioFeatures(
+        seconds=levels.seconds,
+        tempo=tempo.bpm if tempo else None,
+        tempo_confidence=tempo.confidence if tempo else None,
+        tempo_candidates=tempo.candidates if tempo else (),
+        key=key.name if key else None,
+        key_confidence=key.confidence if key else None,
+        key_runner_up=key.runner_up if key else None,
+        loudness=levels.loudness,
+        loudness_range=levels.loudness_range,
+        true_peak=levels.true_peak,
+        silence_start=levels.silence_start,
+        silence_end=levels.silence_end,
+        onset_rate=onset_rate(onsets) if timbre else None,
+        brightness=timbre.brightness if timbre else None,
+        vocal_share=timbre.vocal_share if timbre else None,
+        clipped_share=levels.clipped_share,
+        stereo_width=levels.stereo_width,
+    )
