@@ -17,8 +17,8 @@ PUBLIC_NAMES = {
     "musicapi_nb._blind_test.widget": "blind_test",
     "musicapi_nb.analysis": """
         adherence adjusted_means cooccurrence dose_response drift effects exclusive_sets near_misses
-        stability substitution_graph substitutions tag_category tag_counts tag_fates tag_group
-        variance
+        sound_adherence sound_matches stability substitution_graph substitutions tag_category
+        tag_counts tag_fates tag_group variance
     """,
     "musicapi_nb.client": "MusicAPI publish",
     "musicapi_nb.engines": """

@@ -14,6 +14,8 @@ from musicapi_nb.analysis import drift as drift
 from musicapi_nb.analysis import effects as effects
 from musicapi_nb.analysis import exclusive_sets as exclusive_sets
 from musicapi_nb.analysis import near_misses as near_misses
+from musicapi_nb.analysis import sound_adherence as sound_adherence
+from musicapi_nb.analysis import sound_matches as sound_matches
 from musicapi_nb.analysis import stability as stability
 from musicapi_nb.analysis import substitution_graph as substitution_graph
 from musicapi_nb.analysis import substitutions as substitutions

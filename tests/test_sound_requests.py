@@ -167,7 +167,7 @@ def expected_of(request: SoundRequest) -> Expected:
     return Expected(
         str(request.tempo.value) if request.tempo else None,
         request.key.value.name if request.key else None,
-        request.length.value if request.length else None,
+        request.duration.value if request.duration else None,
         request.instrumental.value if request.instrumental else None,
         len(request.conflicts),
     )
@@ -231,8 +231,8 @@ def test_requests(request_: Request, expected: Expected) -> None:
 
 def test_each_value_names_its_field_and_its_words() -> None:
     request = of(producer.Create(sound="jazz in Am, no vocals", bpm=92, length=45))
-    statements = (request.tempo, request.key, request.length, request.instrumental)
-    assert [(part.field, part.text) for part in statements if part] == [
+    statements = request.statements().values()
+    assert [(part.field, part.text) for part in statements] == [
         ("bpm", "92"),
         ("sound", "Am"),
         ("length", "45"),
@@ -258,8 +258,8 @@ def test_every_text_is_read(text: str) -> None:
     request = read(text)
     if request.tempo:
         assert 20 <= request.tempo.value.low <= request.tempo.value.high <= 400
-    if request.length:
-        assert 5 <= request.length.value <= 900
+    if request.duration:
+        assert 5 <= request.duration.value <= 900
     assert request == read(f"  {text}\u00a0 ")
 
 

@@ -10,6 +10,8 @@ from musicapi_nb.analysis._dose_response import dose_response as dose_response
 from musicapi_nb.analysis._drift import drift as drift
 from musicapi_nb.analysis._effects import effects as effects
 from musicapi_nb.analysis._near_misses import near_misses as near_misses
+from musicapi_nb.analysis._sound_adherence import sound_adherence as sound_adherence
+from musicapi_nb.analysis._sound_matches import sound_matches as sound_matches
 from musicapi_nb.analysis._stability import stability as stability
 from musicapi_nb.analysis._substitutions import substitution_graph as substitution_graph
 from musicapi_nb.analysis._substitutions import substitutions as substitutions

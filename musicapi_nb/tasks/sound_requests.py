@@ -50,14 +50,23 @@ class Statement(NamedTuple, Generic[Value]):
 class SoundRequest(NamedTuple):
     """What a request asks of the sound; None where it asks nothing, or contradicts itself.
 
-    `length` is in seconds; `conflicts` has one text for each contradiction.
+    `duration` is in seconds; `conflicts` has one text for each contradiction.
     """
 
     tempo: Statement[Tempo] | None = None
     key: Statement[Key] | None = None
-    length: Statement[float] | None = None
+    duration: Statement[float] | None = None
     instrumental: Statement[bool] | None = None
     conflicts: tuple[str, ...] = ()
+
+    def statements(self) -> dict[str, Statement[Any]]:
+        """Return what is requested, by property."""
+        values = self._asdict()
+        return {
+            name: value
+            for name, value in values.items()
+            if name != "conflicts" and value is not None
+        }
 
 
 class RequestParts(NamedTuple):
