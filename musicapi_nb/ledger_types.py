@@ -6,9 +6,9 @@ No I/O.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -32,6 +32,7 @@ EntryState: TypeAlias = Literal[
 FREE_STATES: frozenset[EntryState] = frozenset({"planned", "not_run", "refused"})
 """States of entries that cost nothing."""
 _IN_DOUBT: frozenset[EntryState] = frozenset({"sending", "uncertain"})
+_MAX_ISSUES = 20  # that an adoption lists
 Media: TypeAlias = Literal["audio", "image", "video"]
 
 
@@ -47,7 +48,10 @@ class Entry(msgspec.Struct, frozen=True):
     request_event, reply_event
         Ids of the events that hold the request and the latest reply.
     request_key
-        The key of the request and its take (see `library.request_key`).
+        The key of the request and its take (see `library.request_key`); "" if it is adopted, and
+        so no purchase of any request.
+    engine, operation
+        "" if the reply of an adopted task does not show them.
     experiment
         The experiment that first asked for it.
     price
@@ -88,8 +92,13 @@ class Entry(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """Engine and operation, such as "sonic.create"."""
-        return f"{self.engine}.{self.operation}"
+        """Engine and operation, such as "sonic.create"; "task" if neither is known."""
+        return ".".join(part for part in (self.engine, self.operation) if part) or "task"
+
+    @property
+    def adopted(self) -> bool:
+        """Whether it was bought elsewhere: it has a task, but no request key and no price."""
+        return not self.request_key
 
     @property
     def held(self) -> int:
@@ -123,7 +132,8 @@ class Entry(msgspec.Struct, frozen=True):
         return self.state in bought or self.failed_and_charged
 
     def __repr__(self) -> str:
-        facts = (self.name, self.state, _price_text(self.price), self.note)
+        price = "adopted" if self.adopted else _price_text(self.price)
+        facts = (self.name, self.state, price, self.note)
         return markup.one_line(f"<Entry {self.id}: {', '.join(fact for fact in facts if fact)}>")
 
 
@@ -216,6 +226,80 @@ class MissingFile:
     url: str
 
 
+class AdoptionIssue(NamedTuple):
+    """A reply that was not adopted: its place in the source, its task if it names one, and why."""
+
+    reply: str
+    task_id: str | None
+    message: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Adoption:
+    """What was adopted.
+
+    Attributes
+    ----------
+    entries
+        The numbers of the entries of all tasks that the source names, in its order.
+    new, updated
+        Number of tasks that were adopted, and of those of which a later reply was.
+    unchanged
+        Number of tasks that the library had: adopted before, or bought with it.
+    issues
+        The replies that were not adopted, and why.
+    missing_files
+        Number of files of these songs that could not be downloaded; `api.resume()` tries again.
+    """
+
+    entries: tuple[int, ...] = ()
+    new: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    issues: tuple[AdoptionIssue, ...] = ()
+    missing_files: int = 0
+
+    def __add__(self, other: Adoption) -> Adoption:
+        return Adoption(
+            tuple(dict.fromkeys((*self.entries, *other.entries))),
+            self.new + other.new,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.issues + other.issues,
+            self.missing_files + other.missing_files,
+        )
+
+    def _facts(self) -> list[str]:
+        facts = [f"{markup.plural(self.new, 'task')} adopted"]
+        facts += [f"{self.updated:,} updated"] if self.updated else []
+        facts += [f"{self.unchanged:,} there before"] if self.unchanged else []
+        if self.issues:
+            facts.append(f"{markup.plural(len(self.issues), 'reply', 'replies')} not adopted")
+        if self.missing_files:
+            files = markup.plural(self.missing_files, "file")
+            facts.append(f"{files} could not be downloaded; api.resume() tries again")
+        return facts
+
+    def __repr__(self) -> str:
+        lines = [f"<Adoption: {', '.join(self._facts())}>"]
+        lines += [f"- {issue.reply}: {issue.message}" for issue in self.issues[:_MAX_ISSUES]]
+        more = len(self.issues) - _MAX_ISSUES
+        lines += [f"- and {more:,} more, see .issues"] if more > 0 else []
+        return "\n".join(map(markup.one_line, lines))
+
+    @markup.html_repr
+    def _repr_html_(self) -> str:
+        table = markup.table(
+            ("reply", "task", "not adopted because"), self.issues, limit=_MAX_ISSUES
+        )
+        return markup.card(
+            "Adopted",
+            *map(markup.caption, self._facts()[1:]),
+            table if self.issues else markup.EMPTY,
+            facts=self._facts()[0],
+        )
+
+
 class MediaStore(Protocol):
     """Where media files are stored."""
 
@@ -278,6 +362,10 @@ class Ledger(MediaStore, Protocol):
     def record_unchanged(self, entry: int) -> Entry: ...
     def finished_entries(self, entries: Sequence[int]) -> Sequence[int]: ...
     def missing_files(self) -> Sequence[MissingFile]: ...
+    def adopt(self, source: Any, *, simulated: bool = False) -> Adoption: ...
+    def entries_by_task(
+        self, task_ids: Collection[str], *, simulated: bool = False
+    ) -> Sequence[Entry]: ...
     def task(self, entry: int) -> Task: ...
     def unfinished(self, *, simulated: bool | None = None) -> Sequence[Unfinished]: ...
     def render_times(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 from musicapi_nb.client.download import fetch
@@ -79,11 +79,15 @@ class MediaArchiver:
         return None
 
 
-def tasks_without_files(ledger: Ledger, *, simulated: bool) -> list[Task]:
-    """Return the finished tasks in a ledger that lack a file."""
-    missing = [file.entry for file in ledger.missing_files()]
-    entries = {entry.id for entry in missing if entry.simulated is simulated}
-    return [ledger.task(entry) for entry in sorted(entries)]
+def tasks_without_files(
+    ledger: Ledger, *, simulated: bool, entries: Collection[int] | None = None
+) -> list[Task]:
+    """Return the finished tasks in a ledger, of all or some entries, that lack a file."""
+    lacking = {
+        file.entry.id for file in ledger.missing_files() if file.entry.simulated is simulated
+    }
+    numbers = lacking if entries is None else lacking.intersection(entries)
+    return [ledger.task(number) for number in sorted(numbers)]
 
 
 def _store_file(store: MediaStore, song: Song, media: Media, path: Path) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Self, overload
 
 from musicapi_nb import polling, tasks, wire
-from musicapi_nb.client.archive import MediaArchiver, tasks_without_files
 from musicapi_nb.client.balance import Balance, parse_balance
 from musicapi_nb.client.callbacks import ProgressCallback, log_abandoned_task, notify
 from musicapi_nb.client.download import copy_stored, fetch
 from musicapi_nb.client.in_flight import InFlight
+from musicapi_nb.client.ledger_tasks import LedgerTasks
 from musicapi_nb.client.network import Certificates, parse_network
 from musicapi_nb.client.poller import Poller
 from musicapi_nb.client.purchasing import Order, PurchaseCoordinator, Purchaser
@@ -38,7 +38,7 @@ from musicapi_nb.secret import Secret, as_secret
 from musicapi_nb.tasks import Song, Task, task_list
 
 
-class MusicAPI:
+class MusicAPI(LedgerTasks):
     """The asyncio client of MusicAPI; an async context manager.
 
     Without a ledger every submit buys; with one, each take is bought once.
@@ -338,18 +338,6 @@ class MusicAPI:
         """
         return self._poller.eta(task)
 
-    async def resume(
-        self, *, deadline: float = 1800.0, progress: ProgressCallback | None = None
-    ) -> list[Task]:
-        """Wait for accepted tasks of the ledger (see `wait`), then download the files it lacks."""
-        if self.ledger is None or self._coordinator is None:
-            return []
-        unfinished, simulated = self._coordinator.unfinished(), self.simulated
-        lacking = await asyncio.to_thread(tasks_without_files, self.ledger, simulated=simulated)
-        outcomes = await self.wait(unfinished, deadline=deadline, progress=progress)
-        await asyncio.gather(*(self._archive(task) for task in (*outcomes, *lacking)))
-        return outcomes
-
     async def run(  # noqa: PLR0913 - as `submit` and `wait`
         self,
         request: Request,
@@ -414,7 +402,3 @@ class MusicAPI:
         """
         copy = await copy_stored(self.ledger, source, to, media)
         return copy or await fetch(self._transport, source, to, media=media, max_bytes=max_bytes)
-
-    async def _archive(self, task: Task) -> None:
-        if self.ledger is not None:
-            await MediaArchiver(self._transport, self.ledger, self.poll).archive(task)

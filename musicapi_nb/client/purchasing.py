@@ -201,7 +201,7 @@ class PurchaseCoordinator(Purchaser):
             task = self._unwritten_task(entry.id) or claim.task
             if task is not None:
                 # The ledger cannot decode the request of an operation that it does not know.
-                task = self._remember(entry, msgspec.structs.replace(task, request=order.request))
+                task = self.remember(entry, msgspec.structs.replace(task, request=order.request))
                 if entry.failed_and_charged and terms.retry_failed:
                     _log.warning(_NOT_BOUGHT_AGAIN, entry.name, entry.take, entry.id, entry.id)
                 notify(order.progress, task)
@@ -393,9 +393,9 @@ class PurchaseCoordinator(Purchaser):
     def unfinished(self) -> list[Task]:
         """Return the accepted tasks in the ledger, also those of earlier kernels."""
         purchases = self._ledger.unfinished(simulated=self._simulated)
-        return [self._remember(purchase.entry, purchase.task) for purchase in purchases]
+        return [self.remember(purchase.entry, purchase.task) for purchase in purchases]
 
-    def _remember(self, entry: Entry, task: Task) -> Task:
+    def remember(self, entry: Entry, task: Task) -> Task:
         """Remember entry and acceptance of a task, and return it marked as bought before."""
         if task.id is not None:
             self._entries[task.id] = entry.id

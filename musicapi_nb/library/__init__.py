@@ -1,5 +1,7 @@
 """The ledger of purchases and the media files of songs, in one folder."""
 
+from musicapi_nb.ledger_types import Adoption as Adoption
+from musicapi_nb.ledger_types import AdoptionIssue as AdoptionIssue
 from musicapi_nb.ledger_types import Claim as Claim
 from musicapi_nb.ledger_types import Entry as Entry
 from musicapi_nb.ledger_types import EntryState as EntryState

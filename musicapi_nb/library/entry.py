@@ -34,11 +34,16 @@ _TRANSITIONS: Mapping[str, tuple[frozenset[EntryState | None], EntryState]] = {
     "not_run": (frozenset({"planned"}), "not_run"),
     "charged": (frozenset({"uncertain", "failed", "accepted"}), "failed"),
     "refunded": (frozenset({"failed", "accepted"}), "failed"),
+    # bought elsewhere: the state is that of the adopted reply; again for a later reply
+    "adopted": (frozenset({None, "accepted", "done", "failed"}), "accepted"),
+    "superseded": (frozenset({"accepted", "done", "failed"}), "not_run"),
 }
-_ENDS = frozenset({"done", "failed", "refused", "unsent", "not_run", "charged", "refunded"})
+_ADOPTED_STATES: Mapping[str, EntryState] = {"succeeded": "done", "failed": "failed"}
+_ENDS = frozenset(
+    {"done", "failed", "refused", "unsent", "not_run", "charged", "refunded", "superseded"}
+)
 # The field of the entry that holds the time of an event.
 _TIME_FIELDS = {
-    **dict.fromkeys(_ENDS, "ended_at"),
     "planned": "planned_at",
     "sending": "sent_at",
     "accepted": "accepted_at",
@@ -82,7 +87,12 @@ def apply_event(entry: Entry | None, event: Event) -> tuple[Entry, dict[str, Any
     """Return the entry after an event, and the fields that the event changed."""
     check_allowed(entry, event.kind)
     before = entry or _new_entry(event)
-    values: dict[str, Any] = {"state": _TRANSITIONS[event.kind][1], "owner": event.owner}
+    state = _TRANSITIONS[event.kind][1]
+    ends = event.kind in _ENDS
+    if event.kind == "adopted":
+        state = _ADOPTED_STATES.get(event.data.get("state", ""), state)
+        ends = state != "accepted"
+    values: dict[str, Any] = {"state": state, "owner": event.owner}
     values |= {
         name: value
         for name, value in event.data.items()
@@ -94,14 +104,17 @@ def apply_event(entry: Entry | None, event: Event) -> tuple[Entry, dict[str, Any
         values.pop("experiment", None)
     if event.raw is not None:
         values["reply_event"] = event.id
-    if event.kind in _TIME_FIELDS:
+    if ends:
+        values["ended_at"] = event.recorded_at
+    elif event.kind in _TIME_FIELDS:
         values[_TIME_FIELDS[event.kind]] = event.recorded_at
     changes = {name: value for name, value in values.items() if value != getattr(before, name)}
     return msgspec.structs.replace(before, **changes), changes
 
 
 def _new_entry(event: Event) -> Entry:
-    data, request = event.data, event.data["request"]
+    data = event.data
+    request = data.get("request", data)  # an adopted task may have none
     if event.entry is None:
         raise InvalidTransition(f"event {event.id} of kind {event.kind!r} names no entry")
     return Entry(
@@ -110,7 +123,7 @@ def _new_entry(event: Event) -> Entry:
         engine=request["engine"],
         operation=request["operation"],
         model=data.get("model"),
-        take=data["take"],
+        take=data.get("take", 1),
         simulated=bool(data.get("simulated", False)),
         state="planned",
         request_event=event.id,

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from musicapi_nb.engines.values import whole_number
+from musicapi_nb.errors import InvalidTransition
 from musicapi_nb.ledger_types import Entry, EntryState
 from musicapi_nb.library.entry import ACTIVE_STATES, Event, apply_event, check_allowed
 
@@ -76,6 +78,15 @@ def entry(connection: sqlite3.Connection, number: int) -> Entry | None:
     return next(iter(entries(connection, "WHERE id=?", number)), None)
 
 
+def require_entry(connection: sqlite3.Connection, number: int) -> Entry:
+    """Return an entry; InvalidTransition if there is none."""
+    whole = whole_number(number)  # also one of a frame's column
+    result = None if whole is None or whole >= 2**63 else entry(connection, whole)
+    if result is None:
+        raise InvalidTransition(f"the library has no entry {number}")
+    return result
+
+
 def _from_row(row: tuple[Any, ...]) -> Entry:
     values = list(row)
     values[_SIMULATED] = bool(values[_SIMULATED])
@@ -92,7 +103,7 @@ def _to_row(entry: Entry) -> list[Any]:
 
 
 def _active(entry: Entry) -> bool | None:
-    return True if entry.state in ACTIVE_STATES else None
+    return True if entry.state in ACTIVE_STATES and not entry.adopted else None
 
 
 # --- appending -----------------------------------------------------------------------------

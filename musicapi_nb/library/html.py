@@ -59,6 +59,7 @@ class Overview:
     uncertain: Sequence[Entry]
     notice: str = ""
     file_notes: Sequence[FileNote] = ()
+    adopted: int = 0  # of the tasks, bought elsewhere
 
 
 def format_bytes(size: int) -> str:
@@ -78,7 +79,8 @@ def line(overview: Overview) -> str:
     notice = [overview.notice] if overview.notice else []
     notes = len(overview.file_notes)
     odd = [f"{markup.plural(notes, 'odd file')}, see file_notes()"] if notes else []
-    facts = (*notice, states or "empty", *_credits(overview), size, *odd)
+    adopted = [_adopted_text(overview)] if overview.adopted else []
+    facts = (*notice, states or "empty", *adopted, *_credits(overview), size, *odd)
     return markup.one_line(f"<Library {overview.path}: {'; '.join(facts)}>")
 
 
@@ -97,6 +99,7 @@ def card(overview: Overview) -> markup.Html:
         *_uncertain(overview),
         markup.EMPTY if overview.counts else markup.caption("No requests yet."),
         *map(markup.caption, _credits(overview)),
+        markup.caption(_adopted_text(overview)) if overview.adopted else markup.EMPTY,
         *_file_notes(overview),
         markup.caption(f"{', '.join(not_bought)}: never charged") if not_bought else markup.EMPTY,
         facts=markup.facts(overview.path, f"{format_bytes(overview.disk_used)} on disk"),
@@ -110,6 +113,10 @@ def _credits(overview: Overview) -> list[str]:
     simulated = any(dataclasses.astuple(overview.simulated))
     real = any(dataclasses.astuple(overview.real)) or not simulated
     return [str(overview.real)] * real + [f"simulated: {overview.simulated}"] * simulated
+
+
+def _adopted_text(overview: Overview) -> str:
+    return f"{overview.adopted:,} adopted (bought elsewhere)"
 
 
 def _uncertain(overview: Overview) -> Iterator[markup.Html]:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from musicapi_nb.engines import Request, model_of
-from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidTransition, MusicAPIError, UncertainPurchase
 from musicapi_nb.ledger_types import Claim, Entry, EntryState, PurchaseTerms
 from musicapi_nb.library import events, stored_tasks
 from musicapi_nb.library._request_key import key_of_json, request_key, to_json
+from musicapi_nb.library.adoption import supersede_adopted
 from musicapi_nb.library.budgets import release_repost, reserve_credits, reserve_repost
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.entry import is_allowed
@@ -210,7 +210,7 @@ class Ledger:
     def record_accepted(self, entry: int, task: Task) -> Entry:
         """Record the task that the service created; also for an uncertain purchase. Durable."""
         with self._database.write(durable=True) as connection:
-            before = require_entry(connection, entry)
+            before = events.require_entry(connection, entry)
             if before.task_id is not None and before.task_id == task.id:  # its webhook came first
                 return self._record_poll(connection, before, task) if task.finished else before
             if not is_allowed(before, "accepted"):
@@ -225,7 +225,7 @@ class Ledger:
     def record_poll(self, entry: int, task: Task) -> Entry:
         """Record the result of a poll: unfinished, done or failed, with the raw reply."""
         with self._database.write() as connection:
-            return self._record_poll(connection, require_entry(connection, entry), task)
+            return self._record_poll(connection, events.require_entry(connection, entry), task)
 
     def _record_poll(self, connection: sqlite3.Connection, entry: Entry, task: Task) -> Entry:
         data, raw = stored_tasks.to_event(task), stored_tasks.raw_text(task)
@@ -283,7 +283,7 @@ class Ledger:
         The request may have been charged and is never resent.
         """
         with self._database.write(durable=True) as connection:
-            before = require_entry(connection, entry)
+            before = events.require_entry(connection, entry)
             if before.state in _BOUGHT and before.task_id is not None:
                 return before  # its webhook came before its reply was lost
             data = stored_tasks.error_to_event(error)
@@ -292,7 +292,7 @@ class Ledger:
     def record_unchanged(self, entry: int) -> Entry:
         """Record that a repost changed nothing: it was refused or never sent."""
         with self._database.write() as connection:
-            before = require_entry(connection, entry)
+            before = events.require_entry(connection, entry)
             if before.state == "accepted":  # its repost was settled, and released, meanwhile
                 return before
             return self._append(connection, "polled", release_repost(connection, before), before)
@@ -333,7 +333,7 @@ class Ledger:
             The evidence is of another type.
         """
         with self._database.write(durable=True) as connection:
-            current = require_entry(connection, entry)
+            current = events.require_entry(connection, entry)
             if current.state == "failed" and not _may_be_charged(connection, current):
                 raise nothing_to_resolve(current)
             kind, data = resolution_event(
@@ -366,7 +366,7 @@ class Ledger:
         self, number: int, kind: str, data: dict[str, Any], *, durable: bool = False
     ) -> Entry:
         with self._database.write(durable=durable) as connection:
-            return self._append(connection, kind, data, require_entry(connection, number))
+            return self._append(connection, kind, data, events.require_entry(connection, number))
 
     def _append(
         self,
@@ -379,15 +379,10 @@ class Ledger:
         """Append an event; return the entry after it."""
         fields = {name: value for name, value in data.items() if value is not None}
         owner = self._process_lock.id
-        return events.append_to(connection, kind, fields, entry, owner=owner, raw=raw)
-
-
-def require_entry(connection: sqlite3.Connection, number: int) -> Entry:
-    whole = whole_number(number)  # also one of a frame's column
-    entry = None if whole is None or whole >= 2**63 else events.entry(connection, whole)
-    if entry is None:
-        raise InvalidTransition(f"the library has no entry {number}")
-    return entry
+        after = events.append_to(connection, kind, fields, entry, owner=owner, raw=raw)
+        if entry is not None and after.task_id != entry.task_id:
+            supersede_adopted(connection, after, owner)
+        return after
 
 
 def _latest_ended(connection: sqlite3.Connection, key: str, terms: PurchaseTerms) -> Entry | None:

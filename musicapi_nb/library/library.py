@@ -22,12 +22,14 @@ from musicapi_nb.ledger_types import (
     Unfinished,
 )
 from musicapi_nb.library import budgets, events, html, ratings, stored_tasks, totals
+from musicapi_nb.library.adoption import adopted_numbers
 from musicapi_nb.library.budgets import Budget
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.default_folder import DATABASE, default_folder
 from musicapi_nb.library.entry import STATES, Event, states_of
 from musicapi_nb.library.group_commit import GroupCommit
-from musicapi_nb.library.ledger import Ledger, require_entry
+from musicapi_nb.library.imports import Imports
+from musicapi_nb.library.ledger import Ledger
 from musicapi_nb.library.lineage import Lineage, build_lineage
 from musicapi_nb.library.listed_names import ListedNames
 from musicapi_nb.library.measurements import Measurements
@@ -43,7 +45,7 @@ from musicapi_nb.tasks import Song, StoredReply, Task
 _WITH_TASKS: tuple[EntryState, ...] = ("accepted", "reposting", "done", "failed")
 
 
-class Library(SongFiles, Measurements, ListedNames):
+class Library(SongFiles, Measurements, Imports, ListedNames):
     """A folder with one database and the media files of songs; created if it does not exist.
 
     All methods may be called from any thread. Several libraries, in one process or in many, may be
@@ -131,7 +133,7 @@ class Library(SongFiles, Measurements, ListedNames):
     def entry(self, number: int) -> Entry:
         """Return an entry in its current state."""
         with self._read_current() as connection:
-            return require_entry(connection, number)
+            return events.require_entry(connection, number)
 
     def entries(
         self, state: EntryState | None = None, *, experiment: str | None = None
@@ -155,6 +157,15 @@ class Library(SongFiles, Measurements, ListedNames):
         with self._read_current() as connection:
             return events.entries(connection, where, json.dumps([*request_keys]), simulated)
 
+    def entries_by_task(self, task_ids: Collection[str], *, simulated: bool = False) -> list[Entry]:
+        """Return the entries with these task ids, oldest first."""
+        where = (
+            "WHERE task_id IN (SELECT value FROM json_each(?)) AND simulated=? "
+            "AND state != 'not_run' ORDER BY id"
+        )
+        with self._read_current() as connection:
+            return events.entries(connection, where, json.dumps([*task_ids]), simulated)
+
     def tasks(
         self, state: EntryState | None = None, *, experiment: str | None = None
     ) -> list[Task]:
@@ -175,7 +186,7 @@ class Library(SongFiles, Measurements, ListedNames):
     def task(self, entry: int) -> Task:
         """Return the task of an entry, as last polled."""
         with self._database.read() as connection:
-            return stored_tasks.task_of(connection, require_entry(connection, entry))
+            return stored_tasks.task_of(connection, events.require_entry(connection, entry))
 
     def holds(self, song: Song) -> bool:
         """Return whether it has the purchase of a song, or a file of it."""
@@ -190,7 +201,7 @@ class Library(SongFiles, Measurements, ListedNames):
     def request(self, entry: int) -> Request | None:
         """Return the request of an entry; None if this version does not know its operation."""
         with self._database.read() as connection:
-            return stored_tasks.request_of(connection, require_entry(connection, entry))
+            return stored_tasks.request_of(connection, events.require_entry(connection, entry))
 
     def next_take(self, request: Request, first: int = 1, *, simulated: bool = False) -> int:
         """Return the first take from `first` on that was not bought, or that is uncertain."""
@@ -210,6 +221,7 @@ class Library(SongFiles, Measurements, ListedNames):
             Unfinished(entry, task)
             for entry, task in stored_tasks.tasks_of(self._database, accepted)
             if simulated is None or entry.simulated is simulated
+            if entry.task_id is not None or not entry.adopted  # else nobody can be asked for it
         ]
 
     def finished_entries(self, entries: Sequence[int]) -> list[int]:
@@ -224,7 +236,7 @@ class Library(SongFiles, Measurements, ListedNames):
     def events(self, entry: int | None = None) -> list[Event]:
         """Return all events, or those of one entry, in the order in which they were appended."""
         with self._database.read() as connection:
-            number = None if entry is None else require_entry(connection, entry).id
+            number = None if entry is None else events.require_entry(connection, entry).id
             return list(events.events(connection, number))
 
     def lineage(self, of: Song | Task | str | None = None) -> Lineage:
@@ -362,6 +374,7 @@ class Library(SongFiles, Measurements, ListedNames):
             uncertain,
             self.notice,
             self.file_notes(),
+            adopted_numbers(self._database),
         )
 
     @markup.safe_repr

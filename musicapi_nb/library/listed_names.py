@@ -9,8 +9,10 @@ from musicapi_nb import ledger_types
 from musicapi_nb.library.ledger import Ledger
 from musicapi_nb.public_names import missing_name
 
-_FOR_PEOPLE = frozenset({"file_of", "missing_files", "resolve", "task", "unfinished"})
-_FOR_EXPERIMENTS = frozenset({"cells", "entries_by_key", "latest_tasks", "next_take", "replies"})
+_FOR_PEOPLE = frozenset({"adopt", "file_of", "missing_files", "resolve", "task", "unfinished"})
+_FOR_EXPERIMENTS = frozenset(
+    {"cells", "entries_by_key", "entries_by_task", "latest_tasks", "next_take", "replies"}
+)
 _FOR_SONGS = frozenset({"holds", "media"})
 _FOR_MEASURES = frozenset(
     {"measured_values", "measurements", "measures", "store_measurements", "use_measure"}

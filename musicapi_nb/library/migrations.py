@@ -221,5 +221,43 @@ CREATE TABLE measurements (
 ) WITHOUT ROWID;
 """
 
-STEPS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+# Adopted entries, which have no request key, are no purchases without a known price.
+_VERSION_5 = """
+DROP TRIGGER entry_added;
+DROP TRIGGER entry_removed;
+DROP TRIGGER entry_changed;
+DROP TRIGGER entry_ended;
+CREATE TRIGGER entry_added AFTER INSERT ON entries WHEN NEW.ended_at IS NOT NULL BEGIN
+    INSERT INTO totals VALUES (
+        NEW.simulated, NEW.state, NEW.refunded IS 1, 1, coalesce(NEW.price, 0),
+        NEW.price IS NULL AND NEW.request_key != '', coalesce(max(NEW.reserve - NEW.price, 0), 0)
+    ) ON CONFLICT DO UPDATE SET purchases = purchases + 1, credits = credits + excluded.credits,
+        unpriced = unpriced + excluded.unpriced,
+        repost_credits = repost_credits + excluded.repost_credits;
+END;
+CREATE TRIGGER entry_removed AFTER DELETE ON entries WHEN OLD.ended_at IS NOT NULL BEGIN
+    UPDATE totals SET purchases = purchases - 1, credits = credits - coalesce(OLD.price, 0),
+        unpriced = unpriced - (OLD.price IS NULL AND OLD.request_key != ''),
+        repost_credits = repost_credits - coalesce(max(OLD.reserve - OLD.price, 0), 0)
+        WHERE simulated = OLD.simulated AND state = OLD.state AND refunded = (OLD.refunded IS 1);
+END;
+CREATE TRIGGER entry_changed AFTER UPDATE OF state, refunded, price, reserve, ended_at ON entries
+    WHEN OLD.ended_at IS NOT NULL BEGIN
+    UPDATE totals SET purchases = purchases - 1, credits = credits - coalesce(OLD.price, 0),
+        unpriced = unpriced - (OLD.price IS NULL AND OLD.request_key != ''),
+        repost_credits = repost_credits - coalesce(max(OLD.reserve - OLD.price, 0), 0)
+        WHERE simulated = OLD.simulated AND state = OLD.state AND refunded = (OLD.refunded IS 1);
+END;
+CREATE TRIGGER entry_ended AFTER UPDATE OF state, refunded, price, reserve, ended_at ON entries
+    WHEN NEW.ended_at IS NOT NULL BEGIN
+    INSERT INTO totals VALUES (
+        NEW.simulated, NEW.state, NEW.refunded IS 1, 1, coalesce(NEW.price, 0),
+        NEW.price IS NULL AND NEW.request_key != '', coalesce(max(NEW.reserve - NEW.price, 0), 0)
+    ) ON CONFLICT DO UPDATE SET purchases = purchases + 1, credits = credits + excluded.credits,
+        unpriced = unpriced + excluded.unpriced,
+        repost_credits = repost_credits + excluded.repost_credits;
+END;
+"""
+
+STEPS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 """Script n leads from version n to n + 1. Released scripts are never changed."""

@@ -40,7 +40,7 @@ class Notification:
 def match_entry(connection: sqlite3.Connection, notification: Notification) -> NotificationResult:
     """Find the purchase; the result is "recorded" if the notification can be about it."""
     task_id, engine = notification.task_id, notification.engine
-    entries = events.entries(connection, "WHERE task_id=?", task_id)
+    entries = events.entries(connection, "WHERE task_id=? AND state != 'not_run'", task_id)
     if notification.entry is None:  # its webhook URL names no purchase
         candidates = [entry for entry in entries if engine in {None, entry.engine}]
         entry = candidates[0] if len(candidates) == 1 else None

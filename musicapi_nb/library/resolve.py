@@ -44,6 +44,11 @@ def resolution_event(
     in_doubt = entry.failed_and_charged or entry.state in {"uncertain", "accepted"}
     if not in_doubt or (task_id is not None and entry.state != "uncertain"):
         raise nothing_to_resolve(entry)
+    if entry.adopted and charged is None:
+        raise InvalidTransition(
+            f"entry {entry.id} was adopted, and no price of it is recorded: give charged=True or "
+            "False, if it is to be waited for no longer"
+        )
     if task_id is not None:
         if not isinstance(task_id, str):
             raise InvalidArgument(f"task_id is a text such as 'd3b0...', not {task_id!r:.40}")

@@ -28,7 +28,7 @@ _WITH_REPLIES = """
     LEFT JOIN events AS replies ON replies.id = entries.reply_event
     LEFT JOIN events AS latest ON latest.id = (
         SELECT max(id) FROM events WHERE entry = entries.id
-        AND kind IN ('accepted', 'polled', 'done', 'failed', 'refused', 'charged')
+        AND kind IN ('accepted', 'polled', 'done', 'failed', 'refused', 'charged', 'adopted')
     )
     WHERE entries.id IN (SELECT value FROM json_each(?))
 """
@@ -93,9 +93,15 @@ def _limit_depth(value: Any, depth: int) -> Any:
 
 
 def request_of(connection: sqlite3.Connection, entry: Entry) -> Request | None:
-    """Return the request; None if this version does not know its operation."""
+    """Return the request; None if this version does not know its operation, or it is unknown."""
     row = connection.execute("SELECT data FROM events WHERE id=?", (entry.request_event,))
-    return from_json(json.loads(row.fetchone()[0])["request"])
+    return _request_in(row.fetchone()[0])
+
+
+def _request_in(data: str) -> Request | None:
+    """Return the request in the data of the event that created an entry; None without one."""
+    request = json.loads(data).get("request")  # an adopted task may have none
+    return None if request is None else from_json(request)
 
 
 def task_of(connection: sqlite3.Connection, entry: Entry) -> Task:
@@ -108,10 +114,11 @@ def task_with(
     connection: sqlite3.Connection, name: str, *, simulated: bool
 ) -> tuple[Entry, Task] | None:
     """Return the entry and task with this id, or of the first reply that has it as its own."""
-    by_task = events.entries(connection, "WHERE task_id=? AND simulated=?", name, simulated)
+    of_task = "WHERE task_id=? AND simulated=? AND state != 'not_run'"
+    by_task = events.entries(connection, of_task, name, simulated)
     # Replies may name songs of earlier tasks, but never of later ones.
     raw = "(SELECT raw FROM events WHERE events.id = reply_event)"
-    where = f"WHERE simulated=? AND instr({raw}, ?) ORDER BY id"
+    where = f"WHERE simulated=? AND state != 'not_run' AND instr({raw}, ?) ORDER BY id"
     for entry in by_task or events.entries(connection, where, simulated, name):
         task = task_of(connection, entry)
         if by_task or name in _own_ids(task):
@@ -159,7 +166,7 @@ def _stored_reply(
     if entry.state in {"failed", "refused", "not_run"}:
         data = {**data, "state": "failed", "fail_reason": entry.note}
         data |= {"refunded": entry.refunded} if entry.refunded is not None else {}
-    return restore(entry, from_json(json.loads(request_data)["request"]), data, raw)
+    return restore(entry, _request_in(request_data), data, raw)
 
 
 def restore(
@@ -174,8 +181,8 @@ def base_task(entry: Entry, request: Request | None) -> Task:
     """Return the task of an entry as it is without a reply."""
     return Task(
         id=entry.task_id,
-        engine=entry.engine,
-        operation=entry.operation,
+        engine=entry.engine or None,
+        operation=entry.operation or None,
         expected=request.songs if request else None,
         request=request,
         simulated=entry.simulated,

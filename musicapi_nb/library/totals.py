@@ -14,7 +14,8 @@ from musicapi_nb.library.entry import STATES
 # of the entries that have ended, which triggers count, and of the others
 _TOTALS = """
     SELECT * FROM totals UNION ALL
-    SELECT simulated, state, refunded IS 1, count(*), coalesce(sum(price), 0), sum(price IS NULL),
+    SELECT simulated, state, refunded IS 1, count(*), coalesce(sum(price), 0),
+        sum(price IS NULL AND request_key != ''),
         coalesce(sum(max(reserve - price, 0)), 0)
     FROM entries WHERE ended_at IS NULL GROUP BY 1, 2, 3
 """
@@ -115,7 +116,7 @@ def render_times(
     """Return the latest 1,000 render times of an operation, oldest first."""
     rows = database.rows(
         "SELECT accepted_at, polled_at, ended_at, model FROM entries WHERE engine=? "
-        "AND operation=? AND simulated=? AND state='done' "
+        "AND operation=? AND simulated=? AND state='done' AND accepted_at IS NOT NULL "
         "ORDER BY ended_at DESC LIMIT 1000",  # older ones say little: the service changes
         *(engine, operation, simulated),
     )

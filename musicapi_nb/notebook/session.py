@@ -41,7 +41,7 @@ from musicapi_nb.tasks import Song, Songs, Task, Tasks, song_actions, task_list
 if TYPE_CHECKING:
     from musicapi_nb.experiment import StopRule
     from musicapi_nb.exports import ExportResult
-    from musicapi_nb.library import Library
+    from musicapi_nb.library import Adoption, Library
     from musicapi_nb.notebook.experiment_run import ExperimentRun
     from musicapi_nb.plan import Plan
     from musicapi_nb.simulator import Simulator
@@ -203,6 +203,14 @@ class Session(SessionSongs):
             return Tasks(await self._client.resume(deadline=deadline))
 
         return self._job(work, title="resume")
+
+    def adopt(
+        self, source: Any, *, engine: str | None = None, deadline: float = 1800.0
+    ) -> Job[Adoption]:
+        """Take over songs bought elsewhere, by task id or reply: see `MusicAPI.adopt`. Free."""
+        self._need_library("Adopting")
+        work = functools.partial(self._client.adopt, source, engine=engine, deadline=deadline)
+        return self._job(lambda _: work(), title="adopt")
 
     def poll(self, task: Task | str, *, engine: str | None = None) -> Job[Task]:
         """Poll a task once; free, except for reposts: see `MusicAPI.poll`."""
