@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from musicapi_nb.analysis._effects import SIZES, factor_names, sizes_of
+from musicapi_nb.analysis._effects import factor_names
 from musicapi_nb.analysis.checks import as_frame, check_level
+from musicapi_nb.analysis.level_comparisons import SIZES, sizes_of
 from musicapi_nb.analysis.linear_model import Comparer, Signs, group_outcomes
 from musicapi_nb.analysis.model_frame import (
     ModelMatrix,

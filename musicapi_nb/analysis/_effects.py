@@ -3,28 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, get_args
 
-import numpy as np
 import pandas as pd
 
 from musicapi_nb.analysis.checks import as_frame, check_level
-from musicapi_nb.analysis.clusters import sum_by_code
-from musicapi_nb.analysis.estimability import require_estimable
 from musicapi_nb.analysis.families import Correction, check_correction
 from musicapi_nb.analysis.inference import inference_columns
-from musicapi_nb.analysis.linear_model import Comparer, Measure, Signs, group_outcomes
-from musicapi_nb.analysis.model_frame import (
-    Cells,
-    ModelMatrix,
-    Outcome,
-    OutcomeName,
-    Units,
-    baseline_code,
-    pair_name,
-    read_cells,
-    read_outcomes,
-    read_tables,
-    read_units,
-)
+from musicapi_nb.analysis.level_comparisons import compare_levels
+from musicapi_nb.analysis.linear_model import Measure
+from musicapi_nb.analysis.model_frame import OutcomeName, read_tables
 from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import InvalidArgument
 
@@ -37,7 +23,6 @@ _COLUMNS = {
     "missing_songs": "int64",
     "note": "str",
 }
-SIZES = ("songs", "tasks", "baseline_songs", "baseline_tasks", "missing_songs")
 _PAIR = 2
 
 
@@ -129,29 +114,21 @@ def effects(  # noqa: PLR0913 - all but two are keywords
     check_correction(correction)
     check_level(level)
     frame, tags = read_tables(frame, names, outcomes, tags, presence)
-    units = read_units(frame, names, factors, cluster, outcomes)
-    results = read_outcomes(frame, outcomes, tags, presence, units)
-    cells = read_cells(units, names)
-    comparisons = _comparisons(units, names, cells, baseline)
-    if not comparisons:
+    compared = compare_levels(
+        frame,
+        names,
+        outcomes,
+        tags=tags,
+        presence=presence,
+        factors=factors,
+        baseline=baseline,
+        measure=measure,
+        cluster=cluster,
+    )
+    if compared is None:
         return as_frame(pd.DataFrame(columns=list(_COLUMNS)), _COLUMNS)
-    require_estimable(units, names, cells, comparisons)
-    matrix = ModelMatrix(units, names, cells)
-    fits, reasons = [], {}
-    for group in group_outcomes(results):
-        comparer = Comparer(units, cells, matrix, group.defined, comparisons)
-        estimates = comparer.compare(group, measure)
-        fits.append((group.indexes, estimates))
-        for column, index in enumerate(group.indexes):
-            reasons[index] = comparer.notes(estimates, column)
-    rows = []
-    for index, outcome in enumerate(results):
-        sizes = sizes_of(units, cells, comparisons, outcome)
-        for signs, size, note in zip(comparisons, sizes, reasons[index], strict=True):
-            cell, base = cells.names[next(iter(signs))], cells.names[list(signs)[-1]]
-            rows.append((pair_name(names), cell, base, outcome.name, measure, *size, note))
-    table = pd.DataFrame(rows, columns=[*list(_COLUMNS)[:5], *SIZES, "note"])
-    for name, figures in inference_columns(fits, len(results), measure, level, correction).items():
+    table, fits, number = compared
+    for name, figures in inference_columns(fits, number, measure, level, correction).items():
         table[name] = figures.reshape(-1)
     return as_frame(table, _COLUMNS)
 
@@ -166,51 +143,3 @@ def factor_names(factor: Any) -> tuple[str, ...]:
             f"{factor!r:.60}"
         )
     return names
-
-
-def _comparisons(units: Units, factor: Sequence[str], cells: Cells, baseline: Any) -> list[Signs]:
-    """Return the signs of the cells of each comparison with the baseline."""
-    terms = [units.terms[name] for name in factor]
-    levels = (baseline,) if len(terms) == 1 else baseline or (None, None)
-    if not isinstance(levels, tuple) or len(levels) != len(terms):
-        raise InvalidArgument(f"baseline must be a pair of levels, not {baseline!r:.60}")
-    base = [
-        baseline_code(term.names, value, name)
-        for term, value, name in zip(terms, levels, factor, strict=True)
-    ]
-    code = {cell: index for index, cell in enumerate(cells.levels)}
-    result = []
-    for cell in cells.levels:
-        if any(level == first for level, first in zip(cell, base, strict=True)):
-            continue
-        if len(cell) == 1:
-            result.append({code[cell]: 1, code[(base[0],)]: -1})
-        else:
-            result.append(
-                {
-                    code[cell]: 1,
-                    code[(base[0], cell[1])]: -1,
-                    code[(cell[0], base[1])]: -1,
-                    code[(base[0], base[1])]: 1,
-                }
-            )
-    return result
-
-
-def sizes_of(
-    units: Units, cells: Cells, comparisons: Sequence[Signs], outcome: Outcome
-) -> list[tuple[int, ...]]:
-    """Return the figures of `SIZES` of each comparison."""
-    number = len(cells.names)
-    songs = sum_by_code(cells.code, outcome.songs, number).astype("int64")
-    missing = sum_by_code(cells.code, outcome.missing, number).astype("int64")
-    with_songs = outcome.songs > 0
-    pairs = np.unique(np.column_stack([cells.code, units.task])[with_songs], axis=0)
-    tasks = np.bincount(pairs[:, 0], minlength=number)
-    rows = []
-    for signs in comparisons:
-        cell, base = next(iter(signs)), list(signs)[-1]
-        both = missing[list({cell, base})].sum()
-        sizes = songs[cell], tasks[cell], songs[base], tasks[base], both
-        rows.append(tuple(int(size) for size in sizes))
-    return rows
