@@ -15,6 +15,7 @@ PUBLIC_NAMES = {
     "musicapi_nb._blind_test.answers": "preferences_frame",
     "musicapi_nb._blind_test.preference": "preference",
     "musicapi_nb._blind_test.widget": "blind_test",
+    "musicapi_nb._report.comparison_report": "report",
     "musicapi_nb.analysis": """
         adherence adjusted_means cooccurrence dose_response drift effects exclusive_sets near_misses
         sound_adherence sound_matches stability substitution_graph substitutions tag_category

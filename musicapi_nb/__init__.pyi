@@ -6,6 +6,7 @@ from musicapi_nb import webhooks as webhooks
 from musicapi_nb._blind_test.answers import preferences_frame as preferences_frame
 from musicapi_nb._blind_test.preference import preference as preference
 from musicapi_nb._blind_test.widget import blind_test as blind_test
+from musicapi_nb._report.comparison_report import report as report
 from musicapi_nb.analysis import adherence as adherence
 from musicapi_nb.analysis import adjusted_means as adjusted_means
 from musicapi_nb.analysis import cooccurrence as cooccurrence

@@ -16,7 +16,10 @@ _OTHER_NAMES = {
     **{verb: f"api.{verb}(run)" for verb in ("compare", "gallery", "export")},
     **dict.fromkeys(("play", "show", "listen"), "api.gallery(run)"),
     **dict.fromkeys(("wait", "run", "join"), "await run, or run.start().result()"),
-    **{name: f"mnb.{name}(run)" for name in ("adherence", "sound_adherence", "sound_matches")},
+    **{
+        name: f"mnb.{name}(run)"
+        for name in ("adherence", "report", "sound_adherence", "sound_matches")
+    },
     "status": "run.progress",
 }
 

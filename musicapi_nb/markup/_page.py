@@ -16,6 +16,7 @@ body { margin: 22px; font: 14px/1.5 system-ui, -apple-system, "Segoe UI", sans-s
 h1 { margin: 0 0 18px; font-size: 16px; font-weight: 600; overflow-wrap: anywhere }
 @media (prefers-color-scheme: dark) { :root { background: #111418; color: #e6e8eb } }
 @media (max-width: 480px) { body { margin: 14px } }
+@media print { body { margin: 0; print-color-adjust: exact } div, tr { break-inside: avoid } }
 """
 
 

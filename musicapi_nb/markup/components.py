@@ -264,9 +264,16 @@ def _is_number(cell: Cell) -> bool:
 
 
 def table(
-    columns: Sequence[str], rows: Iterable[Sequence[Cell]], caption: str = "", limit: int = 100
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    caption: str = "",
+    limit: int = 100,
+    *,
+    row_heads: bool = False,
 ) -> Html:
     """Return a small table: numbers aligned right, missing values as a dash.
+
+    With `row_heads`, the first cell of a row is its head.
 
     Raises
     ------
@@ -288,10 +295,13 @@ def table(
         element("th", text(name), scope="col", style=f"{side};font-weight:400;{MUTED}")
         for name, side in zip(columns, sides, strict=True)
     )
-    body = [
-        row(element("td", _cell(cell), style=side) for cell, side in zip(line, sides, strict=True))
-        for line in lines[:limit]
-    ]
+
+    def body_cell(index: int, cell: Cell) -> Html:
+        if row_heads and index == 0:
+            return element("th", _cell(cell), scope="row", style=f"{sides[0]};font-weight:400")
+        return element("td", _cell(cell), style=sides[index])
+
+    body = [row(body_cell(*part) for part in enumerate(line)) for line in lines[:limit]]
     count = f"the first {limit:,} of {len(lines):,} rows" if len(lines) > limit else ""
     if head_line := facts(caption, count):
         head_line = element("div", head_line, style=f"margin:0 0 4px;font-size:12.5px;{MUTED}")

@@ -22,6 +22,8 @@ from musicapi_nb.widgets.monitor import Action, BarState, experiment_bar_state, 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from musicapi_nb._report.comparison_report import Report
+
 _START_HELP = "Buy the remaining songs within the budget, and wait for them."
 _PAUSE_HELP = "Stop buying; keep waiting for songs already bought."
 _CANCEL_HELP = "Stop buying and waiting; everything paid for stays in the library."
@@ -101,6 +103,12 @@ class ExperimentRun(ResultFrames):
 
     def result_frame(self, name: str) -> pd.DataFrame:
         return self.experiment.result_frame(name)
+
+    def report(self, factor: str | None = None, **options: Any) -> Report:
+        """Compare the levels of each factor, or of one, on one page: see `mnb.report`."""
+        from musicapi_nb._report.comparison_report import report  # noqa: PLC0415 - loads the analyses
+
+        return report(self, factor, **options)
 
     def start(self) -> ExperimentJob:
         """Start it, or return the job that is already running.

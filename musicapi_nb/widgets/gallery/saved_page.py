@@ -93,9 +93,7 @@ def save_page(  # noqa: PLR0913 - all but two are options
         `source` holds no songs, or `path` is a URL, a folder or a file other than a web page.
     """
     collection = songs_of(source, library)
-    target = absolute_path(path)
-    if target.is_dir():
-        raise InvalidArgument(f"{target} is a folder; name a file, such as 'songs.html'")
+    target = page_path(path)
     ratings = getattr(source, "ratings_by_index", collection.ratings)()  # a gallery has its own
     links = _PageLinks(collection, target.parent, max_bytes, embed=embed)
     cards = [
@@ -112,14 +110,7 @@ def save_page(  # noqa: PLR0913 - all but two are options
     ).encode("utf-8", "replace")
     if len(content) > max_bytes:
         raise _too_large_error(len(content), max_bytes)
-    try:
-        is_named_page = target.suffix.lower() in {".html", ".htm"} or not target.exists()
-        if not is_named_page and not target.read_bytes().startswith(b"<!DOCTYPE html>"):
-            raise InvalidArgument(f"{target} exists and is not a web page; use another name")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(target, lambda path: path.write_bytes(content))
-    except OSError as error:
-        raise MusicAPIError(f"the page cannot be written ({error.strerror}: {target})") from None
+    write_page(target, content)
     return SavedPage(
         path=target,
         size=len(content),
@@ -129,6 +120,26 @@ def save_page(  # noqa: PLR0913 - all but two are options
         linked=links.sources.count("link"),
         left_out=tuple(links.left_out),
     )
+
+
+def page_path(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path of a page to write; InvalidArgument for a URL or a folder."""
+    target = absolute_path(path)
+    if target.is_dir():
+        raise InvalidArgument(f"{target} is a folder; name a file, such as 'songs.html'")
+    return target
+
+
+def write_page(target: Path, content: bytes) -> None:
+    """Write a page; an existing file is replaced if it is a page, once the new one is complete."""
+    try:
+        is_named_page = target.suffix.lower() in {".html", ".htm"} or not target.exists()
+        if not is_named_page and not target.read_bytes().startswith(b"<!DOCTYPE html>"):
+            raise InvalidArgument(f"{target} exists and is not a web page; use another name")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, lambda path: path.write_bytes(content))
+    except OSError as error:
+        raise MusicAPIError(f"the page cannot be written ({error.strerror}: {target})") from None
 
 
 class _PageLinks:

@@ -1,0 +1,159 @@
+"""The tables that a report reads of a run, a library or a table of songs; nothing is measured."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from musicapi_nb._blind_test.answers import ANSWERS, LETTERS, preferences_frame
+from musicapi_nb._report.outcomes import RATED_WELL, TableName
+from musicapi_nb.analysis import adherence
+from musicapi_nb.analysis.model_frame import plan_factors
+from musicapi_nb.analysis.source_tables import table_of
+from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.experiment import Experiment
+from musicapi_nb.experiment.frames import factor_columns
+from musicapi_nb.frames import ratings_frame
+from musicapi_nb.frames.schema import build_frame
+from musicapi_nb.library import Library
+
+_WELL = 4  # stars
+_SONG_KEYS = ["task_id", "song_id", "song_position", "simulated"]
+_UNWATCHED = 600.0  # seconds without a poll before the end: nobody was waiting
+
+
+class ReportTables(NamedTuple):
+    """The tables of a report; `columns` has the column of each factor by its name in the plan."""
+
+    frames: dict[TableName, pd.DataFrame]
+    columns: dict[str, str]
+    experiment: Experiment | None
+
+    @property
+    def songs(self) -> pd.DataFrame:
+        return self.frames["songs"]
+
+
+def read_tables(source: Any, factor: str | None, answers: pd.DataFrame | None) -> ReportTables:
+    """Read the tables of a source.
+
+    `answers` of a blind test default to those that the library has about songs of the source.
+    InvalidArgument if the source has no factor, or not this one.
+    """
+    experiment = getattr(source, "experiment", source)
+    experiment = experiment if isinstance(experiment, Experiment) else None
+    songs = table_of(experiment or source, "songs")
+    if isinstance(source, Library):
+        songs = songs.merge(
+            ratings_frame(source)[[*_SONG_KEYS, "rating"]], how="left", on=_SONG_KEYS
+        )
+    if not len(songs):
+        raise InvalidArgument("there are no songs yet to report on")
+    columns = _factor_columns(songs, experiment, factor)
+    if experiment is None and not set(columns.values()) <= set(plan_factors(songs)):
+        lead = [name for name in columns.values() if name in songs.columns]
+        songs = songs[[*lead, *(name for name in songs.columns if name not in lead)]]
+    if "rating" in songs.columns:
+        well = (songs["rating"] >= _WELL).astype("boolean").mask(songs["rating"].isna())
+        songs = songs.assign(**{RATED_WELL: well})
+    frames: dict[TableName, pd.DataFrame] = {"songs": songs}
+    if not hasattr(source, "columns"):
+        frames |= _tag_table(songs, experiment or source)
+    if experiment is not None:
+        frames["requests"] = _request_table(experiment)
+    library = source if isinstance(source, Library) else getattr(experiment, "library", None)
+    if answers is None and isinstance(library, Library):
+        answers = _answers_about(songs, library)
+    frames["answers"] = build_frame(ANSWERS, ()) if answers is None else answers
+    return ReportTables(frames, columns, experiment)
+
+
+def _factor_columns(
+    songs: pd.DataFrame, experiment: Experiment | None, factor: str | None
+) -> dict[str, str]:
+    if experiment is not None:
+        columns = factor_columns(experiment.plan)
+    else:
+        columns = {name: name for name in plan_factors(songs)}
+    if factor is None:
+        several = {name: column for name, column in columns.items() if _levels(songs, column) > 1}
+        if not several:
+            names = ", ".join(columns) or "none"
+            raise InvalidArgument(
+                "there is no factor with several levels to compare; name a column with "
+                f"factor='...' (factors of the songs: {names})"
+            )
+        return several
+    column = columns.get(factor, factor)
+    if column not in songs.columns:
+        names = ", ".join(columns) or ", ".join(map(str, songs.columns))
+        raise InvalidArgument(f"factor {factor!r:.60} is no column of the songs; there are {names}")
+    if (number := _levels(songs, column)) < 2:  # noqa: PLR2004 - a comparison needs two
+        raise InvalidArgument(
+            f"factor {factor!r:.60} has {number or 'no'} level{'' if number else 's'}; a report "
+            "compares two or more"
+        )
+    return {factor: column}
+
+
+def _levels(songs: pd.DataFrame, column: str) -> int:
+    return int(songs[column].nunique(dropna=False)) if column in songs.columns else 0
+
+
+def _tag_table(songs: pd.DataFrame, source: Any) -> dict[TableName, pd.DataFrame]:
+    """Return the adherence of each song; none if no song requested tags."""
+    try:
+        return {"tags": adherence(songs, table_of(source, "tags"))}
+    except BadFrame:
+        return {}
+
+
+def _request_table(experiment: Experiment) -> pd.DataFrame:
+    """Return the cells of an experiment, with the seconds from acceptance to the end."""
+    cells = experiment.frame()
+    stated = experiment.result_frame("durations")
+    times = stated.groupby("cell")["total_seconds"].first().reindex(cells["cell"]).to_numpy()
+    if np.isnan(times.astype("float64")).all():
+        times = _observed_times(experiment.library, cells["entry"].tolist())
+    return cells.assign(waiting_seconds=times)
+
+
+def _observed_times(library: Library, numbers: Sequence[Any]) -> Any:
+    """Return the seconds from acceptance to the poll that found a purchase done, else NaN.
+
+    A purchase that nobody polled for ten minutes before has no waiting time.
+    """
+    entries = {entry.id: entry for entry in library.entries("done")}
+    times = np.full(len(numbers), np.nan)
+    for index, number in enumerate(numbers):
+        entry = None if pd.isna(number) else entries.get(int(number))
+        if entry is None or entry.accepted_at is None or entry.ended_at is None:
+            continue
+        last = max(entry.polled_at or entry.accepted_at, entry.accepted_at)
+        if entry.ended_at - last <= _UNWATCHED:
+            times[index] = max(entry.ended_at - entry.accepted_at, 0.0)
+    return times
+
+
+def _answers_about(songs: pd.DataFrame, library: Library) -> pd.DataFrame:
+    """Return the answers whose songs are all among these."""
+    answers = preferences_frame(library)
+    tasks = set(songs["task_id"].dropna().astype(str))
+    columns = [answers[f"task_{letter}"] for letter in LETTERS]
+    among = [column.isna() | column.isin(tasks) for column in columns]
+    return answers[np.logical_and.reduce([part.to_numpy(bool) for part in among])]
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as dicts."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def dates_of(songs: pd.DataFrame) -> tuple[dt.datetime, dt.datetime] | None:
+    """Return when the first and the last song were made, if the replies say so."""
+    if "created_at" not in songs.columns or not songs["created_at"].notna().any():
+        return None
+    times = pd.to_datetime(songs["created_at"], utc=True)
+    return times.min().to_pydatetime(), times.max().to_pydatetime()

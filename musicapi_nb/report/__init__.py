@@ -1,1 +1,0 @@
-"""One page that compares the levels of a factor and says what is decided."""

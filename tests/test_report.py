@@ -1,0 +1,223 @@
+"""Reports: planted differences and missing data in words and figures, the page, odd sources."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import musicapi_nb as mnb
+from musicapi_nb import MusicAPI, sonic
+from musicapi_nb._report.comparison_report import Report
+from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.experiment import Experiment
+from musicapi_nb.library import Library
+from musicapi_nb.plan import Plan
+from tests.report_tables import blind_answers, rated_songs
+
+HOSTILE = '<img src=x onerror="alert(1)">\u202e$x$\n'
+
+
+def sentence(report: Report, outcome: str, factor: str = "mv") -> str:
+    (found,) = (
+        part for part in report.sentences if (part.factor, part.outcome) == (factor, outcome)
+    )
+    return f"{found.kind}: {found.sentence}"
+
+
+def comparisons(report: Report) -> pd.DataFrame:
+    return report.table[report.table["baseline"].notna()]
+
+
+@pytest.fixture(scope="module")
+def planted() -> Report:
+    songs = rated_songs(stars=1.5, tasks=24)
+    return mnb.report(songs, answers=blind_answers(songs, 0.85))
+
+
+def test_planted_differences_are_named_with_their_direction(planted: Report) -> None:
+    assert re.fullmatch(
+        r"difference: 1\.\d\d stars more with wild than with plain "
+        r"\(interval 0\.\d\d to [12]\.\d\d\)\.",
+        sentence(planted, "stars"),
+    )
+    assert re.fullmatch(
+        r"difference: wild was preferred to plain in [89]\d % of the choices "
+        r"\(interval [567]\d to 9\d %\)\.",
+        sentence(planted, "blind test"),
+    )
+    assert "percentage points more with wild than with plain" in sentence(
+        planted, "rated 4 or more"
+    )
+    swapped = mnb.report(rated_songs(stars=-1.5, tasks=24), baseline="wild", outcomes=["stars"])
+    assert "stars more with plain than with wild" in sentence(swapped, "stars")
+    less = mnb.report(rated_songs(stars=-1.5, tasks=24), outcomes=["stars"])
+    assert "stars less with wild than with plain" in sentence(less, "stars")
+
+
+def test_small_differences_are_bounded(planted: Report) -> None:
+    assert re.fullmatch(
+        r"no difference: No difference was found between plain and wild; if there is one, it is at "
+        r"most \d s\.",
+        sentence(planted, "duration"),
+    )
+
+
+def test_undecided_outcomes_say_what_would_have_been_found() -> None:
+    report = mnb.report(rated_songs(tasks=8))
+    text = sentence(report, "stars")
+    match = re.fullmatch(
+        r"not decided: No difference was found between plain and wild\. A difference of more than "
+        r"(\d\.\d\d) stars would have been found with 80 % chance\. With about (\d+) more tasks "
+        r"per level, one of 0\.50 stars would be found\.",
+        text,
+    )
+    assert match, text
+    (row,) = report.table[
+        report.table["verdict"].notna() & (report.table["outcome"] == "stars")
+    ].to_dict("records")
+    assert float(match[1]) == pytest.approx(row["detectable"], abs=0.005)
+    assert int(match[2]) == row["more_needed"]
+    # errors fall with the square root of the tasks; quantiles of t fall a little, too
+    growth = (row["more_needed"] + row["tasks"]) / row["tasks"]
+    assert 0.8 * growth <= (row["detectable"] / 0.5) ** 2 * 0.9 <= 1.5 * growth
+
+
+def test_outcomes_without_data_say_how_to_get_it() -> None:
+    report = mnb.report(rated_songs(rated=0.0, tasks=4))
+    missing = {part.outcome: part.text for part in report.sentences if part.kind == "no data"}
+    assert missing["blind test"].endswith("mnb.blind_test(run, factor='mv').")
+    assert missing["stars"].startswith("Stars and Songs rated 4 or more: No song is rated yet")
+    assert missing["loudness"].endswith("mnb.audio_features(run).")
+    assert set(report.table["outcome"]) == {"duration"}
+
+
+def test_figures_agree_with_effects_and_adjusted_means() -> None:
+    songs = rated_songs(("a", "b", "c"), tasks=6, stars=2)
+    report = mnb.report(songs, outcomes=["duration", "stars"])
+    pairs = comparisons(report)
+    assert list(zip(pairs["level"], pairs["baseline"], strict=True)) == 2 * [
+        ("b", "a"),
+        ("c", "a"),
+        ("c", "b"),
+    ]
+    direct = mnb.effects(songs, "mv", outcomes=["duration", "rating"], correction=None)
+    same = pairs[pairs["baseline"] == "a"]
+    for name in ("estimate", "low", "high", "p"):
+        np.testing.assert_allclose(same[name], direct[name], atol=1e-8)
+    means = mnb.adjusted_means(songs, "mv", outcomes=["duration", "rating"])
+    levels = report.table[report.table["baseline"].isna()]
+    np.testing.assert_allclose(levels["estimate"], means["mean"], atol=1e-8)
+    assert (pairs["p_adjusted"] >= pairs["p"]).all()
+    assert (pairs["joint_low"] < pairs["low"]).all()
+    assert "2.0" in sentence(report, "stars") or "1.9" in sentence(report, "stars")
+
+
+def test_the_family_holds_all_factors_and_outcomes() -> None:
+    songs = rated_songs(stars=0.9, tasks=16)
+    topics = np.array(["rain", "sea"])[songs["cell"] // 2 % 2]
+    both = songs.drop(columns="block")
+    both.insert(3, "topic", topics)
+    alone = mnb.report(both, "mv", outcomes=["stars"])
+    together = mnb.report(both)
+    (single,) = comparisons(alone)["p_adjusted"]
+    rows = comparisons(together)
+    row = rows[(rows["factor"] == "mv") & (rows["outcome"] == "stars")].iloc[0]
+    assert single == pytest.approx(row["p"])
+    assert row["p_adjusted"] > 4 * single
+    assert set(rows["factor"]) == {"mv", "topic"}
+
+
+def test_more_than_six_levels_are_compared_with_the_first() -> None:
+    levels = tuple("abcdefgh")
+    report = mnb.report(rated_songs(levels, tasks=3), outcomes=["duration"])
+    assert set(comparisons(report)["baseline"]) == {"a"}
+    assert "the 8 levels" in sentence(report, "duration")
+
+
+def test_prices_need_no_chance() -> None:
+    songs = rated_songs(tasks=3)
+    prices = np.where(songs["mv"] == "wild", 15, 10)
+    report = mnb.report(songs.assign(credits=prices, songs=1), outcomes=["cost"])
+    assert sentence(report, "cost") == (
+        "difference: 5.0 credits per song more with wild than with plain (in every request)."
+    )
+    report = mnb.report(songs.assign(credits=10, songs=1), outcomes=["cost"])
+    assert (
+        sentence(report, "cost") == "no difference: The same in every request with plain and wild."
+    )
+    equal = mnb.report(songs.assign(duration=30.0), outcomes=["duration"])
+    assert sentence(equal, "duration") == (
+        "not decided: No comparison of plain and wild: the tasks of a level are all alike."
+    )
+
+
+def test_effects_that_cannot_be_told_apart_are_not_decided() -> None:
+    songs = rated_songs(tasks=6)
+    report = mnb.report(songs.assign(block=(songs["mv"] == "wild").astype(int)))
+    (part,) = (part for part in report.sentences if part.kind == "not decided")
+    assert part.title == "Stars, Songs rated 4 or more and Duration by mv"
+    assert "cannot be told from that of block" in part.sentence
+    assert "difference" not in {part.kind for part in report.sentences}
+    single = mnb.report(rated_songs(tasks=1))
+    assert "no degree of freedom" in single.text
+
+
+def test_columns_of_the_songs_are_outcomes() -> None:
+    songs = rated_songs(tasks=10, seconds=30)
+    report = mnb.report(songs.assign(tempo=songs["duration"] / 2), outcomes=["tempo", "stars"])
+    assert sentence(report, "tempo").startswith("difference: ")
+    with pytest.raises(InvalidArgument, match="there is no outcome 'tempi'"):
+        mnb.report(songs, outcomes=["tempi"])
+
+
+def test_hostile_names_are_escaped(tmp_path: Path) -> None:
+    songs = rated_songs((HOSTILE, "b"), tasks=5, stars=2)
+    name = "<script>alert(2)</script>"
+    report = mnb.report(songs.rename(columns={"mv": name}))
+    page = report.save(tmp_path / "page.html").read_text(encoding="utf-8")
+    for html in (report._repr_html_(), page):
+        assert "<img" not in html
+        assert "<script" not in html
+        assert "\u202e" not in html
+        assert "&lt;script&gt;" in html
+    assert "\u202e" not in report.text
+
+
+def test_page_shows_all_sentences_and_is_one_file(planted: Report, tmp_path: Path) -> None:
+    path = planted.save(tmp_path / "new" / "report.html")
+    page = path.read_text(encoding="utf-8")
+    text = re.sub(r"<[^>]+>", "", page)
+    for part in planted.sentences:
+        assert part.text.split("'")[0] in text
+    assert "<script" not in page
+    assert "src=" not in page
+    assert page.count('scope="row"') > 10
+    assert re.search(r"tests?: p and intervals", planted.text)
+    assert planted.save(path) == path
+    with pytest.raises(InvalidArgument, match="is a folder"):
+        planted.save(tmp_path)
+
+
+def test_repr_counts_the_verdicts(planted: Report) -> None:
+    assert repr(planted) == "<Report: 3 difference, 1 no difference, 5 no data>"
+    assert str(planted) == planted.text
+    assert planted.text.startswith("Report\n96 songs · 48 tasks · mv (2 levels)\n")
+
+
+def test_sources_that_cannot_be_compared(tmp_path: Path) -> None:
+    songs = rated_songs(tasks=2)
+    with pytest.raises(InvalidArgument, match="factor 'mv' has 1 level; a report compares two"):
+        mnb.report(songs[songs["mv"] == "wild"], "mv")
+    with pytest.raises(InvalidArgument, match="no factor with several levels"):
+        mnb.report(songs[songs["mv"] == "wild"])
+    with pytest.raises(InvalidArgument, match="factor 'style' is no column"):
+        mnb.report(songs, "style")
+    with pytest.raises(InvalidArgument, match="baseline 'c' is no level"):
+        mnb.report(songs, "mv", baseline="c")
+    plan = Plan.grid(sonic.Create, factors={"gpt_description_prompt": ["rain", "sea"]})
+    with Library(tmp_path / "library") as library:
+        experiment = Experiment("new", plan, MusicAPI("sk-a-key-01", ledger=library), library)
+        with pytest.raises(InvalidArgument, match="no songs yet"):
+            mnb.report(experiment)
