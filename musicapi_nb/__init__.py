@@ -33,6 +33,7 @@ PUBLIC_NAMES = {
         read_parquet replaced_tags_frame songs_frame tags_frame tasks_frame write_parquet
     """,
     "musicapi_nb.library": "Library",
+    "musicapi_nb.measures": "sung_lines sung_lyrics",
     "musicapi_nb.notebook": "Job connect enable_nested_asyncio form",
     "musicapi_nb.notebook.magics": "load_ipython_extension",
     "musicapi_nb.plan": "Plan repeats_needed",

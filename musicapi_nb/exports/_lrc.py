@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from musicapi_nb import markup
+from musicapi_nb.tasks.aligned_words import read_alignment, valid_seconds
 
 _MAX_WORDS = 4_000  # lyrics have at most 5,000 characters; matching takes quadratic time
-_MAX_SECONDS = 86_400.0
 _PAUSE, _WORDS_PER_LINE = 1.5, 10  # end a line where neither lyrics nor line breaks do
 _SECTION = re.compile(r"\[[^\]]*\]")  # a section name, such as [Verse]
 _ESCAPES = str.maketrans("[]<>", "()\u2039\u203a")  # LRC has no escape for these
@@ -54,33 +54,20 @@ def lrc(
     if not body:
         return ""
     header = [f"[ti:{_escape(title)}]"] if title else []
-    if (duration := _valid_time(seconds)) is not None:
+    if (duration := valid_seconds(seconds)) is not None:
         header.append(f"[length:{_format_time(duration)[:-3]}]")
     return "\n".join([*header, "[re:musicapi_nb]", *body, ""])
 
 
 def _aligned_words(alignment: Sequence[Mapping[str, Any]]) -> Iterator[_Word]:
     """Yield the single words of an alignment, with times that never decrease."""
-    latest, line = 0.0, 0
-    for item in alignment:
-        if not isinstance(item, Mapping) or not isinstance(text := item.get("word"), str):
-            continue
-        success = item.get("success") is not False
-        start = _valid_time(item.get("start_s"), latest) if success else None
-        end = _valid_time(item.get("end_s"), start) if start is not None else None
-        for part in re.findall(r"\n|[^\s]+", _SECTION.sub("\n", text)):
+    line = 0
+    for item in read_alignment(alignment):
+        for part in re.findall(r"\n|[^\s]+", _SECTION.sub("\n", item.text)):
             if part == "\n":
                 line += 1
             else:
-                yield _Word(part, start, end, line)
-        latest = latest if start is None else start
-
-
-def _valid_time(value: Any, minimum: float = 0.0) -> float | None:
-    """Return a time in seconds that is at least `minimum`, or None if it is not one."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    return float(value) if minimum <= value < _MAX_SECONDS else None  # false for NaN
+                yield _Word(part, item.start, item.end, line)
 
 
 def _lines_of_lyrics(lyrics: str, aligned: Sequence[_Word]) -> list[list[_Word]]:

@@ -1,13 +1,14 @@
 """The songs to export, and the library's data about each of them."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Entry, Library
 from musicapi_nb.library.media_files import song_key
+from musicapi_nb.measures.alignments import Alignments, library_alignments
 from musicapi_nb.tasks import Song, Task, tasks_of_songs
 from musicapi_nb.widgets.song_audio import no_audio_reason
 from musicapi_nb.widgets.songs_of import SongItem, songs_of
@@ -19,7 +20,7 @@ class LibraryIndex:
 
     library: Library
     entries: Mapping[tuple[str | None, bool], Entry]
-    alignments: Mapping[tuple[str, bool], Sequence[Mapping[str, Any]]]
+    alignments: Alignments
     tasks: dict[int, Task] = dataclasses.field(default_factory=dict)
 
     def entry(self, song: Song, task: Task | None) -> Entry | None:
@@ -67,7 +68,7 @@ def select_songs(source: Any, library: Library | None) -> Selection:
     index = LibraryIndex(
         collection.library,
         {(entry.task_id, entry.simulated): entry for entry in entries if entry.task_id},
-        dict(_alignments(collection.library, entries)),
+        library_alignments(collection.library, entries),
     )
     songs: dict[str, tuple[Song, Task]] = {}
     skipped = []
@@ -78,18 +79,6 @@ def select_songs(source: Any, library: Library | None) -> Selection:
             reason = no_audio_reason(item.song) or f"The song is {item.song.state}."
             skipped.append((item.title, reason))
     return Selection(songs, skipped, index, collection.experiment)
-
-
-def _alignments(
-    library: Library, entries: Iterable[Entry]
-) -> Iterable[tuple[tuple[str, bool], list[Any]]]:
-    for entry in entries:
-        if entry.operation != "aligned_lyrics" or entry.state != "done":
-            continue
-        clip = requested_fields(library, entry).get("clip_id")
-        alignment = library.task(entry.id).answer.get("alignment")
-        if isinstance(clip, str) and isinstance(alignment, list):
-            yield (clip, entry.simulated), alignment
 
 
 def requested_fields(library: Library, entry: Entry) -> Mapping[str, Any]:

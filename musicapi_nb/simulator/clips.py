@@ -10,6 +10,7 @@ from musicapi_nb.simulator import rules, songs
 from musicapi_nb.simulator.catalog import Call, Check, Make, Operation, Table, Wait
 from musicapi_nb.simulator.music import midi
 from musicapi_nb.simulator.music.lyric_writer import make_lyrics, make_title
+from musicapi_nb.simulator.music.singer import sing
 from musicapi_nb.simulator.replies import Answer, Json, lyrics_ack, voice_ack
 from musicapi_nb.simulator.rules import Body, Refusal, invalid
 from musicapi_nb.simulator.songs import make_id, source_of, uploaded_song
@@ -143,7 +144,9 @@ def _in_task(make: Make) -> Make:
 
 def _aligned_lyrics(call: Call) -> Json:
     song, breaks = _clip(call), call.options.aligned_words == "breaks"
-    return _success({"alignment": midi.align_words(song.lyrics, song.recording, breaks=breaks)})
+    free = call.options.singing == "free"
+    words = sing(song.lyrics, song.recording) if free else song.lyrics
+    return _success({"alignment": midi.align_words(words, song.recording, breaks=breaks)})
 
 
 def _vox(call: Call) -> Json:

@@ -85,6 +85,9 @@ class ReplyOptions:
     """Files of a download: ``files[] {format,url}``, or ``mp3_url`` and the like."""
     aligned_words: Literal["breaks", "plain"] = "breaks"
     """Whether aligned words include section marks, spaces and line breaks."""
+    singing: Literal["free", "exact"] = "free"
+    """Whether singers leave out, repeat or change a line at times, which aligned words show, or
+    sing what is written. The habit is invented: see ``music.singer``."""
     step_failure: Literal[200, 400] = 200
     """HTTP status if one step of a request fails (``failed_step``)."""
     batch_tasks: Literal["objects", "ids"] = "objects"

@@ -197,6 +197,7 @@ async def test_aligned_lyrics_span_the_song_and_repeats_are_free(
     sim: Simulator, caller: Caller, clip: dict[str, Any], choice: Any, words: list[str]
 ) -> None:
     sim.reply_options.aligned_words = choice
+    sim.reply_options.singing = "exact"
     replies = [
         (await caller.post("sonic/aligned-lyrics", {"clip_id": clip["clip_id"]})).body
         for _ in range(2)
