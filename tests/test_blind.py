@@ -18,9 +18,9 @@ import soundfile
 
 import musicapi_nb as mnb
 from musicapi_nb._blind_test import loudness_match, store
-from musicapi_nb._blind_test.loudness_match import loudness
 from musicapi_nb._blind_test.store import list_designs, load_trials
 from musicapi_nb._blind_test.widget import BlindTest
+from musicapi_nb.audio.loudness import loudness
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import InvalidArgument, LibraryError, NoAudio, NothingToCompare
 from musicapi_nb.experiment import Experiment

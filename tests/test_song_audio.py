@@ -11,7 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from musicapi_nb import sonic, tasks
-from musicapi_nb._blind_test.loudness_match import cut_excerpt, read_info, usual_format
+from musicapi_nb._blind_test.loudness_match import AudioFormat, cut_excerpt, read_info, usual_format
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.client.sound import check_audio, decode
 from musicapi_nb.errors import DownloadFailed, NoAudio
@@ -61,6 +61,19 @@ def test_invalid_audio_is_refused() -> None:
             peaks(Audio(content, "audio/mpeg"))
     with pytest.raises(NoAudio, match="empty"):
         peaks(Audio(encode(tone(0)), "audio/wav"))
+
+
+def test_excerpt_of_an_mp3_is_a_part_of_the_whole(capfd: pytest.CaptureFixture[str]) -> None:
+    rising = np.linspace(0, 0.8, 9 * RATE, dtype=np.float32)[:, None] * tone(9)
+    content = encode(rising, "MP3")
+    excerpt_format = AudioFormat(3.0, RATE, 1)
+    excerpt = cut_excerpt(Audio(content, "audio/mpeg"), excerpt_format)
+    whole, _ = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+    first = int(0.35 * (6 * RATE))
+    inner = slice(RATE // 10, -RATE // 10)  # without the fades
+    expected = whole[first : first + 3 * RATE]
+    assert excerpt[inner] == pytest.approx(expected[inner], abs=1e-4)
+    assert capfd.readouterr().err == ""
 
 
 def claiming(frames: int = 2_000, rate: int = 44_100, channels: int = 1) -> bytes:

@@ -28,9 +28,8 @@ def open_sound(source: Path | bytes) -> Iterator[Any]:
     """
     import soundfile  # noqa: PLC0415 - loads libsndfile
 
-    stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
-        with _sequential_file()(stream) as file:
+        with sequential_file(source) as file:
             _check_header(file.samplerate, file.channels)
             yield file
     except (soundfile.SoundFileError, RuntimeError) as error:
@@ -52,14 +51,19 @@ def skip(file: Any, frames: int) -> None:
         pass
 
 
-@functools.cache
-def _sequential_file() -> type[Any]:
-    """Return a `SoundFile` that never seeks.
+def sequential_file(source: Path | bytes) -> Any:
+    """Open a sound file, or its content, as a `soundfile.SoundFile` that never seeks.
 
     The original seeks after each read, to where it is. The MP3 decoder then starts anew without
     the frames before: the samples that follow are wrong, or shifted, and libmpg123 complains on
     the standard error stream.
     """
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    return _sequential_file_class()(stream)
+
+
+@functools.cache
+def _sequential_file_class() -> Any:
     import soundfile  # noqa: PLC0415 - loads libsndfile
 
     class SequentialFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types

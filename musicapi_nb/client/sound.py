@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
+from musicapi_nb.audio.decoding import sequential_file
 from musicapi_nb.errors import DownloadFailed
 
 UNDECODABLE = frozenset({".m4a", ".aac"})
@@ -35,7 +36,7 @@ def decode(path: Path, max_seconds: float = math.inf) -> Sound:
 
     digest, frames = hashlib.sha256(), 0
     try:
-        with soundfile.SoundFile(path) as audio:
+        with sequential_file(path) as audio:
             size = max(1, _BLOCK_SAMPLES // audio.channels)
             limit = int(min(_MAX_SAMPLES / audio.channels, max_seconds * audio.samplerate))
             while frames < limit:

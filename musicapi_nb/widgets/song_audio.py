@@ -1,18 +1,16 @@
 """The audio of a song: read it from the library or its link, and compute its peaks."""
 
 import asyncio
-import contextlib
-import io
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 from musicapi_nb import markup
+from musicapi_nb.audio.decoding import MAX_SECONDS, open_sound, read_blocks
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.client.file_type import suffix_of
 from musicapi_nb.client.network import is_loopback
@@ -22,10 +20,6 @@ from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.card_media import AUDIO_TYPES
 
 MAX_BYTES = 64_000_000  # of one song that are read into memory
-MAX_SECONDS = 1_800.0  # of one song that are decoded
-_MIN_RATE, _MAX_RATE = 1_000, 768_000  # Hz
-_MAX_CHANNELS = 16
-_BLOCK_FRAMES = 1 << 18
 _PEAK_FRAMES = 256  # resolution of peaks before they are put into buckets
 
 
@@ -94,39 +88,15 @@ def read_audio(path: Path, max_bytes: int) -> Audio:
     return Audio(content, AUDIO_TYPES.get(suffix, f"audio/{suffix[1:]}"))
 
 
-@contextlib.contextmanager
-def open_audio(audio: Audio) -> Iterator[Any]:
-    """Open audio as a `soundfile.SoundFile`.
-
-    NoAudio if libsndfile cannot decode it (AAC), or its header states more than any song has: a
-    small file can claim days, and decoding it would fill the memory.
-    """
-    import soundfile  # noqa: PLC0415 - loads libsndfile
-
-    try:
-        with soundfile.SoundFile(io.BytesIO(audio.content)) as file:
-            _check_header(file.samplerate, file.channels)
-            yield file
-    except (soundfile.SoundFileError, RuntimeError) as error:
-        raise NoAudio(f"the audio cannot be decoded here ({error})") from None
-
-
-def _check_header(rate: int, channels: int) -> None:
-    if not _MIN_RATE <= rate <= _MAX_RATE or channels > _MAX_CHANNELS:
-        raise NoAudio(f"the audio has a rate of {rate:,} Hz and {channels} channels: no song has")
-
-
 def peaks(audio: Audio, buckets: int = 240) -> NDArray[np.float32]:
     """Return the largest magnitude in each of `buckets` equal parts: float32, 0 (silence) to 1.
 
     The audio is decoded block by block, at most `MAX_SECONDS` of it. NoAudio if it cannot be
     decoded or is empty.
     """
-    with open_audio(audio) as file:
-        frames = int(MAX_SECONDS * file.samplerate)
-        blocks = file.blocks(_BLOCK_FRAMES, frames=frames, dtype="float32", always_2d=True)
+    with open_sound(audio.content) as file:
         block_peaks = []
-        for block in blocks:
+        for block in read_blocks(file, int(MAX_SECONDS * file.samplerate)):
             edges = np.arange(0, len(block), _PEAK_FRAMES)
             block_peaks.append(np.maximum.reduceat(np.abs(block).max(axis=1), edges))
     if not block_peaks:

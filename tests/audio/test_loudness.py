@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from musicapi_nb._blind_test.loudness_match import loudness
+from musicapi_nb.audio.loudness import loudness
 from tests.test_song_audio import RATE, tone
 
 
