@@ -29,8 +29,9 @@ PUBLIC_NAMES = {
     "musicapi_nb.experiment": "Experiment StopRule",
     "musicapi_nb.exports": "export lrc",
     "musicapi_nb.frames": """
-        Flattener dask_frames durations_frame flatten issues_frame measures_frame ratings_frame
-        read_parquet replaced_tags_frame songs_frame tags_frame tasks_frame write_parquet
+        Flattener dask_frames durations_frame files_frame flatten issues_frame measures_frame
+        ratings_frame read_parquet replaced_tags_frame songs_frame tags_frame tasks_frame
+        write_parquet
     """,
     "musicapi_nb.library": "Library",
     "musicapi_nb.measures": "sung_lines sung_lyrics",

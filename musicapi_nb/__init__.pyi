@@ -46,6 +46,7 @@ from musicapi_nb.exports import lrc as lrc
 from musicapi_nb.frames import Flattener as Flattener
 from musicapi_nb.frames import dask_frames as dask_frames
 from musicapi_nb.frames import durations_frame as durations_frame
+from musicapi_nb.frames import files_frame as files_frame
 from musicapi_nb.frames import flatten as flatten
 from musicapi_nb.frames import issues_frame as issues_frame
 from musicapi_nb.frames import measures_frame as measures_frame

@@ -390,20 +390,16 @@ class Experiment(ResultFrames):
         return list(self.tasks_of_cells().values())
 
     def result_frame(self, name: str) -> pd.DataFrame:
-        from musicapi_nb.experiment.frames import result_frame  # noqa: PLC0415 - loads pandas
+        from musicapi_nb.experiment.frames import join_library, result_frame  # noqa: PLC0415 - loads pandas
 
         if name == "cells":
             return self.frame()
-        if name == "measures":
-            return self._measures(result_frame("songs", self.plan, self.tasks_of_cells(), ()))
+        if name in {"measures", "files"}:
+            songs = result_frame("songs", self.plan, self.tasks_of_cells(), ())
+            with contextlib.suppress(ClientClosed):  # as in `refresh`
+                return join_library(name, songs, self.library)
+            return join_library(name, songs, None)
         return result_frame(name, self.plan, self.tasks_of_cells(), self._ratings())
-
-    def _measures(self, songs: pd.DataFrame) -> pd.DataFrame:
-        from musicapi_nb.frames.measures import join_measures  # noqa: PLC0415 - loads pandas
-
-        with contextlib.suppress(ClientClosed):  # as in `refresh`
-            return join_measures(songs, self.library)
-        return join_measures(songs, None)
 
     def _ratings(self) -> list[Rating]:
         with contextlib.suppress(ClientClosed):  # as in `refresh`

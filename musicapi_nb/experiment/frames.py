@@ -10,9 +10,11 @@ import pandas as pd
 
 from musicapi_nb import frames
 from musicapi_nb.experiment.progress import UNDER_WAY, CellState
+from musicapi_nb.frames._files_frame import join_files
 from musicapi_nb.frames.builders import TEXT
-from musicapi_nb.frames.schema import RATINGS, build_frame
-from musicapi_nb.library import Rating
+from musicapi_nb.frames.measures import join_measures
+from musicapi_nb.frames.schema import FILES, RATINGS, build_frame
+from musicapi_nb.library import Library, Rating
 from musicapi_nb.plan import Plan
 from musicapi_nb.tasks import Task
 from musicapi_nb.tasks.json_reader import clean
@@ -51,10 +53,16 @@ def cells_frame(plan: Plan) -> pd.DataFrame:
     return rows.astype(dict.fromkeys(CELL_COLUMNS, "int64"))
 
 
+def join_library(name: str, songs: pd.DataFrame, library: Library | None) -> pd.DataFrame:
+    """Return what a library has of songs: "files" or "measures"."""
+    return join_files(songs, library) if name == "files" else join_measures(songs, library)
+
+
 def factor_columns(plan: Plan) -> dict[str, str]:
     """Return the column of each factor."""
     reserved = {*CELL_COLUMNS, *_STATES, "songs", "may_have_cost", "what_to_do"}
-    reserved |= {str(name) for make in _FRAMES.values() for name in make([]).columns} | {*RATINGS}
+    reserved |= {str(name) for make in _FRAMES.values() for name in make([]).columns}
+    reserved |= {*RATINGS, *FILES}
     return {name: f"{name}_requested" if name in reserved else name for name in plan.factors}
 
 

@@ -66,6 +66,10 @@ class ResultFrames(abc.ABC):
         """Return `measures_frame` of these songs, preceded by the same columns as `songs`."""
         return self.result_frame("measures")
 
+    def files(self) -> pd.DataFrame:
+        """Return `files_frame` of these songs, preceded by the same columns as `songs`."""
+        return self.result_frame("files")
+
     def effects(self, factor: str | tuple[str, str], **options: Any) -> pd.DataFrame:
         """Estimate the effect of each level of a factor: see `mnb.effects`."""
         from musicapi_nb.analysis import effects  # noqa: PLC0415 - loads pandas

@@ -1,5 +1,6 @@
 """Tasks and raw replies as pandas DataFrames with fixed columns."""
 
+from musicapi_nb.frames._files_frame import files_frame
 from musicapi_nb.frames.dask import dask_frames
 from musicapi_nb.frames.flattener import Flattener, Frames, flatten
 from musicapi_nb.frames.frames import (
@@ -22,6 +23,7 @@ __all__ = [
     "Reply",
     "dask_frames",
     "durations_frame",
+    "files_frame",
     "flatten",
     "issues_frame",
     "measures_frame",

@@ -31,7 +31,8 @@ class HasReplies(Protocol):
 class HasFrames(Protocol):
     """Anything that makes its frames itself, such as an experiment, which puts its factors first.
 
-    The names are those of `Frames`, "ratings" and "measures". Within a list it counts as its tasks.
+    The names are those of `Frames`, "ratings", "measures" and "files". Within a list it counts as
+    its tasks.
     """
 
     def result_frame(self, name: str) -> pd.DataFrame: ...

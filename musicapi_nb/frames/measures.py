@@ -51,11 +51,11 @@ def measures_frame(source: Replies | HasFrames | pd.DataFrame) -> pd.DataFrame:
         The input is none of these, or a table without `task_id`, `song_id` or `song_position`.
     """
     if isinstance(source, pd.DataFrame):
-        return join_measures(source, _library_of(None, source))
+        return join_measures(source, library_of(None, source))
     if has_frames(source):
         return source.result_frame("measures")
     songs = songs_frame(source)
-    return join_measures(songs, _library_of(source, songs))
+    return join_measures(songs, library_of(source, songs))
 
 
 def join_measures(rows: pd.DataFrame, library: HasMeasures | None) -> pd.DataFrame:
@@ -117,11 +117,11 @@ def _column(name: str, dtype: str) -> Column[Mapping[str, Any]]:
     return Column(dtype, cell, "")
 
 
-def _library_of(source: Any, songs: pd.DataFrame) -> HasMeasures | None:
+def library_of(source: Any, songs: pd.DataFrame) -> Any:
     """Return the source if it is a library, else the library of the session that has the songs."""
     library = source
     if source is None or not callable(getattr(type(source), "measured_values", None)):
         first = songs_of_rows(songs.head(1))
         session = actions_of(first[0]) if first else None
         library = session.library if session else None
-    return library  # type: ignore[no-any-return]
+    return library

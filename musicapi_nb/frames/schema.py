@@ -250,6 +250,15 @@ RATINGS: Mapping[str, Column[Any]] = {
     "simulated": Column(_FLAG, "simulated", "made by the embedded simulator"),
 }
 
+FILES: Mapping[str, Column[Any]] = {
+    "media": Column(_TEXT, "media", "audio, image or video"),
+    "path": Column(_TEXT, "path", "of the file in the library; missing if the file is"),
+    "size": Column(_SOME_COUNT, "size", "bytes; missing if the library never had the file"),
+    "sha256": Column(_TEXT, "sha256", "hash of its bytes, in 64 hexadecimal digits"),
+    "note": Column(_TEXT, "note", "what is odd about it, such as another length than stated"),
+    "missing": Column(_FLAG, "missing", "it is not there, or is incomplete"),
+}
+
 ISSUES: Mapping[str, Column[IssueRow]] = {
     "reply": Column(_TEXT, "parsed.origin", "as in songs_frame; a file, if all of it is meant"),
     "task_id": Column(_TEXT, "parsed.task_id", "missing if the reply has none"),

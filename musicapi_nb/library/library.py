@@ -11,7 +11,7 @@ from typing import Self
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import LibraryError, LibraryReadOnly
+from musicapi_nb.errors import InvalidArgument, LibraryError, LibraryReadOnly
 from musicapi_nb.ledger_types import (
     Entry,
     EntryState,
@@ -188,10 +188,13 @@ class Library(SongFiles, Measurements, Imports, ListedNames):
         with self._database.read() as connection:
             return stored_tasks.task_of(connection, events.require_entry(connection, entry))
 
-    def holds(self, song: Song) -> bool:
-        """Return whether it has the purchase of a song, or a file of it."""
-        bought = totals.has_task(self._database, song.task_id, simulated=song.simulated)
-        return bought or self._attached_file(song, "audio") is not None
+    def holds(self, song: Song | str) -> bool:
+        """Return whether it has the task of a song, or a file of it."""
+        if isinstance(song, str):
+            has_task = stored_tasks.song_with(self._database, song) is not None
+        else:
+            has_task = totals.has_task(self._database, song.task_id, simulated=song.simulated)
+        return has_task or self._attached_file(song, "audio") is not None
 
     def task_with(self, name: str, *, simulated: bool = False) -> tuple[Entry, Task] | None:
         """Return the task that has this id, or whose reply has: of a song, part, clip, persona."""
@@ -324,11 +327,15 @@ class Library(SongFiles, Measurements, Imports, ListedNames):
 
     # --- ratings ---------------------------------------------------------------------------
 
-    def rate(self, song: Song, stars: int | None = None, *, note: str | None = None) -> Rating:
+    def rate(
+        self, song: Song | str, stars: int | None = None, *, note: str | None = None
+    ) -> Rating:
         """Rate a song. The rating survives a power failure once this returns.
 
         Parameters
         ----------
+        song
+            A song, or the id of one of the library.
         stars
             1 to 5; 0 removes the stars; None leaves them unchanged.
         note
@@ -337,13 +344,16 @@ class Library(SongFiles, Measurements, Imports, ListedNames):
         Raises
         ------
         InvalidArgument
-            Invalid stars or note, or a song without id and task id.
+            Invalid stars or note, a song without id and task id, or an id that is unknown.
         LibraryError
             It could not be written. The previous rating still holds.
         """
-        return ratings.rate(self._database, self._process_lock.id, song, stars, note)
+        named = self._named_song(song)
+        if isinstance(named, str):
+            raise InvalidArgument(f"the library has no song {named!r:.60}")
+        return ratings.rate(self._database, self._process_lock.id, named, stars, note)
 
-    def rating(self, song: Song) -> Rating | None:
+    def rating(self, song: Song | str) -> Rating | None:
         """Return the rating of a song; None without one."""
         return ratings.rating_of(self._database, song)
 

@@ -13,7 +13,7 @@ _FOR_PEOPLE = frozenset({"adopt", "file_of", "missing_files", "resolve", "task",
 _FOR_EXPERIMENTS = frozenset(
     {"cells", "entries_by_key", "entries_by_task", "latest_tasks", "next_take", "replies"}
 )
-_FOR_SONGS = frozenset({"holds", "media"})
+_FOR_SONGS = frozenset({"files_of", "holds", "media"})
 _FOR_MEASURES = frozenset(
     {"measured_values", "measurements", "measures", "store_measurements", "use_measure"}
 )
@@ -22,6 +22,7 @@ _FOR_MEASURES = frozenset(
 _OTHER_NAMES = {
     "songs": "api.songs(), or api.gallery()",
     **dict.fromkeys(("search", "find", "show", "gallery", "play"), "api.gallery()"),
+    **dict.fromkeys(("files", "paths"), "mnb.files_frame(api.library)"),
     **dict.fromkeys(("frame", "table", "df"), "mnb.songs_frame(api.library)"),
     **dict.fromkeys(("save", "export"), "api.export(folder)"),
     **dict.fromkeys(("measured", "features", "audio_features"), "mnb.measures_frame(api.library)"),

@@ -55,6 +55,16 @@ def song_key(song: Song | str) -> str:
     return key_of(song.id, song.task_id, song.position, simulated=song.simulated)
 
 
+def keys_of(song: Song | str) -> tuple[str, ...]:
+    """Return the keys to look a song up by: of an id, that of the service's song comes first.
+
+    A key of `song_key` is accepted like an id.
+    """
+    if isinstance(song, str):
+        return song, key_of(song, None, 0, simulated=True)
+    return (song_key(song),)
+
+
 def key_of(song_id: str | None, task_id: str | None, position: int, *, simulated: bool) -> str:
     """As `song_key`, from the attributes of a song."""
     name = song_id or f"{task_id}/{position}"

@@ -11,7 +11,7 @@ from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.library import events
 from musicapi_nb.library.database import Database
-from musicapi_nb.library.media_files import key_of, song_key
+from musicapi_nb.library.media_files import key_of, keys_of, song_key
 from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.json_reader import clean
 
@@ -91,9 +91,11 @@ def new_rating(song: Song, before: Rating | None, stars: int | None, note: str |
     )
 
 
-def rating_of(database: Database, song: Song) -> Rating | None:
-    rows = database.rows(f"{_SELECT} WHERE song=?", song_key(song))
-    return _from_row(rows[0]) if rows else None
+def rating_of(database: Database, song: Song | str) -> Rating | None:
+    for key in keys_of(song):
+        if rows := database.rows(f"{_SELECT} WHERE song=?", key):
+            return _from_row(rows[0])
+    return None
 
 
 def all_ratings(database: Database) -> list[Rating]:

@@ -15,7 +15,7 @@ from musicapi_nb.library import events
 from musicapi_nb.library._request_key import from_json
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.events import as_json
-from musicapi_nb.tasks import StoredReply, Task
+from musicapi_nb.tasks import Song, StoredReply, Task
 
 _CHUNK = 128  # tasks of one query
 _MAX_DEPTH = 50  # levels; documented replies have 8 at most
@@ -123,6 +123,17 @@ def task_with(
         task = task_of(connection, entry)
         if by_task or name in _own_ids(task):
             return entry, task
+    return None
+
+
+def song_with(database: Database, name: str) -> Song | None:
+    """Return the song with this id; of two, that of the service and not a simulator's."""
+    for simulated in (False, True):
+        with database.read() as connection:
+            result = task_with(connection, name, simulated=simulated)
+        songs = result[1].songs if result else ()
+        if song := next((song for song in songs if song.id == name), None):
+            return song
     return None
 
 

@@ -14,6 +14,7 @@ from musicapi_nb import tasks
 from musicapi_nb.client import MusicAPI
 from musicapi_nb.errors import InvalidArgument, LibraryError, LibraryFull
 from musicapi_nb.library import Library
+from musicapi_nb.tasks import Song
 from tests.library.helpers import (
     acknowledged,
     buy,
@@ -258,3 +259,40 @@ async def test_library_never_contains_the_key(tmp_path: Path) -> None:
 
 def _everything(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+# --- songs by their id ----------------------------------------------------------------------
+
+
+def attach(library: Library, of: Song | str, content: bytes) -> Path:
+    file = library.add_file(write_file(library.path, content), ".mp3")
+    library.attach(of, "audio", file)
+    return file.path
+
+
+def test_ids_of_simulated_songs_are_those_of_songs(library: Library) -> None:
+    made = buy(library, song(), simulated=True).entry.id
+    library.record_poll(made, looked(acknowledged(song())))
+    first, second = library.task(made).songs
+    assert (first.id, first.simulated) == ("c", True)
+    path = attach(library, first, b"sound")
+    assert path == library.file_of("c") == library.intact_file_of("c") == library.media("c").audio
+    assert attach(library, "d", b"more") == library.file_of(second)
+    library.rate("c", 4)
+    assert library.rating("c") == library.rating(first)
+    assert [library.holds(name) for name in "cde"] == [True, True, False]
+    with pytest.raises(InvalidArgument, match="no song 'e'"):
+        library.rate("e", 1)
+
+
+def test_an_id_is_the_services_song_before_a_simulators(library: Library) -> None:
+    for simulated in (True, False):
+        entry = buy(library, song(), simulated=simulated).entry.id
+        library.record_poll(entry, looked(acknowledged(song())))
+    simulated_song, real_song = (task.songs[0] for task in library.tasks())
+    library.rate(simulated_song, 4)
+    library.rate("c", 2)
+    path = attach(library, "c", b"sound")
+    assert library.rating("c") == library.rating(real_song)
+    assert library.file_of("c") == library.file_of(real_song) == path
+    assert library.file_of(simulated_song) is None
