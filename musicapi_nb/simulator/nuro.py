@@ -11,6 +11,7 @@ from musicapi_nb.simulator.music.lyric_writer import make_title
 from musicapi_nb.simulator.music.recording import Recording
 from musicapi_nb.simulator.replies import Answer, Links, duration_of, state_word
 from musicapi_nb.simulator.reply_options import ReplyOptions
+from musicapi_nb.simulator.requested_sound import tempo_and_key
 from musicapi_nb.simulator.rules import Body, Refusal
 from musicapi_nb.simulator.songs import make_id
 from musicapi_nb.simulator.tasks import Phase, Song, Task
@@ -152,7 +153,10 @@ def _songs(call: Call) -> tuple[Song, ...]:
         title=make_title(text, rng),
         tags=tags,
         lyrics=lyrics,
-        recording=Recording(seed, (*tags, *voice), round(seconds, 5), instrumental=not vocal),
+        recording=Recording(
+            *(seed, (*tags, *voice), round(seconds, 5), not vocal),
+            **tempo_and_key(call, text, seed),
+        ),
         model="nuro",
         audio_format="wav",
         details=details,

@@ -11,6 +11,7 @@ from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_l
 from musicapi_nb.simulator.music.recording import Recording
 from musicapi_nb.simulator.replies import Answer, Json, Links
 from musicapi_nb.simulator.reply_options import ReplyOptions
+from musicapi_nb.simulator.requested_sound import tempo_and_key
 from musicapi_nb.simulator.rules import invalid
 from musicapi_nb.simulator.songs import make_id, source_of, uploaded_song
 from musicapi_nb.simulator.tasks import Phase, Song, Task
@@ -153,18 +154,19 @@ def _song(call: Call, source: Song | None, index: int, sound: str, model: str) -
     about = " ".join(str(body[name]) for name in ("title", "sound", "prompt") if body.get(name))
     title = body.get("title") or (source.title if source else "")
     lyrics = str(body.get("lyrics") or (source.lyrics if source else "") or "")
+    audio_seed = f"{seed}/{body['seed']}" if "seed" in body else seed
+    requested = tempo_and_key(call, sound, audio_seed)
     sound = sound or ", ".join(source.tags if source else ())
     tags = tag_rewriting.split(tag_rewriting.requested_text(sound)) if sound else ("pop",)
     drawn_seed = Random(f"{call.seed}/seed").randrange(2**32)
     details = {"sound": sound, "seed": str(body.get("seed", drawn_seed)), "formats": ("wav",)}
-    audio_seed = f"{seed}/{body['seed']}" if "seed" in body else seed
     seconds = round(rng.uniform(*call.catalog.seconds), 6)
     return Song(
         song_id=make_id(seed),
         title=str(title or make_title(about or lyrics, rng)),
         tags=tags,
         lyrics=lyrics or make_lyrics(about, rng),
-        recording=Recording(audio_seed, tags, seconds, instrumental=False),
+        recording=Recording(audio_seed, tags, seconds, instrumental=False, **requested),
         model=str(body.get("mv") or model),
         details=details | ({"parent": source.song_id} if source else {}),
     )

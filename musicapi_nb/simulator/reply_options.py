@@ -98,6 +98,10 @@ class ReplyOptions:
     producer_instrumental: Literal["ignored", "obeyed"] = "ignored"
     """``make_instrumental`` of producer: without effect since Lyria 3 Pro, or obeyed. (Its
     strengths and ``weirdness`` have no effect on the simulator's songs.)"""
+    requested_sound: Literal["mostly", "always", "never"] = "mostly"
+    """Whether songs have the tempo and key that the text or a field requests, and sonic's texts can
+    ask for an instrumental: with the chances of ``vocabulary.TEMPO_HABITS``, ``KEY_HABITS`` and
+    ``INSTRUMENTAL_CHANCE``, exactly, or not at all."""
     riffusion_unfinished: Literal["one", "clips"] = "one"
     """An unfinished riffusion task: only finished songs, or both songs with their states."""
     upload_probe: bool = False

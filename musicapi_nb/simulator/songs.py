@@ -11,6 +11,7 @@ from musicapi_nb.simulator import tag_rewriting
 from musicapi_nb.simulator.catalog import Call
 from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_lyrics, make_title
 from musicapi_nb.simulator.music.recording import PARTS, Recording
+from musicapi_nb.simulator.requested_sound import asks_for_instrumental, tempo_and_key
 from musicapi_nb.simulator.rules import lyrics_of
 from musicapi_nb.simulator.tasks import Song
 
@@ -49,7 +50,8 @@ def sonic_songs(
     about = " ".join(str(text) for text in texts if text)
     source_title = source.title if source else ""
     title = (body.get("title") if custom else "") or source_title or make_title(about, rng)
-    instrumental = bool(body.get("make_instrumental"))
+    asked = str(body.get("tags") or "") if custom else description
+    instrumental = bool(body.get("make_instrumental")) or asks_for_instrumental(call, asked)
     lyrics = INSTRUMENTAL_LYRICS if instrumental else _lyrics(call, source, about, rng)
     voice = () if instrumental else _VOICES.get(str(body.get("vocal_gender")), ())
     details = {"continue_at": body["continue_at"]} if "continue_at" in body else {}
@@ -64,7 +66,9 @@ def sonic_songs(
             title=title,
             tags=tags,
             lyrics=lyrics,
-            recording=Recording(seed, (*tags, *voice), seconds, instrumental),
+            recording=Recording(
+                *(seed, (*tags, *voice), seconds, instrumental), **tempo_and_key(call, asked, seed)
+            ),
             model=str(body.get("mv") or "sonic-v5"),
             details={**details, **({"parent": source.song_id} if source else {})},
         )

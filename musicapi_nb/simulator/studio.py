@@ -11,6 +11,7 @@ from musicapi_nb.simulator.music.lyric_writer import INSTRUMENTAL_LYRICS, make_l
 from musicapi_nb.simulator.music.recording import Recording
 from musicapi_nb.simulator.replies import Answer, Json, Links, duration_of
 from musicapi_nb.simulator.reply_options import ReplyOptions
+from musicapi_nb.simulator.requested_sound import tempo_and_key
 from musicapi_nb.simulator.rules import Body, invalid
 from musicapi_nb.simulator.songs import make_id
 from musicapi_nb.simulator.tasks import Phase, Song, Task
@@ -91,7 +92,9 @@ def _songs(call: Call) -> tuple[Song, ...]:
             title=title if mode == "regular" else f"{title} ext v1.2.{index + 1}",
             tags=tags,
             lyrics=lyrics,
-            recording=Recording(seed, tags, seconds, instrumental=kind == "instrumental"),
+            recording=Recording(
+                *(seed, tags, seconds, kind == "instrumental"), **tempo_and_key(call, prompt, seed)
+            ),
             model=str(body.get("model_type") or "studio130-v1.5"),
             steps=steps,
             details={"prompt": prompt, "artist": artist, "mode": mode},

@@ -183,6 +183,15 @@ def _rules() -> Iterator[Rule]:
 RULES: tuple[Rule, ...] = tuple(_rules())
 """All changes that a pass can make to a tag, with their chances. Other tags stay."""
 
+TEMPO_HABITS: dict[float, float] = {1: 0.86, 0.5: 0.05, 2: 0.05, 0: 0.04}
+"""The tempo of a song divided by the requested one, and the chance of it; 0 ignores the request."""
+TEMPO_SPREAD = 0.02
+"""A followed tempo is at most this share above or below the requested one."""
+KEY_HABITS: dict[str, float] = {"exact": 0.9, "relative": 0.04, "fifth": 0.03, "ignored": 0.03}
+"""How the key of a song relates to the requested one, and the chance of it."""
+INSTRUMENTAL_CHANCE = 0.9
+"""Chance that a sonic task whose text asks for an instrumental has no singer."""
+
 KNOWN: frozenset[str] = frozenset(
     (*GENRES, *MOODS, *INSTRUMENTS, *VOICES, *FEATURES, *DECADES, *SPELLINGS)
 )

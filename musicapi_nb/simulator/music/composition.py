@@ -17,6 +17,10 @@ _PROGRESSIONS = {
     "minor": ("0526", "0356", "0656", "0265", "0362", "0536"),
 }
 """Scale degrees from 0, one chord a bar."""
+KEYS: Mapping[str, tuple[str, ...]] = {
+    mode: tuple(f"{name} {mode}" for name in _NAMES) for mode in _SCALES
+}
+"""The keys of each mode by their tonic, in semitones above C."""
 _ENDING = 1.5
 """Seconds at the end for the last chord to ring."""
 
@@ -148,15 +152,27 @@ class Score:
     notes: list[Note] = field(default_factory=list)
 
 
-def compose(style: Style, seconds: float, rng: Random, *, deep: bool) -> Score:
+def compose(
+    style: Style,
+    seconds: float,
+    rng: Random,
+    *,
+    deep: bool,
+    bpm: float | None = None,
+    key: str | None = None,
+) -> Score:
     """Write a piece of ``seconds`` in a constant tempo that ends on its tonic chord.
 
-    ``deep`` makes a singer's voice a low one.
+    ``deep`` makes a singer's voice a low one. A tempo and a key that are None are drawn.
     """
-    bpm = round(rng.uniform(*style.bpm), 1)
+    drawn_bpm = round(rng.uniform(*style.bpm), 1)
     mode = "minor" if rng.random() < style.minor else "major"
     tonic = rng.randrange(12)
-    score = Score(bpm, f"{_NAMES[tonic]} {mode}", style.level)
+    if key is not None:
+        mode = key.split()[1]
+        tonic = KEYS[mode].index(key)
+    bpm = drawn_bpm if bpm is None else bpm
+    score = Score(bpm, KEYS[mode][tonic], style.level)
     bar_seconds = 240 / bpm
     bars = max(0, int((seconds - _ENDING) / bar_seconds))
     sections = rng.sample(_PROGRESSIONS[mode], k=2)

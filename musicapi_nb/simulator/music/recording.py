@@ -87,7 +87,8 @@ class Recording:
     """A performance composed from a seed; equal fields sound equal.
 
     A longer recording with the same seed and tags starts as the shorter one does. ``parts`` limits
-    it to these instruments and drums (a stem); None plays all.
+    it to these instruments and drums (a stem); None plays all. ``bpm`` and ``key`` (such as
+    "A minor") follow a request; None is drawn.
     """
 
     seed: str
@@ -95,6 +96,8 @@ class Recording:
     seconds: float
     instrumental: bool
     parts: frozenset[str] | None = None
+    bpm: float | None = None
+    key: str | None = None
 
 
 def frames(seconds: float) -> int:
@@ -140,7 +143,7 @@ def _performance(recording: Recording) -> Score:
     rng, tags = Random(f"{recording.seed}/audio"), recording.tags
     style = style_of(tags, instrumental=recording.instrumental)
     deep = "male vocals" in tags or ("female vocals" not in tags and rng.random() < 0.5)  # noqa: PLR2004 - even odds
-    return compose(style, recording.seconds, rng, deep=deep)
+    return compose(style, recording.seconds, rng, deep=deep, bpm=recording.bpm, key=recording.key)
 
 
 def mix(notes: Iterable[Note], frames: int) -> Samples:
