@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from coverage_preference import preference_case
+from coverage_sound import sound_case
 from numpy.typing import NDArray
 
 import musicapi_nb as mnb
@@ -488,6 +489,7 @@ CASES: dict[str, Callable[[int], Iterator[Figure]]] = {
     "sequential": sequential_case,
     "detectable": detectable_case,
     "preference": lambda tables: itertools.starmap(Figure, preference_case(tables)),
+    "sound": lambda tables: itertools.starmap(Figure, sound_case(tables)),
     "binary variance": binary_variance_case,
     "drift": drift_case,
 }

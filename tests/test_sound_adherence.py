@@ -126,6 +126,18 @@ def test_a_factor_is_no_measured_value() -> None:
     assert matches["measured_tempo"].tolist()[0] == 91
 
 
+def test_singing_is_unknown_without_a_measure_of_it() -> None:
+    requested: Any = [True, False, *[None] * 6]
+    frame = songs_table().assign(make_instrumental=requested, vocal_share=0.1)
+    row: Any = sound_adherence(frame).set_index("property").loc["instrumental"]
+    assert (row["songs"], row["unknown"]) == (0, 2)
+    assert np.isnan(row["followed"])
+    for measured in ([True, True, *[None] * 6], [1, 1, 0, 0.5, *[None] * 4]):
+        column = pd.Series(measured, dtype="boolean" if measured[0] is True else "float64")
+        matches = sound_matches(frame.assign(instrumental=column))
+        assert matches["instrumental_followed"].dropna().tolist() == [True, False]
+
+
 def test_songs_that_did_not_succeed_are_left_out() -> None:
     frame = songs_table().assign(state=["succeeded", "failed", *["succeeded"] * 6])
     matches = sound_matches(frame)

@@ -22,7 +22,6 @@ from musicapi_nb.frames.measures import measures_frame, song_columns
 from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.musical_keys import parse_key
 from musicapi_nb.tasks.sound_requests import (
-    INSTRUMENTAL_FIELDS,
     TEMPO_FIELDS,
     RequestParts,
     SoundRequest,
@@ -33,10 +32,15 @@ from musicapi_nb.tasks.sound_requests import (
 _SONGS = "the table of songs"
 _MEASURES = "the table of measures (measures_frame or audio_features)"
 _FIELD_COLUMNS = {
-    **{name: name for name in (*TEMPO_FIELDS, *INSTRUMENTAL_FIELDS, "length")},
+    **{name: name for name in (*TEMPO_FIELDS, "make_instrumental", "length")},
     "duration_requested": "duration",  # how a run calls a factor that a column is named like
 }
-_MEASURED: dict[str, ColumnKind] = {"tempo": "number", "key": "text", "seconds": "number"}
+_MEASURED: dict[str, ColumnKind] = {
+    "tempo": "number",
+    "key": "text",
+    "seconds": "number",
+    "instrumental": "number or boolean",
+}
 _COLUMNS = {
     **dict.fromkeys(("requested_tempo", "measured_tempo", "tempo_deviation"), "float64"),
     "tempo_relation": "str",
@@ -63,8 +67,9 @@ def sound_matches(songs: Source, measures: pd.DataFrame | None = None) -> pd.Dat
     ("slow", "allegro") are not read as figures. The guide Sound has the rules.
 
     Measured values are those of `audio_features`. A value that could not be measured is missing,
-    and so is all that compares it. Songs that did not succeed are left out; `.attrs` counts them
-    as "songs_left_out".
+    and so is all that compares it. `audio_features` cannot tell whether someone sings: that is
+    compared if a measure of your own has the column `instrumental` (boolean, or 0 and 1). Songs
+    that did not succeed are left out; `.attrs` counts them as "songs_left_out".
 
     Parameters
     ----------
@@ -211,8 +216,14 @@ def _measured_values(rows: pd.DataFrame, measures: pd.DataFrame | None) -> dict[
         "measured_tempo": finite_values(values["tempo"]),
         "measured_key": [None if key is None else key.name for key in keys],
         "measured_duration": finite_values(values["seconds"]),
-        "measured_instrumental": [None] * len(table),
+        "measured_instrumental": _booleans(values["instrumental"]),
     }
+
+
+def _booleans(column: pd.Series) -> list[bool | None]:
+    """Return 1 as True, 0 as False, and other values as missing."""
+    choices = {1.0: True, 0.0: False}
+    return [choices.get(value) for value in column.to_numpy("float64", na_value=np.nan).tolist()]
 
 
 def _measured_columns(table: pd.DataFrame) -> dict[str, str]:
