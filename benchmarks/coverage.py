@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from coverage_costs import costs_case
 from coverage_preference import preference_case
 from coverage_sound import sound_case
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ _LEVEL = 0.05
 _ENOUGH = 10  # tasks a level
 _SONGS = 2
 _COLUMNS_PER_CALL = 250
-_PERCENT = frozenset({"coverage", "type I", "power", "missing", "false findings"})
+_PERCENT = frozenset({"coverage", "type I", "power", "missing", "false findings", "no upper bound"})
 
 
 class Figure(NamedTuple):
@@ -492,6 +493,7 @@ CASES: dict[str, Callable[[int], Iterator[Figure]]] = {
     "sound": lambda tables: itertools.starmap(Figure, sound_case(tables)),
     "binary variance": binary_variance_case,
     "drift": drift_case,
+    "costs": lambda tables: itertools.starmap(Figure, costs_case(tables)),
 }
 """Cases by name. An analysis that prints an interval or a p has one."""
 

@@ -17,9 +17,9 @@ PUBLIC_NAMES = {
     "musicapi_nb._blind_test.widget": "blind_test",
     "musicapi_nb._report.comparison_report": "report",
     "musicapi_nb.analysis": """
-        adherence adjusted_means cooccurrence dose_response drift effects exclusive_sets near_misses
-        sound_adherence sound_matches stability substitution_graph substitutions tag_category
-        tag_counts tag_fates tag_group variance
+        adherence adjusted_means cooccurrence costs dose_response drift effects exclusive_sets
+        near_misses sound_adherence sound_matches stability substitution_graph substitutions
+        tag_category tag_counts tag_fates tag_group variance
     """,
     "musicapi_nb.client": "MusicAPI publish",
     "musicapi_nb.engines": """

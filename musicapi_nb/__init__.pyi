@@ -10,6 +10,7 @@ from musicapi_nb._report.comparison_report import report as report
 from musicapi_nb.analysis import adherence as adherence
 from musicapi_nb.analysis import adjusted_means as adjusted_means
 from musicapi_nb.analysis import cooccurrence as cooccurrence
+from musicapi_nb.analysis import costs as costs
 from musicapi_nb.analysis import dose_response as dose_response
 from musicapi_nb.analysis import drift as drift
 from musicapi_nb.analysis import effects as effects

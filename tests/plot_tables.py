@@ -37,6 +37,21 @@ def adherence_frame(levels: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
     return frame.astype({"prompt": "str", "measure": "str"})
 
 
+def costs_frame(levels: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    rows = []
+    for level in levels:
+        tasks = int(rng.integers(3, 40))
+        for measure, scale in (("credits per song", 10.0), ("credits per hour of music", 200.0)):
+            estimate = scale * rng.uniform(1, 2)
+            high = estimate * rng.uniform(1.1, 2) if rng.random() < 0.7 else np.inf
+            row = (level, measure, estimate, 0.8 * estimate, high)
+            rows.append((*row, 2.0 * tasks, tasks, 2 * tasks, 20.0 * tasks))
+    names = ["prompt", "measure", "estimate", "low", "high", "units", "tasks", "songs", "credits"]
+    frame = pd.DataFrame(rows, columns=names)
+    return frame.astype({"prompt": "str", "measure": "str"})
+
+
 def effects_frame(
     levels: Sequence[str], outcomes: Sequence[str], *, measure: str = "difference", seed: int = 0
 ) -> pd.DataFrame:

@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import pandas as pd
 import pytest
 
 import musicapi_nb as mnb
 from musicapi_nb import lyrics, sonic, studio, tasks
-from musicapi_nb.errors import LostReply, MusicAPIError
+from musicapi_nb.errors import BadFrame, InvalidArgument, LostReply, MusicAPIError
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Task
@@ -110,3 +112,142 @@ def test_credits_are_missing_where_they_are_unknown(tmp_path: Path) -> None:
         assert library.task(second).credits == 0
     assert looked(pending, FAILED).credits == 0
     assert looked(tasks.parse_task(raw)).credits is None
+
+
+def costs_of(source: Any, measure: str = "credits per song", **options: Any) -> pd.DataFrame:
+    table = mnb.costs(source, **options)
+    return table[table["measure"] == measure].reset_index(drop=True)
+
+
+def levels_of(source: Any, by: str, measure: str = "credits per song") -> dict[Any, Any]:
+    """Return the rows of a measure by level."""
+    rows = costs_of(source, measure, by=by).to_dict("records")
+    return {row[by]: row for row in rows}
+
+
+def test_costs_of_a_library_are_its_account(bought: Bought) -> None:
+    account = bought.library.account()
+    (row,) = costs_of(bought.library).to_dict("records")
+    assert (row["credits"], row["refunded"], row["in_doubt"]) == (
+        account.spent,
+        account.refunded,
+        account.uncertain,
+    )
+    assert (row["tasks"], row["failed"], row["songs"], row["units"]) == (7, 2, 9, 9)
+    assert row["estimate"] == pytest.approx(account.spent / 9)
+    assert row["low"] < row["estimate"] < row["high"]
+    by_engine = levels_of(bought.library, "engine")
+    assert sum(row["credits"] for row in by_engine.values()) == account.spent
+    assert by_engine["sonic"]["in_doubt"] == account.uncertain
+    assert by_engine["studio"]["estimate"] == 7.5
+    assert by_engine["lyrics"]["songs"] == 0
+    assert math.isnan(by_engine["lyrics"]["estimate"])
+
+
+def test_kept_tags_are_those_of_replies_that_list_rewritten_tags(bought: Bought) -> None:
+    fates = mnb.tag_fates(bought.tasks[1])["fate"]
+    kept = fates.isin(["kept", "split"]).sum()
+    rows = levels_of(bought.tasks, "engine", "credits per kept tag")
+    assert (rows["studio"]["units"], rows["studio"]["estimate"]) == (kept, 15 / kept)
+    for engine in ("sonic", "lyrics"):
+        assert math.isnan(rows[engine]["units"])
+        assert math.isnan(rows[engine]["estimate"])
+
+
+def test_ratings_hours_and_money(bought: Bought) -> None:
+    measure = "credits per song with 4 stars or more"
+    assert costs_of(bought.tasks, measure)["units"].isna().all()  # nobody rated them
+    library, song_ = bought.library, bought.tasks[1].songs[0]
+    library.rate(song_, 4)
+    (row,) = costs_of(library, measure, price=0.01, currency="EUR").to_dict("records")
+    assert (row["rated"], row["units"], row["estimate"]) == (1, 1, 117)
+    assert (row["money"], row["money_spent"], row["currency"]) == (1.17, 1.17, "EUR")
+    assert row["money_low"] == pytest.approx(row["low"] / 100)
+    (row,) = costs_of(library, "credits per song with 5 stars", stars=5).to_dict("records")
+    assert (row["units"], row["high"]) == (0, math.inf)
+    assert 0 < row["low"] < 117
+    assert math.isnan(row["estimate"])
+    library.rate(song_, 0)
+    songs = mnb.songs_frame(library).query("engine != 'lyrics' and state == 'succeeded'")
+    hours = songs["duration"].sum() / 3600
+    (row,) = costs_of(library, "credits per hour of music").to_dict("records")
+    assert row["units"] == pytest.approx(hours)
+    assert row["estimate"] == pytest.approx(117 / hours)
+
+
+def test_a_table_of_songs_is_summed_by_task_and_level(bought: Bought) -> None:
+    songs = mnb.songs_frame(bought.tasks).query("engine == 'sonic'")
+    rows = levels_of(songs, "song_position")
+    assert (rows[0]["credits"], rows[0]["songs"]) == (40, 3)
+    assert all(math.isnan(rows[0][name]) for name in ("refunded", "in_doubt", "difference"))
+    assert rows[1]["difference"] == pytest.approx(20 / 2 - 40 / 3)
+    with pytest.raises(BadFrame, match="counts failed songs"):
+        mnb.costs(mnb.tasks_frame(bought.tasks))
+
+
+def cells(tasks: int, lost: int) -> pd.DataFrame:
+    """Return the cells of two models, of which the second lost some songs without a refund."""
+    frame = pd.DataFrame({"cell": range(2 * tasks), "block": 1, "take": 1})
+    frame["mv"] = ["a", "b"] * tasks
+    frame["state"], frame["songs"], frame["price"] = "done", 2, 20
+    hit = frame.index[frame["mv"] == "b"][:lost]
+    frame.loc[hit, "state"] = "failed"
+    frame.loc[hit, "songs"] = 0
+    return frame.assign(credits=frame["price"], refunded=False)
+
+
+def test_levels_are_compared_by_the_model_of_effects() -> None:
+    frame = cells(30, 12)
+    first, second = levels_of(frame, "mv").values()
+    assert (first["estimate"], second["estimate"]) == pytest.approx((10, 600 / 36))
+    assert first["low"] == 10  # no song was lost, so it cannot cost less
+    assert 10 < first["high"] < 12.5
+    effect = mnb.effects(frame, "mv", outcomes=[("credits", "songs")]).iloc[0]
+    names = ["difference", "difference_low", "difference_high", "p"]
+    expected = effect[["estimate", "low", "high", "p"]].tolist()
+    assert [second[name] for name in names] == pytest.approx(expected)
+    assert second["p"] < 0.02
+    assert costs_of(frame, by=["mv", "block"])["difference"].isna().all()
+
+
+def test_cells_that_are_not_bought_or_in_doubt_or_under_way() -> None:
+    frame = cells(3, 0)
+    frame["credits"] = frame["credits"].astype("Int64")
+    frame["state"] = ["done", "done", "accepted", "uncertain", "planned", "failed"]
+    frame["songs"] = [2, 2, 0, 0, 0, 0]
+    frame.loc[[2, 3, 4], "credits"] = None  # as long as a cell has not ended
+    frame.loc[5, "credits"] = 0
+    frame.loc[5, "refunded"] = True
+    (row,) = costs_of(frame).to_dict("records")
+    assert (row["tasks"], row["failed"], row["songs"], row["unpriced"]) == (4, 1, 4, 0)
+    assert (row["credits"], row["refunded"], row["in_doubt"]) == (60, 20, 20)
+    assert (row["units"], row["estimate"]) == (4, 10)  # without the task that is under way
+    unknown = costs_of(frame.assign(credits=None, price=None).convert_dtypes())
+    assert unknown["unpriced"].tolist() == [4]
+    assert unknown["estimate"].isna().all()
+
+
+def test_wrong_arguments_of_costs(bought: Bought) -> None:
+    wrong: list[dict[str, Any]] = [
+        {"stars": 0},
+        {"stars": True},
+        {"price": -1},
+        {"price": "1"},
+        {"price": math.nan},
+        {"currency": "EUR"},
+        {"price": 1, "currency": 3},
+        {"level": 2},
+        {"by": 3},
+    ]
+    for options in wrong:
+        with pytest.raises(InvalidArgument):
+            mnb.costs(bought.tasks, **options)
+    with pytest.raises(BadFrame, match="lacks column 'mood'"):
+        mnb.costs(bought.tasks, "mood")
+    simulated = mnb.songs_frame(bought.tasks)
+    simulated.loc[0, "simulated"] = True
+    with pytest.raises(BadFrame, match="do not add up"):
+        mnb.costs(simulated)
+    assert len(mnb.costs(simulated, "simulated")) == 8
+    assert mnb.costs([])["estimate"].isna().all()
+    assert mnb.costs(simulated[:0], "simulated").empty

@@ -24,6 +24,7 @@ from tests.plot_tables import (
     TAGS,
     adherence_frame,
     cooccurrence_frame,
+    costs_frame,
     dose_response_frame,
     drift_frame,
     effects_frame,
@@ -42,6 +43,7 @@ def every_plot(tags: tuple[str, ...]) -> Iterator[tuple[str, Draw, Any, dict[str
     """Yield each plot with a table of these tags or levels."""
     few = tags[:12]
     yield "adherence", plots.adherence, adherence_frame(tags), {}
+    yield "costs", plots.costs, costs_frame(tags), {}
     yield (
         "effects",
         plots.effects,

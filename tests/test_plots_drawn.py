@@ -17,6 +17,7 @@ from tests.plot_tables import (
     TAGS,
     adherence_frame,
     cooccurrence_frame,
+    costs_frame,
     effects_frame,
     preference_tables,
     sets_series,
@@ -25,6 +26,26 @@ from tests.plot_tables import (
 )
 
 BLUE, RED, GREEN = "#0072b2", "#d55e00", "#009e73"
+
+
+def test_costs_draw_a_panel_for_each_known_measure() -> None:
+    table = costs_frame(TAGS)
+    ax = plots.costs(table)
+    panels = ax.child_axes
+    assert [panel.get_xlabel().split("\n")[0] for panel in panels] == [
+        "credits per song",
+        "credits per hour of music",
+    ]
+    arrows = [line for panel in panels for line in panel.lines if line.get_marker() == ">"]
+    assert len(arrows) == np.isinf(table["high"]).sum()
+    text = all_text(ax)
+    assert "\N{INFINITY}]" in text
+    assert all(tag in text for tag in TAGS)
+    unknown = table.assign(units=table["units"].where(table["measure"] == "credits per song"))
+    assert not plots.costs(unknown).child_axes
+    money = {"money": table["estimate"], "money_low": table["low"], "money_high": table["high"]}
+    assert "EUR per song" in all_text(plots.costs(table.assign(**money, currency="EUR")))
+    assert "Nothing to show" in all_text(plots.costs(table.assign(units=np.nan)))
 
 
 def test_adherence_draws_measures_and_intervals() -> None:

@@ -6,6 +6,7 @@ from musicapi_nb.analysis._adjusted_means import adjusted_means as adjusted_mean
 from musicapi_nb.analysis._cooccurrence import cooccurrence as cooccurrence
 from musicapi_nb.analysis._cooccurrence import exclusive_sets as exclusive_sets
 from musicapi_nb.analysis._cooccurrence import tag_counts as tag_counts
+from musicapi_nb.analysis._costs import costs as costs
 from musicapi_nb.analysis._dose_response import dose_response as dose_response
 from musicapi_nb.analysis._drift import drift as drift
 from musicapi_nb.analysis._effects import effects as effects

@@ -30,6 +30,7 @@ _NO_VALUE = "no song of a level has a value"
 _ALIASED = "aliased with the other factors"
 _ONE_TASK = "a level has one task only"
 _NO_SPREAD = "the tasks of a level are all alike"
+_ROUNDING = 1e-12
 _LEVEL = 0.95  # of the interval whose width shows the error of a difference of shares
 
 
@@ -167,18 +168,18 @@ class Comparer:
         # a ratio of two means is linearised (Cochran, Sampling Techniques, 3rd ed. 1977, 6.3)
         both = np.column_stack([values[:, 0], divisors[self._defined]])
         total, divisor = (self._means.weights.T @ both).T
-        divisor = np.where(divisor > 0, divisor, np.nan)
+        least = _ROUNDING * np.abs(both[:, 1]).max(initial=0.0)
+        divisor = np.where(divisor > least, divisor, np.nan)
         residuals = self._design.residuals(both)
         parts = (residuals[:, :1] - residuals[:, 1:] * total / divisor) / divisor
         parts *= self._means.adjusted
-        joint = [_signed_sum(parts.T, signs) for signs in self._comparisons]
+        signed = [_signed_sum(parts.T, signs) for signs in self._comparisons]
+        joint = np.reshape(signed, (len(signed), len(parts))).T
         ones = np.ones((len(values), 1))
         return (
             (total / divisor)[:, None],
             self._design.variances(self._means._replace(adjusted=parts), ones),
-            self._design.variances(
-                self._contrasts._replace(adjusted=np.reshape(joint, (-1, len(ones))).T), ones
-            ),
+            self._design.variances(self._contrasts._replace(adjusted=joint), ones),
         )
 
     def _compare_means(self, group: Group, values: Floats, measure: Measure) -> Estimates:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb.public_names import missing_name
@@ -75,6 +76,12 @@ class ResultFrames(abc.ABC):
         from musicapi_nb.analysis import effects  # noqa: PLC0415 - loads pandas
 
         return effects(self, factor, **options)
+
+    def costs(self, by: str | Sequence[str] | None = None, **options: Any) -> pd.DataFrame:
+        """Measure what songs cost, in all or by the levels of a factor: see `mnb.costs`."""
+        from musicapi_nb.analysis import costs  # noqa: PLC0415 - loads pandas
+
+        return costs(self, by, **options)
 
     if not TYPE_CHECKING:
 

@@ -7,6 +7,7 @@ from musicapi_nb.plots._effects import effects
 from musicapi_nb.plots._timeline import timeline
 from musicapi_nb.plots._upset import upset
 from musicapi_nb.plots.control_chart import drift
+from musicapi_nb.plots.cost_panels import costs
 from musicapi_nb.plots.distributions import durations, latencies
 from musicapi_nb.plots.dose_lines import dose_response
 from musicapi_nb.plots.heatmap import cooccurrence
@@ -18,6 +19,7 @@ from musicapi_nb.public_names import public_names
 __all__ = [
     "adherence",
     "cooccurrence",
+    "costs",
     "dose_response",
     "drift",
     "durations",
