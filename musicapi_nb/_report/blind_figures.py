@@ -20,15 +20,16 @@ _FARTHEST, _STEPS = 40.0, 60  # of a bisection of log-odds
 
 
 class BlindComparisons(NamedTuple):
-    """The answers about a factor, the pairs of levels to compare, and their p, (pairs,)."""
+    """The answers about a factor, their `preference`, and the pairs to compare, with their p."""
 
     factor: str
     answers: pd.DataFrame
+    result: Preference
     pairs: list[tuple[str, str]]
     p: Floats
 
     def rows(
-        self, p_adjusted: Floats, levels: tuple[float, float], order: Sequence[str]
+        self, p_adjusted: Floats, joint_level: float, order: Sequence[str]
     ) -> list[dict[str, Any]]:
         """Return the rows of the levels, then of the pairs.
 
@@ -36,7 +37,7 @@ class BlindComparisons(NamedTuple):
         Estimates of levels are shares of the choices against the mean of the other levels, those
         of pairs how much that share is above one half.
         """
-        single, joint = (preference(self.answers, level=level) for level in levels)
+        single, joint = self.result, preference(self.answers, level=joint_level)
         power = preference(self.answers, level=2 * POWER - 1)
         choices = _Choices.of(single)
         common = {"factor": self.factor, "outcome": BLIND_TEST.name, "unit": BLIND_TEST.unit}
@@ -90,7 +91,8 @@ def compare_blind(
     if not len(answers):
         return None
     answers = answers.assign(factor=str(next(iter(answers["factor"]))))
-    table = _oriented(preference(answers).pairs)
+    result = preference(answers)
+    table = _oriented(result.pairs)
     order = [*levels, *sorted({level for pair in table for level in pair} - {*levels})]
     pairs = [
         (second, first)
@@ -101,7 +103,8 @@ def compare_blind(
         pairs = [(a, b) if b == reference else (b, a) for a, b in pairs]
     if not pairs:
         return None
-    return BlindComparisons("", answers, pairs, np.array([table[pair]["p"] for pair in pairs]))
+    p = np.array([table[pair]["p"] for pair in pairs])
+    return BlindComparisons("", answers, result, pairs, p)
 
 
 def _oriented(pairs: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:

@@ -37,6 +37,7 @@ COLUMNS = {
     ),
     "note": "str",
 }
+_EMPTY_ROW = {name: math.nan if kind == "float64" else None for name, kind in COLUMNS.items()}
 
 
 class Missing(NamedTuple):
@@ -48,9 +49,13 @@ class Missing(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """All figures of a page; `tests` is their number, `missing` has the outcomes without data."""
+    """All figures of a page; `tests` is their number, `missing` has the outcomes without data.
+
+    `rows` are those of the table by factor and outcome, as dicts.
+    """
 
     table: pd.DataFrame
+    rows: dict[tuple[str, str], list[dict[str, Any]]]
     levels: dict[str, list[str]]
     missing: list[Missing]
     tests: int
@@ -110,8 +115,12 @@ def collect_figures(
     order = {outcome.name: index for index, outcome in enumerate(outcomes)}
     rows += [{**note, "verdict": "not decided"} for note in notes]
     rows.sort(key=lambda row: (list(levels).index(row["factor"]), order[row["outcome"]]))
+    rows = [{**_EMPTY_ROW, **row} for row in rows]
+    grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        grouped.setdefault((row["factor"], row["outcome"]), []).append(row)
     frame = as_frame(pd.DataFrame(rows, columns=list(COLUMNS)), COLUMNS)
-    return Figures(frame, levels, missing, tests)
+    return Figures(frame, grouped, levels, missing, tests)
 
 
 def _reference(factor: str, levels: Sequence[str], baseline: Any, factors: int) -> str | None:
@@ -160,7 +169,7 @@ def _infer(
         rows += _rows_of_fit(fit, adjusted[position : position + number], joint_level)
         position += number
     for part, p_adjusted in zip(blind, adjusted[position:], strict=True):
-        rows += part.rows(p_adjusted[:, 0], (LEVEL, joint_level), levels[part.factor])
+        rows += part.rows(p_adjusted[:, 0], joint_level, levels[part.factor])
     for row in rows:
         if row.get("baseline") is not None:
             row["verdict"] = _verdict(row)

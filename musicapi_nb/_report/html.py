@@ -9,14 +9,7 @@ from musicapi_nb._report.figures import Figures
 from musicapi_nb._report.interval_plot import axis_labels, axis_of, interval_plot
 from musicapi_nb._report.numbers import NumberFormat, p_text
 from musicapi_nb._report.outcomes import BLIND_TEST, ReportOutcome
-from musicapi_nb._report.verdicts import (
-    HEADINGS,
-    Verdict,
-    VerdictKind,
-    number_format,
-    plain,
-    rows_of,
-)
+from musicapi_nb._report.verdicts import HEADINGS, Verdict, VerdictKind, number_format, plain
 from musicapi_nb.markup import Html
 from musicapi_nb.markup.escape import element
 
@@ -59,7 +52,7 @@ def factor_section(
     by_outcome = {verdict.outcome: verdict for verdict in verdicts if verdict.factor == factor}
     cards = []
     for outcome in outcomes:
-        rows = rows_of(figures, factor, outcome)
+        rows = figures.rows.get((factor, outcome.name), [])
         verdict = by_outcome.get(outcome.name)
         if any(row["baseline"] is not None for row in rows) and verdict is not None:
             cards.append(_outcome_card(outcome, rows, verdict))

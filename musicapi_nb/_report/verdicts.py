@@ -8,7 +8,6 @@ from musicapi_nb import markup
 from musicapi_nb._report.figures import Figures, Missing
 from musicapi_nb._report.numbers import NumberFormat
 from musicapi_nb._report.outcomes import BLIND_TEST, ReportOutcome
-from musicapi_nb._report.tables import records
 from musicapi_nb.markup.escape import TITLE_LIMIT
 
 VerdictKind: TypeAlias = Literal["difference", "no difference", "not decided", "no data"]
@@ -41,22 +40,13 @@ def find_verdicts(figures: Figures, outcomes: Sequence[ReportOutcome]) -> list[V
     verdicts = []
     for factor in figures.levels:
         for outcome in outcomes:
-            rows = rows_of(figures, factor, outcome)
+            rows = figures.rows.get((factor, outcome.name), [])
             if comparisons := [row for row in rows if row["baseline"] is not None]:
                 verdicts.append(_verdict(factor, outcome, comparisons))
     verdicts += _not_compared(figures, outcomes)
     verdicts += _without_data(figures)
     kinds = list(HEADINGS)
     return sorted(verdicts, key=lambda verdict: kinds.index(verdict.kind))
-
-
-def rows_of(figures: Figures, factor: str, outcome: ReportOutcome) -> list[dict[str, Any]]:
-    """Return the rows of an outcome of a factor: of its levels, then its comparisons."""
-    table = figures.table
-    rows = table[(table["factor"] == factor) & (table["outcome"] == outcome.name)]
-    texts = records(rows.astype(object).where(rows.notna(), None))
-    numbers = records(rows.select_dtypes("float64"))
-    return [text | number for text, number in zip(texts, numbers, strict=True)]
 
 
 def number_format(outcome: ReportOutcome, rows: Sequence[dict[str, Any]]) -> NumberFormat:
@@ -171,14 +161,20 @@ def _pairs(rows: list[dict[str, Any]], *, some_differ: bool) -> str:
 def _not_compared(figures: Figures, outcomes: Sequence[ReportOutcome]) -> list[Verdict]:
     """Return one verdict for the outcomes of a factor that cannot be compared for one reason."""
     titles = {outcome.name: outcome.title for outcome in outcomes}
-    rows = figures.table[figures.table["level"].isna()]
-    verdicts = []
-    for _, group in rows.groupby(["factor", "note"], sort=False):
-        first = records(group)[0]
-        title = f"{_listed(titles[name] for name in group['outcome'])} by {plain(first['factor'])}"
-        note = f"{first['note']}."
-        verdicts.append(Verdict(first["factor"], first["outcome"], "not decided", title, note))
-    return verdicts
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for (factor, outcome), rows in figures.rows.items():
+        if rows[0]["level"] is None:
+            grouped.setdefault((factor, rows[0]["note"]), []).append(outcome)
+    return [
+        Verdict(
+            factor,
+            names[0],
+            "not decided",
+            f"{_listed(titles[name] for name in names)} by {plain(factor)}",
+            f"{note}.",
+        )
+        for (factor, note), names in grouped.items()
+    ]
 
 
 def _without_data(figures: Figures) -> list[Verdict]:
