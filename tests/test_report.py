@@ -1,5 +1,6 @@
 """Reports: planted differences and missing data in words and figures, the page, odd sources."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -8,12 +9,15 @@ import pandas as pd
 import pytest
 
 import musicapi_nb as mnb
-from musicapi_nb import MusicAPI, sonic
+from musicapi_nb import MusicAPI, Song, sonic
+from musicapi_nb._blind_test.store import Trial, TrialSong, save_answer, save_blind_test
 from musicapi_nb._report.comparison_report import Report
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library
+from musicapi_nb.library.media_files import song_key
 from musicapi_nb.plan import Plan
+from musicapi_nb.simulator import Simulator
 from tests.report_tables import blind_answers, rated_songs
 
 HOSTILE = '<img src=x onerror="alert(1)">\u202e$x$\n'
@@ -201,9 +205,55 @@ def test_page_shows_all_sentences_and_is_one_file(planted: Report, tmp_path: Pat
 
 
 def test_repr_counts_the_verdicts(planted: Report) -> None:
-    assert repr(planted) == "<Report: 3 difference, 1 no difference, 5 no data>"
+    assert repr(planted) == "<Report: 3 difference, 1 no difference, 6 no data>"
     assert str(planted) == planted.text
     assert planted.text.startswith("Report\n96 songs · 48 tasks · mv (2 levels)\n")
+
+
+async def test_run_of_an_experiment(tmp_path: Path) -> None:
+    base = {"custom_mode": True, "make_instrumental": True, "tags": "spy jazz, 90 bpm"}
+    factors = {"mv": ["sonic-v6", "sonic-v6-wild"], "title": ["Rain", "Sea"]}
+    plan = Plan.grid(sonic.Create, base=base, factors=factors, repeats=2)
+    simulator = Simulator(speed=4000, seconds=(1, 1.2))
+    with mnb.connect(simulator=simulator, library=tmp_path / "library") as api:
+        run = api.experiment("two models", plan)
+        await run
+        library = run.experiment.library
+        songs = [song for task in run.tasks() for song in task.songs]
+        models = run.songs()["mv"].tolist()
+        for number, (song, model) in enumerate(zip(songs, models, strict=True)):
+            if number % 4:
+                song.rate(1 + (model == "sonic-v6-wild") * 3 + number % 2)
+        pairs = list(itertools.pairwise(zip(songs, models, strict=True)))
+        trials = [
+            Trial("by ear", number, None, tuple(trial_song(*part) for part in pair))
+            for number, pair in enumerate((p for p in pairs if p[0][1] != p[1][1]), 1)
+        ]
+        save_blind_test(library, "by ear", "mv", {}, trials)
+        other = [TrialSong("x1", "t1", "sonic-v6"), TrialSong("x2", "t2", "sonic-v6-wild")]
+        save_blind_test(library, "other songs", "mv", {}, [Trial("", 1, None, (*other,))])
+        for name, number in (("other songs", 1), *(("by ear", trial.number) for trial in trials)):
+            save_answer(library, name, number, "chosen", chosen=0)
+        report = run.report()
+        by_model = mnb.report(library, "model", outcomes=["stars", "duration", "cost"])
+    assert report.title == "Report on two models"
+    assert "simulated" in report.facts
+    assert {part.outcome for part in report.sentences if part.kind == "no data"} >= {"loudness"}
+    answers = report.table[
+        (report.table["outcome"] == "blind test") & (report.table["factor"] == "mv")
+    ]
+    assert answers["songs"].tolist() == [len(trials)] * 3  # without those of other songs
+    for outcome in ("stars", "requested tags", "duration", "failures", "cost", "waiting time"):
+        rows = report.table[report.table["outcome"] == outcome]
+        assert rows["level"].tolist() == [*factors["mv"], "sonic-v6-wild", *factors["title"], "Sea"]
+    cost = report.table[report.table["outcome"] == "cost"]["estimate"]
+    assert cost.tolist() == [10, 10, 0, 10, 10, 0]
+    assert "Rounds: 2 of 8 requests" in report.text
+    assert by_model.table["outcome"].unique().tolist() == ["stars", "duration", "cost"]
+
+
+def trial_song(song: Song, level: str) -> TrialSong:
+    return TrialSong(song_key(song), str(song.task_id), level)
 
 
 def test_sources_that_cannot_be_compared(tmp_path: Path) -> None:

@@ -117,8 +117,8 @@ def report(
 ) -> Report:
     """Compare the levels of factors by everything that is stored about their songs.
 
-    The page says what is decided and what is not: by a blind test, ratings, requested tags,
-    duration, measured sound, waiting time, failures and cost. Each outcome is estimated by the
+    The page says what is decided and what is not: by a blind test, ratings, requested tags and
+    sound, duration, loudness, waiting time, failures and cost. Each outcome is estimated by the
     model of `effects`, with tasks as units. All comparisons of the page, of all factors and
     outcomes, are one family: if nothing differs, the chance that the page names any difference is
     at most 5 %. Nothing is bought, measured or asked for; an outcome without data says how to get
@@ -134,8 +134,9 @@ def report(
         without a plan, the name of a column.
     outcomes
         Some outcomes only, by name ("blind test", "stars", "rated 4 or more", "requested tags",
+        "requested tempo", "requested key", "requested duration", "requested instrumental",
         "duration", "loudness", "waiting time", "failures", "cost"), or numeric columns of the
-        songs and measures. Fewer outcomes need less correction.
+        songs, requests and measures. Fewer outcomes need less correction.
     baseline
         The level that the others are compared with. Default: all pairs are compared; with more than
         six levels, each with the first.

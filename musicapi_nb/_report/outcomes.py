@@ -10,7 +10,7 @@ from musicapi_nb.analysis.checks import finite_values, names_of
 from musicapi_nb.analysis.model_frame import OutcomeName, outcome_columns
 from musicapi_nb.errors import InvalidArgument
 
-TableName: TypeAlias = Literal["songs", "tags", "requests", "measures", "answers"]
+TableName: TypeAlias = Literal["songs", "tags", "sound", "requests", "measures", "answers"]
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 RATED_WELL = "rated_4_or_more"
 _HALF_SD = 0.5  # the margin of a column that has none of its own, in standard deviations
@@ -39,6 +39,25 @@ class ReportOutcome(NamedTuple):
 
 
 _RATE = "No song is rated yet: api.gallery(run) has stars, and song.rate(5) stores them."
+_MEASURE = "No measured sound: mnb.audio_features(run)."
+_FOLLOW = f"No songs whose sound was requested and measured: {_MEASURE.partition(': ')[2]}"
+
+
+def _sound(name: str, title: str) -> ReportOutcome:
+    """Return the share of songs that follow a request of their sound: see `sound_matches`."""
+    return ReportOutcome(
+        f"requested {name}",
+        title,
+        "%",
+        f"{name}_followed",
+        "sound",
+        0.1,
+        _FOLLOW,
+        detail="of the songs that request it",
+        is_share=True,
+    )
+
+
 BLIND_TEST = ReportOutcome(
     "blind test",
     "Blind test",
@@ -75,6 +94,10 @@ OUTCOMES = (
         detail="of the requested tags, per song",
         is_share=True,
     ),
+    _sound("tempo", "Requested tempo kept"),
+    _sound("key", "Requested key kept"),
+    _sound("duration", "Requested duration kept"),
+    _sound("instrumental", "Requested instrumental kept"),
     ReportOutcome(
         "duration",
         "Duration",
@@ -85,15 +108,7 @@ OUTCOMES = (
         "No song has a duration yet.",
         relative=True,
     ),
-    ReportOutcome(
-        "loudness",
-        "Loudness",
-        "LUFS",
-        "loudness",
-        "measures",
-        1.0,
-        "No measured sound: mnb.audio_features(run).",
-    ),
+    ReportOutcome("loudness", "Loudness", "LUFS", "loudness", "measures", 1.0, _MEASURE),
     ReportOutcome(
         "waiting time",
         "Waiting time",

@@ -1,7 +1,8 @@
 """The tables that a report reads of a run, a library or a table of songs; nothing is measured."""
 
+import contextlib
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,18 +10,20 @@ import pandas as pd
 
 from musicapi_nb._blind_test.answers import ANSWERS, LETTERS, preferences_frame
 from musicapi_nb._report.outcomes import RATED_WELL, TableName
-from musicapi_nb.analysis import adherence
+from musicapi_nb.analysis import adherence, sound_matches
+from musicapi_nb.analysis.clusters import level_codes
 from musicapi_nb.analysis.model_frame import plan_factors
 from musicapi_nb.analysis.source_tables import table_of
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.experiment.frames import factor_columns
-from musicapi_nb.frames import ratings_frame
+from musicapi_nb.frames import measures_frame, ratings_frame
 from musicapi_nb.frames.schema import build_frame
 from musicapi_nb.library import Library
 
 _WELL = 4  # stars
 _SONG_KEYS = ["task_id", "song_id", "song_position", "simulated"]
+_IDS = ("task_id", "song_id")
 _UNWATCHED = 600.0  # seconds without a poll before the end: nobody was waiting
 
 
@@ -58,11 +61,16 @@ def read_tables(source: Any, factor: str | None, answers: pd.DataFrame | None) -
     if "rating" in songs.columns:
         well = (songs["rating"] >= _WELL).astype("boolean").mask(songs["rating"].isna())
         songs = songs.assign(**{RATED_WELL: well})
+    if "credits" in songs.columns and "songs" not in songs.columns:
+        succeeded = songs["state"].eq("succeeded") if "state" in songs.columns else True
+        songs = songs.assign(songs=pd.Series(succeeded, songs.index).astype("int64"))
     frames: dict[TableName, pd.DataFrame] = {"songs": songs}
     if not hasattr(source, "columns"):
-        frames |= _tag_table(songs, experiment or source)
+        derived = _derived_tables(songs, experiment or source)
+        frames |= {name: _with_factors(table, songs, columns) for name, table in derived.items()}
     if experiment is not None:
         frames["requests"] = _request_table(experiment)
+    frames = _with_ordered_levels(frames, columns, experiment)
     library = source if isinstance(source, Library) else getattr(experiment, "library", None)
     if answers is None and isinstance(library, Library):
         answers = _answers_about(songs, library)
@@ -102,12 +110,53 @@ def _levels(songs: pd.DataFrame, column: str) -> int:
     return int(songs[column].nunique(dropna=False)) if column in songs.columns else 0
 
 
-def _tag_table(songs: pd.DataFrame, source: Any) -> dict[TableName, pd.DataFrame]:
-    """Return the adherence of each song; none if no song requested tags."""
-    try:
-        return {"tags": adherence(songs, table_of(source, "tags"))}
-    except BadFrame:
-        return {}
+def _with_ordered_levels(
+    frames: dict[TableName, pd.DataFrame], columns: dict[str, str], experiment: Experiment | None
+) -> dict[TableName, pd.DataFrame]:
+    """Return the tables with factors as categories: in the order of the plan, else of the songs.
+
+    A plan is bought in random order, and tables may lack songs.
+    """
+    result = dict(frames)
+    for factor, column in columns.items():
+        levels = experiment.plan.factors.get(factor, ()) if experiment else ()
+        planned = level_codes(pd.DataFrame({column: [*levels]}, dtype=object), column)[1]
+        order = dict.fromkeys((*planned, *level_codes(frames["songs"], column)[1]))
+        for name, frame in result.items():
+            if column in frame.columns:
+                codes, texts = level_codes(frame, column)
+                categories = list(dict.fromkeys((*order, *texts)))
+                values = pd.Categorical([texts[code] for code in codes], categories)
+                result[name] = frame.assign(**{column: values})
+    return result
+
+
+def _derived_tables(songs: pd.DataFrame, source: Any) -> dict[TableName, pd.DataFrame]:
+    """Return what became of requested tags and sounds, and all measures, of each song.
+
+    A table is left out if no song requested any, or nothing was measured.
+    """
+    makers: dict[TableName, Callable[[], pd.DataFrame]] = {
+        "tags": lambda: adherence(songs, table_of(source, "tags")),
+        "sound": lambda: sound_matches(source),
+        "measures": lambda: measures_frame(source),
+    }
+    tables: dict[TableName, pd.DataFrame] = {}
+    for name, make in makers.items():
+        with contextlib.suppress(BadFrame):
+            tables[name] = make()
+    return tables
+
+
+def _with_factors(
+    table: pd.DataFrame, songs: pd.DataFrame, columns: dict[str, str]
+) -> pd.DataFrame:
+    """Return a table of songs with the factors in front, which that of a library does not have."""
+    missing = [column for column in columns.values() if column not in table.columns]
+    if not missing:
+        return table
+    factors = songs[[*missing, *_IDS]].drop_duplicates(list(_IDS))
+    return factors.merge(table, on=list(_IDS))
 
 
 def _request_table(experiment: Experiment) -> pd.DataFrame:
