@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from musicapi_nb.analysis import sound_matches
+
 HOSTILE = (
     "$x$ and $\\alpha_{",
     "jazz, with \"quotes\", 'more', and commas",
@@ -284,3 +286,19 @@ def preference_tables(levels: Sequence[str], *, seed: int = 0) -> tuple[pd.DataF
     pairs = pd.DataFrame(pair_rows, columns=pair_names)
     texts = {"level": "str", "versus": "str"}
     return pd.DataFrame(rows, columns=names).astype({"level": "str"}), pairs.astype(texts)
+
+
+def sound_matches_frame(prompts: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(max(12, len(prompts))):
+        bpm, key = rng.choice([70, 90, 120, 150]), rng.choice(["A minor", "C major"])
+        for song in range(2):
+            ratio = rng.choice([1, 1, 1, 1, 0.5, 2, 1.3]) * rng.uniform(0.98, 1.02)
+            tempo = bpm * ratio if rng.random() < 0.9 else np.nan
+            played = rng.choice([key, key, "E minor"])
+            request = f"jazz, {bpm} bpm, {key}"
+            keys = (prompts[number % len(prompts)], f"t{number}", f"s{number}/{song}")
+            rows.append((*keys, request, True, 30, tempo, played, 30 + rng.normal()))
+    names = ["prompt", "task_id", "song_id", "requested_tags", "make_instrumental", "length"]
+    return sound_matches(pd.DataFrame(rows, columns=[*names, "tempo", "key", "seconds"]))

@@ -31,6 +31,7 @@ from tests.plot_tables import (
     preference_tables,
     sets_series,
     songs_frame,
+    sound_matches_frame,
     stability_frame,
     substitutions_frame,
     variance_frame,
@@ -59,6 +60,7 @@ def every_plot(tags: tuple[str, ...]) -> Iterator[tuple[str, Draw, Any, dict[str
     yield "stability", plots.stability, stability_frame(tags), {}
     yield "durations", plots.durations, songs_frame(tags, 6), {"by": "mv"}
     yield "latencies", plots.latencies, songs_frame(tags, 3), {"by": "mv"}
+    yield "sound", plots.sound_adherence, sound_matches_frame(tags), {"by": "prompt"}
     scores, pairs = preference_tables(tags if len(tags) < len(MANY) else tags[:60])
     yield "preference", plots.preference, scores, {"pairs": pairs}
     yield "timeline", plots.timeline, songs_frame(few, max(1, len(tags) // 8)), {}
@@ -173,6 +175,7 @@ def test_empty_tables_of_analyses_are_explained() -> None:
         (plots.variance, variance_frame(TAGS), "icc"),
         (plots.stability, stability_frame(TAGS), "jaccard_within"),
         (plots.timeline, songs_frame(TAGS, 2), "finished_at"),
+        (plots.sound_adherence, sound_matches_frame(TAGS), "measured_tempo"),
     ],
 )
 def test_errors_name_the_column(draw: Draw, table: pd.DataFrame, column: str) -> None:

@@ -1,5 +1,7 @@
 """Single plots: lengths, intervals, counts and orders are those of the table."""
 
+from typing import Any
+
 import matplotlib.colors
 import numpy as np
 import pandas as pd
@@ -8,7 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import PathPatch, Rectangle, StepPatch
 
 from musicapi_nb import plots
-from musicapi_nb.analysis import cooccurrence
+from musicapi_nb.analysis import cooccurrence, sound_adherence
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots.sankey_layout import ADDED, DROPPED, MORE, flow
 from tests.plot_inspection import all_text, intervals, marker_positions, row_labels
@@ -22,6 +24,7 @@ from tests.plot_tables import (
     preference_tables,
     sets_series,
     songs_frame,
+    sound_matches_frame,
     substitutions_frame,
 )
 
@@ -495,3 +498,33 @@ def test_unusual_tables_are_drawn() -> None:
     assert ":00:00" in all_text(plots.latencies(slow))
     neither = pd.MultiIndex.from_tuples([(False, False)], names=["a", "b"])
     assert "none of these tags" in all_text(plots.upset(pd.Series([2], index=neither)))
+
+
+def test_sound_adherence_draws_the_table_and_every_tempo() -> None:
+    matches = sound_matches_frame(TAGS)
+    table = sound_adherence(matches)
+
+    ax = plots.sound_adherence(matches)
+
+    shares, tempi = ax.child_axes
+    assert row_labels(shares) == ["tempo", "key", "duration", "instrumental"]
+    rows = table[table["followed"].notna()]
+    assert [x for x in marker_positions(shares, "o") if x] == rows["followed"].tolist()
+    drawn = intervals(shares, BLUE)
+    assert [line for line in drawn if line] == rows[["low", "high"]].to_numpy().tolist()
+    unknown: Any = table.set_index("property").loc["instrumental", "unknown"]
+    assert f"0 songs, {unknown} unknown" in all_text(shares)
+    points = [line for line in tempi.lines if line.get_marker() in set("os^")]
+    compared = matches["tempo_relation"].notna().sum()
+    assert sum(len(np.asarray(line.get_xdata())) for line in points) == compared
+    measured = np.concatenate([np.asarray(line.get_ydata()) for line in points])
+    assert sorted(measured) == sorted(matches["measured_tempo"].dropna())
+
+
+def test_without_requested_tempi_there_is_one_panel() -> None:
+    matches = sound_matches_frame(TAGS)
+    matches[["requested_tempo", "requested_tempo_low", "requested_tempo_high"]] = np.nan
+    matches["tempo_relation"] = matches["tempo_relation"].where(matches["tempo_relation"].isna())
+    ax = plots.sound_adherence(matches)
+    assert not ax.child_axes
+    assert row_labels(ax) == ["key", "duration", "instrumental"]

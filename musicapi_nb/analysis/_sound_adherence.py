@@ -50,7 +50,7 @@ def sound_adherence(
     Parameters
     ----------
     songs, measures
-        As for `sound_matches`; or its table.
+        As for `sound_matches`; its table is accepted, too.
     by
         Columns of `sound_matches`, such as factors: one row for each combination of their levels
         and property. Default: one row for each property.
@@ -84,7 +84,7 @@ def sound_adherence(
     """
     check_level(level)
     names = [] if by is None else level_names(by, _COLUMNS)
-    matches = _matches_of(songs, measures)
+    matches = sound_matches(songs, measures)
     require(matches, dict.fromkeys(names, "key"), _MATCHES)
     tasks = cluster_codes(matches, cluster, _MATCHES)
     codes, levels = row_codes(matches[names]) if names else (np.zeros(len(matches), int), None)
@@ -107,12 +107,6 @@ def sound_adherence(
         result = pd.concat([lead, result], axis=1)
     result.attrs["conflicting_songs"] = int(matches["request_conflicts"].notna().sum())
     return result
-
-
-def _matches_of(source: Any, measures: pd.DataFrame | None) -> pd.DataFrame:
-    if isinstance(source, pd.DataFrame) and "request_conflicts" in source.columns:
-        return source
-    return sound_matches(source, measures)
 
 
 def _figures(  # noqa: PLR0913, PLR0917 - one property of one level

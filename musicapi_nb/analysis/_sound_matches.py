@@ -30,6 +30,7 @@ from musicapi_nb.tasks.sound_requests import (
 )
 
 _SONGS = "the table of songs"
+_MATCHES = "the table of sound_matches"
 _MEASURES = "the table of measures (measures_frame or audio_features)"
 _FIELD_COLUMNS = {
     **{name: name for name in (*TEMPO_FIELDS, "make_instrumental", "length")},
@@ -55,6 +56,7 @@ _COLUMNS = {
     **dict.fromkeys(("requested_tempo_low", "requested_tempo_high"), "float64"),
     **dict.fromkeys(("request_words", "request_conflicts"), "str"),
 }
+_KINDS: dict[str, ColumnKind] = {"str": "text", "float64": "number", "boolean": "number or boolean"}
 
 
 def sound_matches(songs: Source, measures: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -76,7 +78,8 @@ def sound_matches(songs: Source, measures: pd.DataFrame | None = None) -> pd.Dat
     songs
         A run, a library, jobs or songs, whose requests are known. Or a table: one row for each song
         with `task_id, song_id, song_position`, of which the columns `requested_tags`,
-        `negative_tags`, `bpm`, `length`, `duration_requested`, `make_instrumental` are read.
+        `negative_tags`, `bpm`, `length`, `duration_requested`, `make_instrumental` are read. A
+        table of this function is returned as it is.
     measures
         A table of the measured values (`tempo`, `key`, `seconds`, ...), such as that of
         `audio_features`. Default: those of the table, behind `task_id`; else those that are stored
@@ -106,6 +109,9 @@ def sound_matches(songs: Source, measures: pd.DataFrame | None = None) -> pd.Dat
         Nothing was measured in any song (call `audio_features` first), columns are of a wrong
         kind, a song has several rows, or a factor is named like a column of the result.
     """
+    if isinstance(songs, pd.DataFrame) and "request_conflicts" in songs.columns:
+        require(songs, {name: _KINDS[dtype] for name, dtype in _COLUMNS.items()}, _MATCHES)
+        return songs
     table = _read_table(songs) if isinstance(songs, pd.DataFrame) else _read_songs(songs)
     measured = _measured_values(table.rows, measures)
     requests = [_request_columns(request) for request in table.requests]

@@ -14,6 +14,7 @@ from musicapi_nb.plots.heatmap import cooccurrence
 from musicapi_nb.plots.repeats import stability, variance
 from musicapi_nb.plots.sankey import substitutions
 from musicapi_nb.plots.score_chart import preference
+from musicapi_nb.plots.sound_chart import sound_adherence
 from musicapi_nb.public_names import public_names
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "effects",
     "latencies",
     "preference",
+    "sound_adherence",
     "stability",
     "substitutions",
     "timeline",
