@@ -34,7 +34,8 @@ PUBLIC_NAMES = {
         write_parquet
     """,
     "musicapi_nb.library": "Library",
-    "musicapi_nb.measures": "sung_lines sung_lyrics",
+    "musicapi_nb.measures._measure": "measure",
+    "musicapi_nb.measures._sung_lyrics": "sung_lines sung_lyrics",
     "musicapi_nb.notebook": "Job connect enable_nested_asyncio form",
     "musicapi_nb.notebook.magics": "load_ipython_extension",
     "musicapi_nb.plan": "Plan repeats_needed",

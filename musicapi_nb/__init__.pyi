@@ -59,8 +59,9 @@ from musicapi_nb.frames import tags_frame as tags_frame
 from musicapi_nb.frames import tasks_frame as tasks_frame
 from musicapi_nb.frames import write_parquet as write_parquet
 from musicapi_nb.library import Library as Library
-from musicapi_nb.measures import sung_lines as sung_lines
-from musicapi_nb.measures import sung_lyrics as sung_lyrics
+from musicapi_nb.measures._measure import measure as measure
+from musicapi_nb.measures._sung_lyrics import sung_lines as sung_lines
+from musicapi_nb.measures._sung_lyrics import sung_lyrics as sung_lyrics
 from musicapi_nb.notebook import Job as Job
 from musicapi_nb.notebook import connect as connect
 from musicapi_nb.notebook import enable_nested_asyncio as enable_nested_asyncio

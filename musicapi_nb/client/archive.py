@@ -62,7 +62,7 @@ class MediaArchiver:
                 if renewed is None:
                     raise
                 await self._fetch(renewed, media, path)
-            await asyncio.to_thread(_store_file, self.store, song, media, path)
+            await asyncio.to_thread(store_file, self.store, song, media, path)
         finally:
             path.unlink(missing_ok=True)
 
@@ -90,7 +90,8 @@ def tasks_without_files(
     return [ledger.task(number) for number in sorted(numbers)]
 
 
-def _store_file(store: MediaStore, song: Song, media: Media, path: Path) -> None:
+def store_file(store: MediaStore, song: Song, media: Media, path: Path) -> None:
+    """Check a downloaded file and move it into a store as a song's; DownloadFailed if damaged."""
     suffix = suffix_of(read_head(path), media) or ""
     # libsndfile skips bytes before the first MPEG frame only in a file of this name.
     named = path.rename(path.with_suffix(suffix))

@@ -62,13 +62,33 @@ def join_measures(rows: pd.DataFrame, library: HasMeasures | None) -> pd.DataFra
     """Return the columns that name the songs of a table, and those that a library has measured."""
     lead = song_columns(rows)
     measures = [] if library is None else library.measures()
-    values = [] if library is None else library.measured_values(songs_of_rows(rows))
+    songs = songs_of_rows(rows)
+    values = [{} for _ in songs] if library is None else library.measured_values(songs)
     dtypes = {name: dtype for item in measures for name, dtype in item.columns.items()}
-    measured = value_table(values, dtypes)
-    measured.columns = pd.Index(
-        [f"{name}_measured" if name in lead else name for name in measured.columns], dtype=object
+    return add_measured(lead, values, dtypes)
+
+
+def add_measured(
+    songs: pd.DataFrame, values: Sequence[Mapping[str, Any]], dtypes: Mapping[str, str | None]
+) -> pd.DataFrame:
+    """Return a table of songs with measured columns of these pandas dtypes behind its own.
+
+    Without a value so far, the dtype is float64.
+    """
+    measured = value_table(values, dtypes).set_axis(songs.index, axis=0)
+    renamed = {name: f"{name}_measured" for name in measured if name in songs.columns}
+    return pd.concat([songs, measured.rename(columns=renamed)], axis=1)
+
+
+def value_table(
+    values: Iterable[Mapping[str, Any]], dtypes: Mapping[str, str | None]
+) -> pd.DataFrame:
+    """Return measured values as columns of these pandas dtypes, without a value as float64."""
+    rows = list(values)
+    return pd.DataFrame(
+        {name: _column(name, dtype or "float64").values(rows) for name, dtype in dtypes.items()},
+        index=range(len(rows)),
     )
-    return pd.concat([lead, measured], axis=1)
 
 
 def song_columns(rows: pd.DataFrame) -> pd.DataFrame:
@@ -95,17 +115,6 @@ def songs_of_rows(rows: pd.DataFrame) -> list[Song]:
         Song(id=song_id, task_id=task_id, position=position, simulated=bool(simulated))
         for task_id, song_id, position, simulated in zip(*filled, strict=True)
     ]
-
-
-def value_table(
-    values: Iterable[Mapping[str, Any]], dtypes: Mapping[str, str | None]
-) -> pd.DataFrame:
-    """Return measured values as columns of these pandas dtypes, without a value as float64."""
-    rows = list(values)
-    return pd.DataFrame(
-        {name: _column(name, dtype or "float64").values(rows) for name, dtype in dtypes.items()},
-        index=range(len(rows)),
-    )
 
 
 def _column(name: str, dtype: str) -> Column[Mapping[str, Any]]:

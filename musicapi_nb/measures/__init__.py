@@ -1,4 +1,4 @@
-"""Values measured in the sound of songs: stored in the library, computed once, as tables."""
+"""Values measured in the sound of songs: in worker processes, once per file, as tables.
 
-from musicapi_nb.measures._sung_lyrics import sung_lines as sung_lines
-from musicapi_nb.measures._sung_lyrics import sung_lyrics as sung_lyrics
+Nothing is imported here: worker processes load only what they need.
+"""

@@ -101,6 +101,11 @@ def actions_of(song: Song) -> SongActions | None:
     return next(owners, sessions[0] if sessions else None)
 
 
+def latest_session() -> SongActions | None:
+    """Return the session that was connected last, and is open; None without one."""
+    return _registered[0] if _registered else None
+
+
 def session_of(song: Song) -> SongActions:
     """Return the open session that a song belongs to; ClientClosed without one."""
     if (actions := actions_of(song)) is None:

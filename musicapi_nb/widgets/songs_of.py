@@ -41,6 +41,7 @@ class SongItem:
     task: Task | None = None
     levels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     block: str = ""
+    cell: int | None = None  # of the experiment's plan, from 0
 
     @property
     def title(self) -> str:
@@ -158,7 +159,7 @@ def _read_experiment(experiment: Experiment, library: Library | None) -> SongCol
     factors, levels_of_cells = read_levels(experiment.plan)
     for index, cell in enumerate(experiment.plan.cells):
         songs = _task_items(tasks.get(index), levels_of_cells[index], f"block {cell.block}")
-        items += songs
+        items += (dataclasses.replace(item, cell=index) for item in songs)
         without_songs += not songs
     return SongCollection(
         items=tuple(items),

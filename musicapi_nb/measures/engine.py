@@ -1,0 +1,148 @@
+"""From songs or files to a table of what one measure says about each."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from musicapi_nb.engines.values import whole_number
+from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.frames.builders import TEXT
+from musicapi_nb.frames.measures import add_measured
+from musicapi_nb.library import Library, Measure
+from musicapi_nb.measures.cluster import measure_on_cluster
+from musicapi_nb.measures.processes import count_cores, measure_files
+from musicapi_nb.measures.result_store import ResultStore
+from musicapi_nb.measures.song_sounds import Sound, Sounds, song_sounds, song_table
+from musicapi_nb.measures.sound_files import file_columns, find_sound_files, hash_file
+from musicapi_nb.measures.worker import Method, Outcome
+from musicapi_nb.tasks.song_actions import latest_session
+from musicapi_nb.widgets.monitor import Bar, BarState
+from musicapi_nb.widgets.songs_of import songs_of
+
+_REDRAW = 0.1  # seconds between two states of the bar
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Options:
+    """How songs are measured; see `measure`."""
+
+    library: Any
+    workers: Any
+    progress: bool
+    client: Any  # of Dask
+
+    def __post_init__(self) -> None:
+        if self.library is not None and not isinstance(self.library, Library):
+            kind = type(self.library).__name__
+            raise InvalidArgument(f"library is a Library, such as api.library, not a {kind}")
+        if self.workers is not None and not whole_number(self.workers, 1):
+            raise InvalidArgument(f"workers is a number of processes, not {self.workers!r:.40}")
+
+
+def measure_sounds(source: Any, method: Method, measure: Measure, options: Options) -> pd.DataFrame:
+    """Compute what is not stored yet, and return the table: see `measure`."""
+    if options.client is None:
+        count_cores()  # else an error comes before anything is stored
+    files = find_sound_files(source)
+    if files is None:
+        songs = songs_of(source, options.library)
+        table, library = song_table(songs, source), songs.library
+        sounds = song_sounds([item.song for item in songs.items], library)
+    else:
+        session = latest_session()
+        library = options.library or getattr(session, "library", None)
+        table, sounds = file_columns(files), _file_sounds(files)
+    run = _Run(ResultStore(measure, library), len(table))
+    jobs = run.jobs(sounds)
+    outcomes = (
+        measure_files(method, jobs, options.workers)
+        if options.client is None
+        else measure_on_cluster(method, jobs, options.client)
+    )
+    # both are closed at once on Ctrl-C: the worker processes end, and no download goes on
+    with contextlib.closing(jobs), contextlib.closing(outcomes):
+        run.compute(outcomes, Bar(measure.name) if options.progress else None)
+    return run.table(table)
+
+
+def _file_sounds(files: Sequence[Path]) -> Sounds:
+    for row, path in enumerate(files):
+        try:
+            yield Sound(row, path, hash_file(path))
+        except OSError as error:
+            yield Sound(row, issue=f"the file cannot be read ({error.strerror or error})")
+
+
+class _Run:
+    """The outcomes of one call, by the hash of the file. Equal files are measured once."""
+
+    def __init__(self, store: ResultStore, rows: int) -> None:
+        self._store = store
+        self._sounds: list[Sound | None] = [None] * rows
+        self._outcomes: dict[str, Outcome | None] = {}
+        self._under_way: dict[Path, Sound] = {}
+        self._done = self._failed = 0
+
+    def jobs(self, sounds: Sounds) -> Generator[Path | None, None, None]:
+        """Yield the files that have to be measured; None if the next one is not there yet."""
+        with contextlib.closing(sounds):
+            for sound in sounds:
+                if sound is None:
+                    yield None
+                    continue
+                self._sounds[sound.row] = sound
+                if sound.path is not None and sound.sha256 not in self._outcomes:
+                    # looked up just before: another process may be measuring the same songs
+                    outcome = self._outcomes[sound.sha256] = self._store.get(sound.sha256)
+                    if outcome is None:
+                        self._under_way[sound.path] = sound
+                        yield sound.path
+                        continue
+                self._count(sound)
+
+    def compute(self, outcomes: Iterator[tuple[Path, Outcome]], bar: Bar | None) -> None:
+        """Store each outcome as soon as it is there; without any, no bar is shown."""
+        drawn = 0.0
+        try:
+            for path, outcome in outcomes:
+                sound = self._under_way.pop(path)
+                if sound.temporary:
+                    path.unlink(missing_ok=True)
+                self._outcomes[sound.sha256] = outcome
+                self._store.put(sound.sha256, outcome)
+                self._count(sound)
+                if bar is not None and time.monotonic() - drawn >= _REDRAW:
+                    bar.show(self._bar_state(), is_final=False)
+                    drawn = time.monotonic()
+        finally:
+            if bar is not None and drawn:
+                bar.show(self._bar_state(), is_final=True)
+
+    def _count(self, sound: Sound) -> None:
+        self._done += 1
+        self._failed += self._issue(sound) is not None
+
+    def _bar_state(self) -> BarState:
+        text = f"{self._failed:,} without a value" if self._failed else ""
+        return BarState(self._done, len(self._sounds), "songs", text)
+
+    def _issue(self, sound: Sound | None) -> str | None:
+        if sound is None:
+            return None
+        outcome = self._outcomes.get(sound.sha256)
+        return sound.issue or (outcome.error if outcome else None)
+
+    def table(self, songs: pd.DataFrame) -> pd.DataFrame:
+        """Return the table of songs with the measured columns and that of the issues."""
+        outcomes = [self._outcomes.get(sound.sha256) if sound else None for sound in self._sounds]
+        results = [(outcome or Outcome()).values for outcome in outcomes]  # noqa: PD011 - of a tuple
+        table = add_measured(songs, results, self._store.columns or {self._store.name: None})
+        issues = [self._issue(sound) for sound in self._sounds]
+        return table.assign(issue=pd.Series(issues, dtype=TEXT, index=table.index))
