@@ -1,4 +1,5 @@
 import gzip
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,9 +11,11 @@ import distributed
 import pandas as pd
 import pytest
 
+import musicapi_nb as mnb
 from musicapi_nb import analysis, frames
 from musicapi_nb.errors import InvalidArgument, MissingExtra, MusicAPIError
 from musicapi_nb.simulator.tag_rewriting import studio_steps
+from tests.measured_functions import size
 from tests.replies import NAMES, STUDIO, sample
 from tests.test_flatten import as_bytes
 
@@ -131,3 +134,30 @@ def test_missing_dask_names_the_extra(tmp_path: Path) -> None:
     assert "pip install 'musicapi_nb[scale]'" in process.stderr
     assert issubclass(MissingExtra, MusicAPIError)
     assert issubclass(MissingExtra, ImportError)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_files_are_measured_by_the_workers_of_a_cluster(
+    cluster: distributed.Client, tmp_path: Path
+) -> None:
+    (tmp_path / "sounds").mkdir()
+    for count in range(1, 31):
+        (tmp_path / "sounds" / f"{count:02}.mp3").write_bytes(b"x" * count)
+
+    def judge(path: Path) -> dict[str, int]:
+        if size(path) == 4:
+            raise ValueError("four")
+        return {"size": size(path), "process": os.getpid()}
+
+    with mnb.Library(tmp_path / "library") as library:
+        table = mnb.measure(
+            tmp_path / "sounds", judge, name="m", library=library, client=cluster, progress=False
+        )
+        assert table["m_size"].fillna(4).tolist() == list(range(1, 31))
+        assert table["issue"].dropna().tolist() == ["ValueError: four"]
+        assert os.getpid() not in set(table["m_process"])
+        assert len(library._database.rows("SELECT * FROM measurements")) == 29
+        with pytest.raises(InvalidArgument, match="a measure returns"):
+            mnb.measure(
+                tmp_path / "sounds", lambda _: [], name="m", library=library, client=cluster
+            )

@@ -181,6 +181,15 @@ def test_interrupt_ends_the_workers_and_keeps_what_is_done(library: Library, fol
     assert children == set()
 
 
+def test_process_that_may_have_no_children_measures_itself(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The workers of Dask are such processes."""
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)  # type: ignore[attr-defined]
+    table = mnb.measure(folder, lambda _: os.getpid(), name="process", progress=False)
+    assert set(table["process"]) == {os.getpid()}
+
+
 def test_two_processes_measure_the_same_songs(tmp_path: Path) -> None:
     folder = make_files(tmp_path / "sounds", 30)
     code = (
@@ -218,9 +227,9 @@ def test_versions_are_measures_of_their_own(library: Library, folder: Path) -> N
         table = mnb.measure(files, function, version=version, **options)
         assert table["size"].tolist() == expected
     assert library._database.rows("SELECT count(*) FROM measurements") == [(6,)]
-    for version in ("", 5, "x" * 200):
+    for wrong in ("", 5, "x" * 200):
         with pytest.raises(InvalidArgument, match="version is a text"):
-            mnb.measure(files, len, version=version, **options)  # type: ignore[arg-type]
+            mnb.measure(files, len, version=wrong, **options)  # type: ignore[arg-type]
 
 
 def test_mappings_are_columns_with_the_name_of_the_measure(library: Library, folder: Path) -> None:

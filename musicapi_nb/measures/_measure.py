@@ -12,6 +12,7 @@ from musicapi_nb.frames import schema
 from musicapi_nb.library import Library, Measure
 from musicapi_nb.measures.code_version import code_version
 from musicapi_nb.measures.engine import Options, measure_sounds
+from musicapi_nb.measures.feature_columns import COLUMNS
 from musicapi_nb.measures.worker import Method
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _TABLES = (schema.SONGS, schema.TASKS, schema.TAGS, schema.STEPS, schema.DURATIONS, schema.RATINGS)
 _RESERVED = frozenset(
-    {"path", "issue", "cell", "block", "take", "audio_features"}.union(*map(set, _TABLES))
+    {"path", "issue", "cell", "block", "take", "audio_features"}.union(COLUMNS, *_TABLES)
 )
 _MAX_VERSION = 100  # characters
 
