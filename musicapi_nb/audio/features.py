@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from musicapi_nb.audio.levels import measure_levels
-from musicapi_nb.audio.rhythm import estimate_tempo, measure_onsets, onset_rate
+from musicapi_nb.audio.onsets import measure_onsets, onset_rate
 from musicapi_nb.audio.spectrum import measure_timbre
-from musicapi_nb.audio.tonality import chroma, estimate_key
+from musicapi_nb.audio.tempo import estimate_tempo
+from musicapi_nb.audio.tonality import estimate_key, measure_notes
 
-VERSION = "1"
+VERSION = "2"
 """Changes whenever a field can have another value for the same file."""
 
 
@@ -83,8 +84,9 @@ def extract_features(source: Path | bytes) -> AudioFeatures:
     """
     levels = measure_levels(source)
     onsets = measure_onsets(levels.mono, levels.rate)
-    tempo = estimate_tempo(onsets)
-    key = estimate_key(chroma(levels.mono, levels.rate))
+    notes = measure_notes(levels.mono, levels.rate)
+    tempo = estimate_tempo(onsets, notes)
+    key = estimate_key(notes)
     timbre = measure_timbre(levels.mono, levels.rate)
     return AudioFeatures(
         seconds=levels.seconds,

@@ -11,6 +11,7 @@ TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _WINDOW_SAMPLES = 8_192  # at 24,000 Hz: 0.34 s, which tells semitones apart from about 60 Hz
 _USUAL_RATE = 24_000
 _LOWEST, _HIGHEST = 60.0, 2_000.0  # Hz; above, most peaks are overtones
+_FRAMES_PER_SECOND = 10
 _COMPRESSION = 0.5  # exponent of magnitudes, so that quiet notes count too
 _QUIET = 0.01  # frames with less than this share of the loudest frame do not count
 # Albrecht and Shanahan (2013), "The use of large corpora to train a new type of key-finding
@@ -30,16 +31,24 @@ class Key(NamedTuple):
     runner_up: str
 
 
-def chroma(mono: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
-    """Return how strong each of the twelve notes is, from C: shape (12,); all 0 without any.
+class Notes(NamedTuple):
+    """Strength of the twelve notes from C, shape (frames, 12), at `rate` frames a second."""
+
+    strength: NDArray[np.float64]
+    rate: float
+
+
+def measure_notes(mono: NDArray[np.float32], rate: int) -> Notes:
+    """Measure how strong each of the twelve notes is, in any octave.
 
     Peaks of the spectrum count for the nearest semitone, in the tuning of the song itself.
     """
+    hop = round(rate / _FRAMES_PER_SECOND)
     size = round(_WINDOW_SAMPLES * rate / _USUAL_RATE)
     hertz = frequencies(size, rate)
     low, high = np.searchsorted(hertz, [_LOWEST, _HIGHEST])
     frames, pitches, weights, count = [], [], [], 0
-    for block in magnitude_blocks(mono, size, size // 4):
+    for block in magnitude_blocks(mono, size, hop):
         left, middle, right = (block[:, low + step : high + step] for step in (-1, 0, 1))
         frame, column = np.nonzero((middle > left) & (middle >= right) & (middle > 0))
         bins = low + column + _vertices(*(part[frame, column] for part in (left, middle, right)))
@@ -51,11 +60,9 @@ def chroma(mono: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
     tuning = np.angle((weight * np.exp(2j * np.pi * pitch)).sum()) / (2 * np.pi)
     note = np.round(pitch - tuning).astype(int)
     centred = np.square(np.cos(np.pi * (pitch - tuning - note)))
-    notes = np.zeros((count, 12))
-    np.add.at(notes, (np.concatenate(frames), note % 12), weight**_COMPRESSION * centred)
-    totals = notes.sum(axis=1)
-    loud = totals > _QUIET * totals.max(initial=0.0)
-    return np.asarray((notes[loud] / totals[loud, None]).sum(axis=0) / max(1, loud.sum()))
+    strength = np.zeros((count, 12))
+    np.add.at(strength, (np.concatenate(frames), note % 12), weight**_COMPRESSION * centred)
+    return Notes(strength, rate / hop)
 
 
 def _vertices(
@@ -67,17 +74,20 @@ def _vertices(
     return np.asarray(np.clip(0.5 * (low - high) / bend, -0.5, 0.5), dtype=np.float64)
 
 
-def estimate_key(notes: NDArray[np.float64]) -> Key | None:
+def estimate_key(notes: Notes) -> Key | None:
     """Return the key whose profile correlates best with the strengths of notes; None if none fits.
 
     The confidence is the product of how well it fits (0 at a correlation of 0.5, which noise and
     speech do not reach, 1 from 0.8) and how clearly (0.5 if the next key fits as well, 1 if its
     correlation is lower by 0.15). It is no probability.
     """
-    if not notes.any():
+    totals = notes.strength.sum(axis=1)
+    if not totals.any():
         return None
+    loud = totals > _QUIET * totals.max()
+    shares = (notes.strength[loud] / totals[loud, None]).mean(axis=0)
     fits = {
-        f"{tonic} {mode}": float(np.corrcoef(np.roll(profile, step), notes)[0, 1])
+        f"{tonic} {mode}": float(np.corrcoef(np.roll(profile, step), shares)[0, 1])
         for mode, profile in _PROFILES.items()
         for step, tonic in enumerate(TONICS)
     }
