@@ -8,7 +8,8 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from tests.browser import hostile
-from tests.browser.lab import Lab
+from tests.browser.axe import axe_violations
+from tests.browser.lab import Lab, save_screenshot
 from tests.browser.watch import Watch
 
 _CONNECT = """\
@@ -164,6 +165,21 @@ plan = mnb.Plan.one_at_a_time(
 armed = sim.faults.arm("refused_content"), sim.faults.arm("lost_reply", after=2)"""
 
 
+_REPORT = """\
+import pandas as pd
+rows = [
+    {"cell": number, "take": 1, texts[7]: texts[number % 2], "task_id": f"t{number}",
+     "song_id": f"s{number}", "duration": 60 + 7 * number % 13 + 40 * (number % 2),
+     "rating": 1 + 3 * number % 5}
+    for number in range(16)
+]
+mnb.report(pd.DataFrame(rows))"""
+_BARS = """\
+areas => areas.flatMap(area => [...area.querySelectorAll("div")])
+  .filter(node => getComputedStyle(node).backgroundColor === "rgba(56, 132, 244, 0.5)")
+  .map(node => node.getBoundingClientRect().width)"""
+
+
 def test_hostile_names_and_levels_are_shown_as_text(lab: Lab, watch: Watch, tmp_path: Path) -> None:
     (tmp_path / "hostile.json").write_text(hostile.as_json(), encoding="utf-8")
     notebook = lab.open(
@@ -176,6 +192,7 @@ def test_hostile_names_and_levels_are_shown_as_text(lab: Lab, watch: Watch, tmp_
             "await run.job",
             "display(api.library, run.failures())\nrun",
             "print(run.progress.counts)",
+            _REPORT,
         ]
     )
 
@@ -185,3 +202,15 @@ def test_hostile_names_and_levels_are_shown_as_text(lab: Lab, watch: Watch, tmp_
     assert notebook.texts()[7] == "{'done': 11, 'refused': 1, 'uncertain': 1}\n"
     watch.check(notebook.page, notebook.page.locator(".jp-OutputArea-output"))
     notebook.screenshot("experiment-hostile")
+
+    report = notebook.output_area(8)
+    assert "more with" in report.inner_text()
+    bars = report.evaluate_all(_BARS)
+    assert len(bars) == 9, "of three outcomes: two levels and their difference each"
+    assert min(bars) > 4
+    assert axe_violations(report) == []
+    notebook.set_theme("dark")
+    assert axe_violations(report) == []
+    save_screenshot(report, "report-dark")
+    untrusted = lab.open_untrusted(notebook.save())
+    assert untrusted.output_area(8).evaluate_all(_BARS) == bars
