@@ -36,6 +36,7 @@ _ANSWERS = 60
 _LOST, _FAILED, _UNRATED, _DEAR, _TIES = 0.05, 0.1, 0.35, 0.2, 0.1  # shares
 _OUTCOMES = {"stars": 0.8, "requested tags": 0.13, "duration": 12.0, "loudness": 1.5}
 """The standard deviation of a song, of the outcomes that get a planted difference."""
+_DIRECTIONS = ("more with model 1 than with model 0", "less with model 0 than with model 1")
 
 
 class Design(NamedTuple):
@@ -175,7 +176,7 @@ def figures(pool: ProcessPoolExecutor, tables: int) -> Iterator[Figure]:
         if design != DESIGNS[0]:
             continue
         for planted in _OUTCOMES:
-            size = float(np.mean([page.detectable[planted] for page in nulls]))
+            size = float(np.nanmean([page.detectable[planted] for page in nulls]))
             tasks = [(design, seed, planted, size) for seed in range(tables)]
             yield from _planted(design, planted, list(pool.map(read_page, tasks, chunksize=5)))
 
@@ -186,7 +187,7 @@ def _planted(design: Design, planted: str, pages: Sequence[Page]) -> Iterator[Fi
     yield Figure(case, "power", len(found) / len(pages), FOUND)
     index = [page.named.index(("mv", planted)) for page in found]
     texts = [page.texts[place] for page, place in zip(found, index, strict=True)]
-    named = [" more with model 1 than with model 0 " in text for text in texts]
+    named = [any(words in text for words in _DIRECTIONS) for text in texts]
     yield Figure(case, "right direction", float(np.mean(named)) if named else 0.0, CORRECT)
     others = [{*page.named} - {("mv", planted), *_same(planted)} for page in pages]
     yield Figure(case, "false findings", float(np.mean([bool(part) for part in others])), TYPE_1)

@@ -12,12 +12,14 @@ import musicapi_nb as mnb
 from musicapi_nb import MusicAPI, Song, sonic
 from musicapi_nb._blind_test.store import Trial, TrialSong, save_answer, save_blind_test
 from musicapi_nb._report.comparison_report import Report
+from musicapi_nb._report.tables import observed_times
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.plan import Plan
 from musicapi_nb.simulator import Simulator
+from tests.library.helpers import RUNNING, acknowledged, buy, looked, song
 from tests.report_tables import blind_answers, rated_songs
 
 HOSTILE = '<img src=x onerror="alert(1)">\u202e$x$\n'
@@ -243,17 +245,37 @@ async def test_run_of_an_experiment(tmp_path: Path) -> None:
         (report.table["outcome"] == "blind test") & (report.table["factor"] == "mv")
     ]
     assert answers["songs"].tolist() == [len(trials)] * 3  # without those of other songs
-    for outcome in ("stars", "requested tags", "duration", "failures", "cost", "waiting time"):
+    for outcome in ("stars", "requested tags", "duration", "failures", "cost"):
         rows = report.table[report.table["outcome"] == outcome]
         assert rows["level"].tolist() == [*factors["mv"], "sonic-v6-wild", *factors["title"], "Sea"]
     cost = report.table[report.table["outcome"] == "cost"]["estimate"]
     assert cost.tolist() == [10, 10, 0, 10, 10, 0]
-    assert "Rounds: 2 of 8 requests" in report.text
+    assert "Plan: 8 requests in 2 rounds" in report.text
     assert by_model.table["outcome"].unique().tolist() == ["stars", "duration", "cost"]
 
 
 def trial_song(song: Song, level: str) -> TrialSong:
     return TrialSong(song_key(song), str(song.task_id), level)
+
+
+def test_waiting_times_are_those_that_somebody_waited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a poll in the last ten minutes, and of a simulator, they are missing."""
+    now = [1_000.0]
+    monkeypatch.setattr("time.time", lambda: now[0])
+    numbers = []
+    with Library(tmp_path) as library:
+        for name, simulated in (("watched", False), ("left", False), ("simulated", True)):
+            claim = buy(library, song(name), name, simulated=simulated)
+            numbers.append(claim.entry.id)
+            task = acknowledged(song(name), name)
+            now[0] += 90
+            library.record_poll(claim.entry.id, looked(task, RUNNING))
+            now[0] += 3_600 if name == "left" else 30
+            library.record_poll(claim.entry.id, looked(task))
+        times = observed_times(library, [*numbers, pd.NA])
+    np.testing.assert_array_equal(times, [120, np.nan, np.nan, np.nan])
 
 
 def test_sources_that_cannot_be_compared(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from musicapi_nb._report.outcomes import ReportOutcome, read_outcomes
 from musicapi_nb._report.tables import ReportTables, dates_of, read_tables
 from musicapi_nb._report.verdicts import HEADINGS, Verdict, find_verdicts, plain
 from musicapi_nb.analysis.source_tables import Source
+from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.widgets.gallery.saved_page import page_path, write_page
 
 if TYPE_CHECKING:
@@ -189,9 +191,12 @@ def _origin(tables: ReportTables, figures: Figures) -> list[tuple[str, str]]:
     rows = []
     if (experiment := tables.experiment) is not None:
         rows.append(("Experiment", plain(experiment.name)))
-        rows.append(
-            ("Rounds", f"{experiment.plan.blocks} of {len(experiment.plan.cells)} requests")
-        )
+        plan = experiment.plan
+        rounds = markup.plural(plan.blocks, "round")
+        rows.append(("Plan", f"{markup.plural(len(plan.cells), 'request')} in {rounds}"))
+        with contextlib.suppress(InvalidArgument):  # without a stop rule
+            looks = markup.plural(len(experiment.looks()), "look")
+            rows.append(("Stop rule", f"{looks}; p is not corrected for them: see run.looks()"))
     for name, levels in figures.levels.items():
         rows.append((f"Factor {plain(name)}", ", ".join(map(plain, levels))))
     if (dates := dates_of(tables.songs)) is not None:

@@ -159,6 +159,6 @@ def origin_card(facts: Sequence[tuple[str, str]]) -> Html:
     return markup.card(
         "About this report",
         markup.caption(LEGEND),
-        markup.table(("", "value"), facts, row_heads=True),
+        markup.table(("fact", "value"), facts, row_heads=True),
         wide=True,
     )

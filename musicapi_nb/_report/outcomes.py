@@ -116,7 +116,7 @@ OUTCOMES = (
         "waiting_seconds",
         "requests",
         0.2,
-        "No waiting times: they are those of an experiment's finished requests.",
+        "No waiting times: an experiment has those of its requests, except simulated ones.",
         relative=True,
     ),
     ReportOutcome(

@@ -165,20 +165,21 @@ def _request_table(experiment: Experiment) -> pd.DataFrame:
     stated = experiment.result_frame("durations")
     times = stated.groupby("cell")["total_seconds"].first().reindex(cells["cell"]).to_numpy()
     if np.isnan(times.astype("float64")).all():
-        times = _observed_times(experiment.library, cells["entry"].tolist())
+        times = observed_times(experiment.library, cells["entry"].tolist())
     return cells.assign(waiting_seconds=times)
 
 
-def _observed_times(library: Library, numbers: Sequence[Any]) -> Any:
+def observed_times(library: Library, numbers: Sequence[Any]) -> Any:
     """Return the seconds from acceptance to the poll that found a purchase done, else NaN.
 
-    A purchase that nobody polled for ten minutes before has no waiting time.
+    A purchase that nobody polled for ten minutes before has no waiting time, and a simulated one
+    has none either: the clock of a simulator is another.
     """
     entries = {entry.id: entry for entry in library.entries("done")}
     times = np.full(len(numbers), np.nan)
     for index, number in enumerate(numbers):
         entry = None if pd.isna(number) else entries.get(int(number))
-        if entry is None or entry.accepted_at is None or entry.ended_at is None:
+        if entry is None or entry.simulated or not (entry.accepted_at and entry.ended_at):
             continue
         last = max(entry.polled_at or entry.accepted_at, entry.accepted_at)
         if entry.ended_at - last <= _UNWATCHED:
