@@ -802,3 +802,10 @@ def test_invalid_tables_are_refused() -> None:
     assert_refused("level .* not 95", frame, level=95)
     assert_refused("is a list, not a DataFrame", [1])
     assert len(cluster_codes(by_task, cluster="song_id")) == 21
+
+
+def test_adjusted_share_of_a_level_without_values_is_missing() -> None:
+    songs = songs_of({"jazz": [[1.0], [0.0]], "rock": [[1.0], [1.0]], "folk": [[math.nan]]})
+    rows = adjusted_means(songs, "style").set_index("level")
+    assert rows["mean"].dropna().to_dict() == {"jazz": 0.5, "rock": 1.0}
+    assert rows.loc["folk", ["low", "high"]].isna().all()

@@ -12,7 +12,10 @@ import musicapi_nb as mnb
 from musicapi_nb import MusicAPI, Song, sonic
 from musicapi_nb._blind_test.store import Trial, TrialSong, save_answer, save_blind_test
 from musicapi_nb._report.comparison_report import Report
-from musicapi_nb._report.tables import observed_times
+from musicapi_nb._report.figures import collect_figures
+from musicapi_nb._report.outcomes import TableName, read_outcomes
+from musicapi_nb._report.tables import ReportTables, observed_times
+from musicapi_nb._report.verdicts import find_verdicts
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library
@@ -168,6 +171,30 @@ def test_effects_that_cannot_be_told_apart_are_not_decided() -> None:
     assert "difference" not in {part.kind for part in report.sentences}
     single = mnb.report(rated_songs(tasks=1))
     assert "no degree of freedom" in single.text
+
+
+def test_a_level_without_songs_is_not_compared() -> None:
+    songs = rated_songs(tasks=6)
+    songs["rating"] = songs["rating"].where(songs["mv"] == "wild")
+    assert "No comparison of plain and wild: no song of a level has a value" in sentence(
+        mnb.report(songs), "stars"
+    )
+
+
+def test_a_level_whose_requests_all_failed_is_compared_by_its_failures() -> None:
+    songs = rated_songs(tasks=12)
+    requests = songs.drop_duplicates("cell")[["cell", "block", "take", "mv"]]
+    requests = requests.assign(failed=requests["mv"] == "wild")
+    frames: dict[TableName, pd.DataFrame] = {
+        "songs": songs[songs["mv"] == "plain"],
+        "requests": requests,
+        "answers": blind_answers(songs).head(0),
+    }
+    tables = ReportTables(frames, {"mv": "mv"}, {"mv": ["plain", "wild"]}, None)
+    outcomes = read_outcomes(["duration", "failures"], frames)
+    failures, duration = find_verdicts(collect_figures(tables, outcomes, None), outcomes)
+    assert "100 percentage points more with wild than with plain" in failures.text
+    assert duration.text == "Duration by mv: only plain has songs with values."
 
 
 def test_columns_of_the_songs_are_outcomes() -> None:

@@ -149,8 +149,6 @@ def report(
     ------
     InvalidArgument
         The factor does not exist or has one level, or an outcome or the baseline does not exist.
-    BadFrame
-        A table lacks columns, or they are of another kind.
     """
     tables = read_tables(source, factor, answers)
     used = read_outcomes(outcomes, tables.frames)

@@ -78,49 +78,38 @@ def collect_figures(
     blind: list[BlindComparisons] = []
     missing: list[Missing] = []
     notes: list[dict[str, Any]] = []
-    levels: dict[str, list[str]] = {}
     for factor, column in tables.columns.items():
-        levels[factor] = level_codes(tables.songs, column)[1]
-        reference = _reference(factor, levels[factor], baseline, len(tables.columns))
+        levels = tables.levels[factor]
+        reference = _reference(factor, levels, baseline, len(tables.columns))
         by_table: dict[TableName, list[ReportOutcome]] = {}
         for outcome in outcomes:
             table = table_with_values(outcome, tables.frames)
+            answers = None
             if outcome is BLIND_TEST:
-                part = compare_blind(
-                    tables.frames["answers"], {factor, column}, levels[factor], reference
-                )
-                if part is not None:
-                    blind.append(part._replace(factor=factor))
-                    continue
-                table = None
-            if table is None or column not in tables.frames[table].columns:
-                advice = outcome.advice.format(factor=factor)
-                missing.append(Missing(factor, outcome, advice))
+                names = {factor, column}
+                answers = compare_blind(tables.frames["answers"], names, levels, reference)
+            if answers is not None:
+                blind.append(answers._replace(factor=factor))
+            elif table is None or column not in tables.frames[table].columns:
+                missing.append(Missing(factor, outcome, outcome.advice.format(factor=factor)))
             else:
                 by_table.setdefault(table, []).append(outcome)
         for name, parts in by_table.items():
             try:
-                fits += _fit(tables.frames[name], factor, column, parts, reference)
+                fits.append(_fit(tables.frames[name], factor, column, parts, reference))
             except BadFrame as error:
-                notes += [
-                    {
-                        "factor": factor,
-                        "outcome": part.name,
-                        "unit": part.unit,
-                        "note": error.message,
-                    }
-                    for part in parts
-                ]
-    rows, tests = _infer(fits, blind, levels)
+                note = {"factor": factor, "note": error.message, "verdict": "not decided"}
+                notes += [{**note, "outcome": part.name, "unit": part.unit} for part in parts]
+    rows, tests = _infer(fits, blind, tables.levels)
     order = {outcome.name: index for index, outcome in enumerate(outcomes)}
-    rows += [{**note, "verdict": "not decided"} for note in notes]
-    rows.sort(key=lambda row: (list(levels).index(row["factor"]), order[row["outcome"]]))
-    rows = [{**_EMPTY_ROW, **row} for row in rows]
+    factors = list(tables.columns)
+    rows = [{**_EMPTY_ROW, **row} for row in (*rows, *notes)]
+    rows.sort(key=lambda row: (factors.index(row["factor"]), order[row["outcome"]]))
     grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
         grouped.setdefault((row["factor"], row["outcome"]), []).append(row)
     frame = as_frame(pd.DataFrame(rows, columns=list(COLUMNS)), COLUMNS)
-    return Figures(frame, grouped, levels, missing, tests)
+    return Figures(frame, grouped, tables.levels, missing, tests)
 
 
 def _reference(factor: str, levels: Sequence[str], baseline: Any, factors: int) -> str | None:
@@ -141,14 +130,14 @@ def _fit(
     column: str,
     outcomes: list[ReportOutcome],
     reference: str | None,
-) -> list[_Fit]:
+) -> _Fit:
     names = [outcome.column for outcome in outcomes]
     compared = compare_levels(
         frame, (column,), names, baseline=reference, all_pairs=reference is None
     )
     if compared is None:
-        return []
-    return [_Fit(factor, outcomes, compared, adjusted_means(frame, column, outcomes=names))]
+        raise BadFrame(f"only {level_codes(frame, column)[1][0]} has songs with values")
+    return _Fit(factor, outcomes, compared, adjusted_means(frame, column, outcomes=names))
 
 
 def _infer(

@@ -28,10 +28,14 @@ _UNWATCHED = 600.0  # seconds without a poll before the end: nobody was waiting
 
 
 class ReportTables(NamedTuple):
-    """The tables of a report; `columns` has the column of each factor by its name in the plan."""
+    """The tables of a report, and the factors that it compares.
+
+    `columns` has the column of each factor by its name in the plan, `levels` those that occur.
+    """
 
     frames: dict[TableName, pd.DataFrame]
     columns: dict[str, str]
+    levels: dict[str, list[str]]
     experiment: Experiment | None
 
     @property
@@ -48,45 +52,51 @@ def read_tables(source: Any, factor: str | None, answers: pd.DataFrame | None) -
     experiment = getattr(source, "experiment", source)
     experiment = experiment if isinstance(experiment, Experiment) else None
     songs = table_of(experiment or source, "songs")
-    if isinstance(source, Library):
-        songs = songs.merge(
-            ratings_frame(source)[[*_SONG_KEYS, "rating"]], how="left", on=_SONG_KEYS
-        )
-    if not len(songs):
+    requests = None if experiment is None else _request_table(experiment)
+    if not len(songs) and (requests is None or not requests["failed"].notna().any()):
         raise InvalidArgument("there are no songs yet to report on")
-    columns = _factor_columns(songs, experiment, factor)
+    library = source if isinstance(source, Library) else getattr(experiment, "library", None)
+    if isinstance(source, Library):
+        stars = ratings_frame(source)[[*_SONG_KEYS, "rating"]]
+        songs = songs.merge(stars, how="left", on=_SONG_KEYS)
+    columns = _factor_columns(songs if requests is None else requests, experiment, factor)
     if experiment is None and not set(columns.values()) <= set(plan_factors(songs)):
-        lead = [name for name in columns.values() if name in songs.columns]
-        songs = songs[[*lead, *(name for name in songs.columns if name not in lead)]]
+        rest = [name for name in songs.columns if name not in columns.values()]
+        songs = songs[[*columns.values(), *rest]]
+    frames: dict[TableName, pd.DataFrame] = {"songs": _with_outcomes(songs)}
+    if not hasattr(source, "columns"):
+        derived = _derived_tables(songs, experiment or source)
+        frames |= {name: _with_factors(table, songs, columns) for name, table in derived.items()}
+    if requests is not None:
+        frames["requests"] = requests
+    frames, levels = _with_ordered_levels(frames, columns, experiment)
+    if answers is None and isinstance(library, Library):
+        answers = _answers_about(songs, library)
+    frames["answers"] = build_frame(ANSWERS, ()) if answers is None else answers
+    return ReportTables(frames, columns, levels, experiment)
+
+
+def _with_outcomes(songs: pd.DataFrame) -> pd.DataFrame:
+    """Return songs with whether they are rated well, and how many songs their credits are for."""
     if "rating" in songs.columns:
         well = (songs["rating"] >= _WELL).astype("boolean").mask(songs["rating"].isna())
         songs = songs.assign(**{RATED_WELL: well})
     if "credits" in songs.columns and "songs" not in songs.columns:
         succeeded = songs["state"].eq("succeeded") if "state" in songs.columns else True
         songs = songs.assign(songs=pd.Series(succeeded, songs.index).astype("int64"))
-    frames: dict[TableName, pd.DataFrame] = {"songs": songs}
-    if not hasattr(source, "columns"):
-        derived = _derived_tables(songs, experiment or source)
-        frames |= {name: _with_factors(table, songs, columns) for name, table in derived.items()}
-    if experiment is not None:
-        frames["requests"] = _request_table(experiment)
-    frames = _with_ordered_levels(frames, columns, experiment)
-    library = source if isinstance(source, Library) else getattr(experiment, "library", None)
-    if answers is None and isinstance(library, Library):
-        answers = _answers_about(songs, library)
-    frames["answers"] = build_frame(ANSWERS, ()) if answers is None else answers
-    return ReportTables(frames, columns, experiment)
+    return songs
 
 
 def _factor_columns(
-    songs: pd.DataFrame, experiment: Experiment | None, factor: str | None
+    rows: pd.DataFrame, experiment: Experiment | None, factor: str | None
 ) -> dict[str, str]:
+    """Return the column of each factor to compare, in rows of songs or requests."""
     if experiment is not None:
         columns = factor_columns(experiment.plan)
     else:
-        columns = {name: name for name in plan_factors(songs)}
+        columns = {name: name for name in plan_factors(rows)}
     if factor is None:
-        several = {name: column for name, column in columns.items() if _levels(songs, column) > 1}
+        several = {name: column for name, column in columns.items() if _levels(rows, column) > 1}
         if not several:
             names = ", ".join(columns) or "none"
             raise InvalidArgument(
@@ -95,10 +105,10 @@ def _factor_columns(
             )
         return several
     column = columns.get(factor, factor)
-    if column not in songs.columns:
-        names = ", ".join(columns) or ", ".join(map(str, songs.columns))
+    if column not in rows.columns:
+        names = ", ".join(columns) or ", ".join(map(str, rows.columns))
         raise InvalidArgument(f"factor {factor!r:.60} is no column of the songs; there are {names}")
-    if (number := _levels(songs, column)) < 2:  # noqa: PLR2004 - a comparison needs two
+    if (number := _levels(rows, column)) < 2:  # noqa: PLR2004 - a comparison needs two
         raise InvalidArgument(
             f"factor {factor!r:.60} has {number or 'no'} level{'' if number else 's'}; a report "
             "compares two or more"
@@ -106,29 +116,33 @@ def _factor_columns(
     return {factor: column}
 
 
-def _levels(songs: pd.DataFrame, column: str) -> int:
-    return int(songs[column].nunique(dropna=False)) if column in songs.columns else 0
+def _levels(rows: pd.DataFrame, column: str) -> int:
+    return int(rows[column].nunique(dropna=False)) if column in rows.columns else 0
 
 
 def _with_ordered_levels(
     frames: dict[TableName, pd.DataFrame], columns: dict[str, str], experiment: Experiment | None
-) -> dict[TableName, pd.DataFrame]:
-    """Return the tables with factors as categories: in the order of the plan, else of the songs.
+) -> tuple[dict[TableName, pd.DataFrame], dict[str, list[str]]]:
+    """Return the tables with factors as categories, and the levels of each factor that occur.
 
-    A plan is bought in random order, and tables may lack songs.
+    They are in the order of the plan, else of the songs: a plan is bought in random order, and
+    tables may lack songs.
     """
-    result = dict(frames)
+    result, listed = dict(frames), {}
     for factor, column in columns.items():
         levels = experiment.plan.factors.get(factor, ()) if experiment else ()
         planned = level_codes(pd.DataFrame({column: [*levels]}, dtype=object), column)[1]
-        order = dict.fromkeys((*planned, *level_codes(frames["songs"], column)[1]))
-        for name, frame in result.items():
-            if column in frame.columns:
-                codes, texts = level_codes(frame, column)
-                categories = list(dict.fromkeys((*order, *texts)))
-                values = pd.Categorical([texts[code] for code in codes], categories)
-                result[name] = frame.assign(**{column: values})
-    return result
+        coded = {
+            name: level_codes(frame, column)
+            for name, frame in frames.items()
+            if column in frame.columns
+        }
+        present = dict.fromkeys(text for _, texts in coded.values() for text in texts)
+        listed[factor] = [text for text in dict.fromkeys((*planned, *present)) if text in present]
+        for name, (codes, texts) in coded.items():
+            values = pd.Categorical([texts[code] for code in codes], listed[factor])
+            result[name] = result[name].assign(**{column: values})
+    return result, listed
 
 
 def _derived_tables(songs: pd.DataFrame, source: Any) -> dict[TableName, pd.DataFrame]:

@@ -142,15 +142,16 @@ class Comparer:
         means, variances, _ = self._errors(group, values)
         degrees = np.broadcast_to(self._means.degrees[:, None], means.shape)
         quantile = t_quantile(level, degrees)
+        missing = ~self.estimable  # here, each comparison is a cell
         if group.outcomes[0].is_share:
             means = _as_shares(means)
             weights = (self._means.weights**2).sum(axis=0)[:, None]
+            weights[missing] = np.nan  # not 0, by which it would be divided
             (share,) = common_design_effect([means], [weights], variances)
             low, high = share.bounds(quantile)
         else:
             error = np.where(variances > 0, np.sqrt(variances), np.nan)
             low, high = symmetric_interval(means, error, quantile)
-        missing = ~self.estimable  # here, each comparison is a cell
         for column in (means, low, high):
             column[missing] = np.nan
         return means, low, high, degrees
