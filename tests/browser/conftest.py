@@ -1,4 +1,4 @@
-"""One JupyterLab and one Chromium per worker; a fresh profile for each test."""
+"""One JupyterLab and one Chromium per worker, with one page that has loaded JupyterLab."""
 
 import os
 import re
@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
 from tests.browser.chromium import ARGUMENTS, chromium_path
 from tests.browser.lab import PROBE, Lab, save_screenshot
@@ -64,16 +64,34 @@ def lab_server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield server
 
 
+_VIEWPORT = ViewportSize(width=1280, height=900)
+
+
+@pytest.fixture(scope="package")
+def profile(browser: Browser) -> Iterator[BrowserContext]:
+    with browser.new_context(viewport=_VIEWPORT) as profile:
+        profile.add_init_script(path=PROBE)
+        yield profile
+
+
+@pytest.fixture(scope="package")
+def loaded() -> list[Page]:
+    """Return a list with the page that has loaded JupyterLab, once a test has left one."""
+    return []
+
+
 @pytest.fixture
-def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    """Yield an empty browser profile; if the test fails, save a screenshot of each page."""
-    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-        context.add_init_script(path=PROBE)
-        yield context
+def context(
+    profile: BrowserContext, loaded: list[Page], request: pytest.FixtureRequest
+) -> Iterator[BrowserContext]:
+    """Yield the browser's profile and close the test's pages; screenshot each if it failed."""
+    yield profile
+    name = re.sub(r"\W+", "-", request.node.name).strip("-")
+    pages = [page for page in profile.pages if page not in loaded]
+    for number, page in enumerate(pages):
         if request.node.stash.get(_FAILED, False):
-            name = re.sub(r"\W+", "-", request.node.name).strip("-")
-            for number, page in enumerate(context.pages):
-                save_screenshot(page, f"failed-{name}-{number}")
+            save_screenshot(page, f"failed-{name}-{number}")
+        page.close()
 
 
 @pytest.fixture
@@ -83,14 +101,25 @@ def page(context: BrowserContext) -> Page:
 
 
 @pytest.fixture
-def lab(lab_server: LabServer, context: BrowserContext) -> Iterator[Lab]:
-    yield Lab(lab_server, context)
+def lab(
+    lab_server: LabServer,
+    context: BrowserContext,
+    loaded: list[Page],
+    request: pytest.FixtureRequest,
+) -> Iterator[Lab]:
+    lab = Lab(lab_server, context, loaded.pop() if loaded else None)
+    yield lab
+    page = lab.first_page
+    if page is not None and not page.is_closed() and not request.node.stash.get(_FAILED, False):
+        page.evaluate("() => window.labProbe.closeAll()")
+        page.set_viewport_size(_VIEWPORT)
+        loaded.append(page)
     lab_server.end_kernels()
 
 
 @pytest.fixture
 def watch(context: BrowserContext) -> Iterator[Watch]:
     """Yield a watch over all pages of the test; fail if it reports an incident."""
-    watch = Watch(context)
-    yield watch
+    with Watch(context) as watch:
+        yield watch
     assert watch.incidents == []

@@ -7,6 +7,20 @@ window.labProbe = {
     return [...widgets].find((widget) => widget.context?.path === path) ?? null;
   },
 
+  // In a page that has loaded JupyterLab; what was open before is closed without being saved.
+  async open(path) {
+    this.closeAll();
+    const { commands } = window.jupyterapp;
+    await commands.execute("docmanager:open", { path, factory: "Notebook" });
+    for (const widget of [...window.jupyterapp.shell.widgets("main")]) {
+      if (widget.context?.path !== path) widget.dispose(); // the launcher, opened for an empty area
+    }
+  },
+
+  closeAll() {
+    for (const widget of [...window.jupyterapp.shell.widgets("main")]) widget.dispose();
+  },
+
   codeCells(path) {
     return this.panel(path).content.widgets.filter((cell) => cell.model.type === "code");
   },

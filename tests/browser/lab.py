@@ -142,11 +142,20 @@ def _error_texts(cell: list[NotebookNode]) -> list[str]:
 
 
 class Lab:
-    """Opens the notebooks of one test, each in its own page, with the light theme."""
+    """
+    Opens the notebooks of one test, each in its own page, with the light theme.
 
-    def __init__(self, server: LabServer, context: BrowserContext) -> None:
+    To load JupyterLab takes two seconds of a processor; the first notebook is opened in a page
+    that has loaded it for an earlier test, if there is one.
+    """
+
+    def __init__(
+        self, server: LabServer, context: BrowserContext, loaded: Page | None = None
+    ) -> None:
         self.server = server
+        self.first_page: Page | None = None
         self._context = context
+        self._loaded = loaded
 
     def new_page(self) -> Page:
         """Return an empty page, for tests that watch what a notebook sends while it opens."""
@@ -155,9 +164,16 @@ class Lab:
     def open(self, cells: Sequence[str] | NotebookNode, page: Page | None = None) -> LabNotebook:
         """Write a notebook (or one made of the sources of its code cells) and open it."""
         file = self._write(cells)
-        # In a new workspace; else Lab would also open the tabs of earlier tests.
-        notebook = self._open(file, self.server.url(file.name, workspace=file.stem), page)
+        reused, self._loaded = (self._loaded, None) if page is None else (None, self._loaded)
+        if reused is not None:
+            reused.evaluate("path => window.labProbe.open(path)", file.name)
+            notebook = self._opened(reused, file)
+        else:
+            # In a new workspace; else Lab would also open the tabs of earlier tests.
+            notebook = self._open(file, self.server.url(file.name, workspace=file.stem), page)
         notebook.page.evaluate("() => window.labProbe.collapseSidebars()")
+        if page is None and self.first_page is None:
+            self.first_page = notebook.page
         return notebook
 
     def open_in_notebook7(
@@ -185,6 +201,9 @@ class Lab:
     def _open(self, file: Path, url: str, page: Page | None) -> LabNotebook:
         page = page or self.new_page()
         page.goto(url)
+        return self._opened(page, file)
+
+    def _opened(self, page: Page, file: Path) -> LabNotebook:
         notebook = LabNotebook(page, file)
         notebook.wait_until_open()
         notebook.set_theme("light")
@@ -195,12 +214,12 @@ class Lab:
         Open a notebook with its outputs without trusting it, as for a reader who did not run it.
 
         JupyterLab then sanitises HTML and runs no script. Trust is a signature of the content; the
-        copy is changed, so that no signature matches.
+        copy is changed, so that no signature matches. Its page is new: no script has run in it.
         """
         copy = nbformat.from_dict(json.loads(json.dumps(notebook)))
         copy.metadata["unsigned"] = uuid.uuid4().hex
         for cell in copy.cells:
             cell.metadata.pop("trusted", None)
-        untrusted = self.open(copy)
+        untrusted = self.open(copy, self.new_page())
         assert not untrusted.is_trusted(), "the notebook has no output to distrust"
         return untrusted

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import cast
 
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import hostile
 from tests.browser.axe import axe_violations
@@ -323,9 +323,8 @@ area => [...area.querySelectorAll("*")].flatMap(node => {
 
 
 def test_hostile_songs_are_text_in_gallery_board_and_on_saved_page(
-    lab: Lab, context: BrowserContext, page: Page, tmp_path: Path
+    lab: Lab, watch: Watch, page: Page, tmp_path: Path
 ) -> None:
-    watch = Watch(context)
     (tmp_path / "hostile.json").write_text(hostile.as_json(), encoding="utf-8")
     board = "mnb.compare(songs, title=texts_and_replies['texts'][0])"
     notebook = lab.open([_HOSTILE.replace("FOLDER", str(tmp_path)), "widget", board])

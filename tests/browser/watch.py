@@ -1,5 +1,7 @@
 """Checks pages with hostile text: that nothing runs or could run, and that the text is readable."""
 
+from typing import Self
+
 from playwright.sync_api import BrowserContext, Dialog, Locator, Page, Request
 
 from tests.browser import hostile
@@ -31,8 +33,16 @@ class Watch:
 
     def __init__(self, context: BrowserContext) -> None:
         self.incidents: list[str] = []
-        context.on("dialog", self._dialog)
-        context.on("request", self._request)
+        self._context = context
+
+    def __enter__(self) -> Self:
+        self._context.on("dialog", self._dialog)
+        self._context.on("request", self._request)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._context.remove_listener("dialog", self._dialog)
+        self._context.remove_listener("request", self._request)
 
     def _dialog(self, dialog: Dialog) -> None:
         self.incidents.append(f"dialog: {dialog.message}")
