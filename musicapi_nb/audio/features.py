@@ -9,7 +9,7 @@ from musicapi_nb.audio.spectrum import measure_timbre
 from musicapi_nb.audio.tempo import estimate_tempo
 from musicapi_nb.audio.tonality import estimate_key, measure_notes
 
-VERSION = "2"
+VERSION = "3"
 """Changes whenever a field can have another value for the same file."""
 
 
@@ -24,8 +24,8 @@ class AudioFeatures:
     tempo
         Beats per minute; None without a regular pulse.
     tempo_confidence
-        0 to 1: how regular the pulse is. It is no probability, and does not tell whether people
-        would count twice or half as fast.
+        0 to 1: how regular the pulse is, times the share of this tempo among those at which it
+        could be counted. Low where half or double the tempo is as likely. It is no probability.
     tempo_candidates
         Other tempi in bpm at which the same pulse could be counted, the likeliest first.
     key

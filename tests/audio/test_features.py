@@ -23,7 +23,7 @@ def test_tempo_of_clicks_is_exact(bpm: float) -> None:
     measured = features(clicks(bpm))
     assert measured.tempo == pytest.approx(bpm, rel=0.002)
     assert measured.tempo_confidence is not None
-    assert measured.tempo_confidence > 0.4  # nothing but clicks: they could be counted otherwise
+    assert measured.tempo_confidence > 0.25  # nothing but clicks: they could be counted otherwise
     for octave in (bpm / 2, bpm * 2):
         nearest = min(abs(other / octave - 1) for other in measured.tempo_candidates)
         assert (nearest < 0.002) == (40 <= octave <= 240)
