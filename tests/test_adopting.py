@@ -115,3 +115,34 @@ async def test_the_plain_client_waits_for_an_unfinished_task(
             assert [entry.state for entry in library.entries()] == ["done"]
             with pytest.raises(InvalidArgument, match="needs an engine"):
                 await client.adopt(str(task.id))
+
+
+def test_after_a_merge_nothing_that_either_bought_is_bought_again(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    requests = {
+        name: sonic.Create(mv="sonic-v6", custom_mode=False, gpt_description_prompt=name)
+        for name in ("only here", "both", "only there")
+    }
+    songs: dict[tuple[str, str], list[str | None]] = {}
+    for folder, names in (("here", ("only here", "both")), ("there", ("both", "only there"))):
+        with mnb.connect(simulator=simulator.url, library=tmp_path / folder) as session:
+            jobs = {name: session.run(requests[name]) for name in names}
+            for name, job in jobs.items():
+                songs[folder, name] = [song.id for song in job.result().songs]
+    posts = len(simulator.request_log.posts)
+    with mnb.connect(simulator=simulator.url, library=tmp_path / "here") as api:
+        merge = library_of(api).merge(tmp_path / "there")
+        assert (merge.new, merge.files, merge.missing_files) == (2, 8, 0)
+        bought = {name: api.run(request).result() for name, request in requests.items()}
+        again = api.run(requests["both"], take=2).result()
+        ids = {name: [song.id for song in task.songs] for name, task in bought.items()}
+        assert ids["only there"] == songs["there", "only there"]
+        assert (ids["only here"], ids["both"]) == (
+            songs["here", "only here"],
+            songs["here", "both"],
+        )
+        assert [song.id for song in again.songs] == songs["there", "both"]
+        assert str(library_of(api).account(simulated=True)) == "80 credits spent"
+        assert library_of(api).missing_files() == []
+    assert len(simulator.request_log.posts) == posts

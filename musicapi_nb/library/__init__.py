@@ -26,6 +26,7 @@ from musicapi_nb.library.measurements import Measure as Measure
 from musicapi_nb.library.measurements import Measurement as Measurement
 from musicapi_nb.library.media_files import DamagedFile as DamagedFile
 from musicapi_nb.library.media_files import FileNote as FileNote
+from musicapi_nb.library.merging import Merge as Merge
 from musicapi_nb.library.notifications import Notification as Notification
 from musicapi_nb.library.notifications import NotificationResult as NotificationResult
 from musicapi_nb.library.ratings import Rating as Rating

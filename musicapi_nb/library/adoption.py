@@ -30,7 +30,7 @@ def adopt(database: Database, owner: str, source: Any, *, simulated: bool) -> Ad
     if has_task_ids(source):
         raise InvalidArgument(_NO_REPLY)
     database.check_in_place()
-    adopter = _Adopter(database, owner, simulated=simulated)
+    adopter = Adopter(database, owner, simulated=simulated)
     replies = parse_replies(source)
     while batch := list(itertools.islice(replies, _BATCH)):
         with database.write(durable=True) as connection:
@@ -52,7 +52,7 @@ def _song_ids(task: Task) -> frozenset[str]:
     return frozenset(song.id for song in task.songs if song.id)
 
 
-class _Adopter:
+class Adopter:
     """The entries that tasks belong to, and counts of what was done."""
 
     def __init__(self, database: Database, owner: str, *, simulated: bool) -> None:

@@ -70,6 +70,11 @@ class Event(msgspec.Struct, frozen=True):
     data: Mapping[str, Any] = {}
     raw: str | None = None
 
+    @property
+    def identity(self) -> tuple[str | None, int]:
+        """Who wrote it, and its number in the library where that was: the same in every copy."""
+        return self.owner, self.data.get("origin", self.id)
+
 
 def is_allowed(entry: Entry | None, kind: str) -> bool:
     """Return whether an event of this kind may follow."""

@@ -117,11 +117,16 @@ def _append(  # noqa: PLR0913 - the columns of an event
     owner: str,
     number: int | None,
     raw: str | None = None,
+    at: float | None = None,
 ) -> Event:
-    """Append an event about entry `number`; 0: a new entry, whose number is the event's id."""
+    """Append an event about entry `number`; 0: a new entry, whose number is the event's id.
+
+    `at` is the time (unix seconds) of an event that another library recorded, else it is now.
+    """
     (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
     number = last + 1 if number == 0 else number
-    event = Event(last + 1, time.time(), kind, number, owner, data, raw)
+    moment = time.time() if at is None else at
+    event = Event(last + 1, moment, kind, number, owner, data, raw)
     connection.execute(
         "INSERT INTO events (id, at, kind, entry, owner, data, raw) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (event.id, event.recorded_at, kind, number, owner, as_json(data), raw),
@@ -137,6 +142,7 @@ def append_to(  # noqa: PLR0913 - the columns of an event
     *,
     owner: str,
     raw: str | None = None,
+    at: float | None = None,
 ) -> Entry:
     """Append an event about an entry (None: a new one) and apply it; return the entry.
 
@@ -144,15 +150,20 @@ def append_to(  # noqa: PLR0913 - the columns of an event
     """
     check_allowed(entry, kind)
     number = entry.id if entry else 0
-    event = _append(connection, kind, data, owner=owner, number=number, raw=raw)
+    event = _append(connection, kind, data, owner=owner, number=number, raw=raw, at=at)
     return _apply(connection, entry, event)
 
 
 def append_unbound(
-    connection: sqlite3.Connection, kind: str, data: Mapping[str, Any], *, owner: str
+    connection: sqlite3.Connection,
+    kind: str,
+    data: Mapping[str, Any],
+    *,
+    owner: str,
+    at: float | None = None,
 ) -> None:
     """Append an event that does not concern a purchase, and apply it."""
-    _apply_unbound(connection, _append(connection, kind, data, owner=owner, number=None))
+    _apply_unbound(connection, _append(connection, kind, data, owner=owner, number=None, at=at))
 
 
 # --- applying ------------------------------------------------------------------------------
@@ -225,9 +236,18 @@ def _insert_blind_test(connection: sqlite3.Connection, event: Event) -> None:
 def events(connection: sqlite3.Connection, number: int | None = None) -> Iterator[Event]:
     """Yield all events, or those of one entry, in the order in which they were appended."""
     where = "" if number is None else "WHERE entry=?"
+    return _read_events(connection, where, *([] if number is None else [number]))
+
+
+def events_of_kind(connection: sqlite3.Connection, kind: str) -> Iterator[Event]:
+    """Yield the events of a kind, in the order in which they were appended."""
+    return _read_events(connection, "WHERE kind=?", kind)
+
+
+def _read_events(connection: sqlite3.Connection, where: str, *parameters: Any) -> Iterator[Event]:
     rows = connection.execute(
         f"SELECT id, at, kind, entry, owner, data, raw FROM events {where} ORDER BY id",  # noqa: S608 - our own names
-        () if number is None else (number,),
+        parameters,
     )
     for event_id, at, kind, entry_id, owner, data, raw in rows:
         yield Event(event_id, at, kind, entry_id, owner, json.loads(data), raw)

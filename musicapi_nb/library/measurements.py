@@ -120,6 +120,20 @@ def _merge_columns(connection: sqlite3.Connection, measure: Measure) -> None:
         )
 
 
+def copy_measurements(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Add the measurements of another library; of each, the one that is there stays."""
+    for name, version, columns, used_at in source.execute("SELECT * FROM measures"):
+        _merge_columns(target, Measure(name, version, json.loads(columns)))
+        target.execute(
+            "UPDATE measures SET used_at=max(used_at, ?) WHERE name=? AND version=?",
+            (used_at, name, version),
+        )
+    target.executemany(
+        "INSERT OR IGNORE INTO measurements VALUES (?, ?, ?, ?, ?, ?)",
+        source.execute("SELECT sha256, name, version, result, error, at FROM measurements"),
+    )
+
+
 def dtypes_of(values: Mapping[str, Value]) -> dict[str, str | None]:
     """Return the pandas dtype of each value; None if it is missing."""
     return {name: None if value is None else _DTYPES[type(value)] for name, value in values.items()}

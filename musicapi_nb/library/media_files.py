@@ -154,6 +154,30 @@ class MediaFiles:
             source.unlink(missing_ok=True)
         return ref
 
+    def copy(self, other: FileRef) -> FileRef | None:
+        """Copy a file of another library, unless it is there; None if it is missing or damaged."""
+        if not _NAME.fullmatch(other.sha256) or not _SUFFIX.fullmatch(other.suffix):
+            return None  # they are texts of another library, and become a path
+        ref = self.ref(other.sha256, other.size, other.suffix)
+        if is_complete(ref):
+            return ref
+        copy = self.temporary_path(other.suffix)
+        try:
+            with disk_errors(copy):
+                shutil.copyfile(other.path, copy)
+                if _digest(copy) != (other.sha256, other.size):
+                    return None
+                _sync(copy)
+                ref.path.parent.mkdir(exist_ok=True)
+                self._move(copy, ref.path)
+        except LibraryError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
+        finally:
+            copy.unlink(missing_ok=True)
+        return ref
+
     def _move(self, source: Path, target: Path) -> None:
         try:
             source.replace(target)

@@ -1,0 +1,228 @@
+"""The purchases of another library: which are the same as own ones, and copies of the others."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from collections import defaultdict
+from typing import NamedTuple
+
+from musicapi_nb.ledger_types import Entry
+from musicapi_nb.library import events
+from musicapi_nb.library._request_key import key_of_json
+from musicapi_nb.library.adoption import supersede_adopted
+from musicapi_nb.library.entry import ACTIVE_STATES, Event, apply_event, is_allowed
+
+_BEING_SENT = "the merged library recorded no reply to it"
+_BOUGHT_THERE = "it was bought in the library that was merged"
+
+
+class RenumberedTake(NamedTuple):
+    """A take that both libraries had bought: that of the other one has a number of its own now."""
+
+    operation: str
+    take: int
+    new_take: int
+    entry: int
+
+
+@dataclasses.dataclass(slots=True)
+class PurchaseMerger:
+    """Merges the purchases of `source` into `target`, in the open transaction of that.
+
+    A purchase is the same in both if its step `sending` is, as in a copy of a library, or its task
+    is; it is then counted once. A merge never turns a purchase that may have been charged into one
+    that was not.
+    """
+
+    source: sqlite3.Connection
+    target: sqlite3.Connection
+    owner: str
+    new: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    takes: list[RenumberedTake] = dataclasses.field(default_factory=list)
+    _entries: dict[int, Entry] = dataclasses.field(default_factory=dict)  # own, by other number
+    _groups: defaultdict[tuple[str, bool], list[Entry]] = dataclasses.field(
+        default_factory=lambda: defaultdict(list)
+    )
+    _matches: dict[int, int] = dataclasses.field(default_factory=dict)  # own number, by other
+    _keys: dict[tuple[str, bool], tuple[str, int]] = dataclasses.field(default_factory=dict)
+    _given_up: list[Entry] = dataclasses.field(default_factory=list)  # planned, bought there
+
+    def merge(self) -> None:
+        """Merge all purchases, and the plan cells that have them."""
+        others = events.entries(self.source, "WHERE request_key != '' ORDER BY id")
+        own = {identity: number for number, identity in _identities(self.target).items()}
+        for number, identity in _identities(self.source).items():
+            if identity in own:
+                self._matches[number] = own[identity]
+        for other in others:
+            self._groups[other.request_key, other.simulated].append(other)
+        for other in others:
+            self._entries[other.id] = self._merge(other)
+        self._merge_cells()
+
+    def _merge(self, other: Entry) -> Entry:
+        """Return the own entry of a purchase, after adding what is new of it."""
+        if other.id in self._matches:
+            own = events.require_entry(self.target, self._matches[other.id])
+            latest = self._update(own, other)
+            if latest.may_be_charged or not other.may_be_charged:
+                self.updated += latest is not own
+                self.unchanged += latest is own
+                return latest
+        elif (twin := self._twin(other)) is not None:
+            self.unchanged += 1
+            return twin
+        self.new += 1
+        return self._copy(other)
+
+    def _twin(self, other: Entry) -> Entry | None:
+        """Return the own purchase with the same task, or the one that was planned in both."""
+        if other.state == "planned":
+            return self._active(other.request_key, other)
+        of_task = "WHERE task_id=? AND simulated=? AND engine=? AND request_key != ''"
+        parameters = (other.task_id, other.simulated, other.engine)
+        twins = events.entries(self.target, of_task, *parameters)
+        return next((twin for twin in twins if twin.may_be_charged), None)
+
+    def _update(self, own: Entry, other: Entry) -> Entry:
+        """Append the events of a purchase that this library lacks, and that may follow."""
+        there = {event.identity for event in events.events(self.target, own.id)}
+        for event in list(events.events(self.source, other.id)):
+            if event.identity in there or not is_allowed(own, event.kind):
+                continue
+            if own.may_be_charged and not apply_event(own, event)[0].may_be_charged:
+                break
+            own = self._append(event, own)
+        return self._settle(own)
+
+    def _copy(self, other: Entry) -> Entry:
+        key, take = self._key_of(other)
+        entry: Entry | None = None
+        for event in list(events.events(self.source, other.id)):
+            changes = {"request_key": key, "take": take} if entry is None else {}
+            entry = self._append(event, entry, **changes)
+        assert entry is not None  # noqa: S101 - an entry has events
+        if take != other.take:
+            self.takes.append(RenumberedTake(other.name, other.take, take, entry.id))
+        return self._settle(entry)
+
+    def _append(self, event: Event, entry: Entry | None, **changes: object) -> Entry:
+        data = {**event.data, "origin": event.identity[1], **changes}
+        return events.append_to(
+            self.target,
+            event.kind,
+            data,
+            entry,
+            owner=event.owner or self.owner,
+            raw=event.raw,
+            at=event.recorded_at,
+        )
+
+    def _settle(self, entry: Entry) -> Entry:
+        """Mark a purchase as uncertain that ended while it was sent; hide its adopted task."""
+        if entry.state in {"sending", "reposting"}:
+            data = {"note": _BEING_SENT}
+            entry = events.append_to(self.target, "uncertain", data, entry, owner=self.owner)
+        supersede_adopted(self.target, entry, self.owner)
+        return entry
+
+    # --- request keys ----------------------------------------------------------------------
+
+    def _active(self, key: str, other: Entry) -> Entry | None:
+        where = "WHERE request_key=? AND simulated=? AND active=1"
+        return next(iter(events.entries(self.target, where, key, other.simulated)), None)
+
+    def _key_of(self, other: Entry) -> tuple[str, int]:
+        """Return request key and take of a copied purchase, the same for all tries of its request.
+
+        They stay as they are, unless this library has bought that take. It then is the next one
+        that neither library has, so that each purchase is found by its request and a take.
+        """
+        name = other.request_key, other.simulated
+        if name not in self._keys:
+            self._keys[name] = self._new_key(other, self._groups[name])
+        return self._keys[name]
+
+    def _new_key(self, other: Entry, group: list[Entry]) -> tuple[str, int]:
+        key = other.request_key
+        matched = [self._matches[entry.id] for entry in group if entry.id in self._matches]
+        earlier = [events.require_entry(self.target, number) for number in matched]
+        if earlier and earlier[-1].request_key != key:
+            return earlier[-1].request_key, earlier[-1].take
+        active = self._active(key, other)
+        bought = any(entry.may_be_charged for entry in group)
+        if active is not None and active.state == "planned" and bought:
+            data = {"note": _BOUGHT_THERE}
+            self._given_up.append(active)
+            events.append_to(self.target, "not_run", data, active, owner=self.owner)
+            active = None
+        if active is None and not self._blocks(key, other, group, matched):
+            return key, other.take
+        return self._next_take(other)
+
+    def _blocks(self, key: str, other: Entry, group: list[Entry], matched: list[int]) -> bool:
+        """Return whether an own purchase, which failed and may be charged, has to stay the latest.
+
+        It is not bought again until a person settles it. A purchase there that is not bought again
+        either, or is one later than it, does not end that.
+        """
+        if any(entry.state in ACTIVE_STATES for entry in group):
+            return False
+        where = "WHERE request_key=? AND simulated=? AND state='failed'"
+        failed = events.entries(self.target, where, key, other.simulated)
+        return any(entry.failed_and_charged and entry.id not in matched for entry in failed)
+
+    def _next_take(self, other: Entry) -> tuple[str, int]:
+        (first,) = events.entries(self.source, "WHERE id=?", other.id)
+        (request,) = [
+            event.data["request"]
+            for event in events.events(self.source, other.id)
+            if event.id == first.request_event
+        ]
+        query = "SELECT 1 FROM entries WHERE request_key=? AND simulated=? LIMIT 1"
+        used = {key for key, _ in self._keys.values()}
+        take = 1
+        while True:
+            key = key_of_json(request, take)
+            parameters = (key, other.simulated)
+            databases = (self.source, self.target)
+            if key not in used and not any(
+                connection.execute(query, parameters).fetchone() for connection in databases
+            ):
+                return key, take
+            take += 1
+
+    # --- plan cells ------------------------------------------------------------------------
+
+    def _merge_cells(self) -> None:
+        for experiment, cell, number in self.source.execute(
+            "SELECT experiment, cell, entry FROM cells ORDER BY experiment, cell"
+        ):
+            query = "SELECT 1 FROM cells WHERE experiment=? AND cell=?"
+            if (
+                number in self._entries
+                and not self.target.execute(query, (experiment, cell)).fetchone()
+            ):
+                self._link(experiment, cell, self._entries[number])
+        for planned in self._given_up:
+            bought = self._active(planned.request_key, planned)
+            query = "SELECT experiment, cell FROM cells WHERE entry=?"
+            for experiment, cell in self.target.execute(query, (planned.id,)).fetchall():
+                if bought is not None:
+                    self._link(experiment, cell, bought)
+
+    def _link(self, experiment: str, cell: str, entry: Entry) -> None:
+        data = {"experiment": experiment, "cell": cell, "entry": entry.id}
+        events.append_unbound(self.target, "cell", data, owner=self.owner)
+
+
+def _identities(connection: sqlite3.Connection) -> dict[int, tuple[str | None, int]]:
+    """Return what identifies each purchase: its step `sending`, or its plan if it was not sent."""
+    rows = connection.execute(
+        "SELECT entry, owner, coalesce(json_extract(data, '$.origin'), id) FROM events "
+        "WHERE kind IN ('planned', 'sending') ORDER BY id"
+    )
+    return {entry: (owner, number) for entry, owner, number in rows}

@@ -1,0 +1,366 @@
+"""Two libraries become one: nothing is lost, counted twice, or bought again."""
+
+import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from musicapi_nb._blind_test.store import (
+    Trial,
+    TrialSong,
+    load_trials,
+    save_answer,
+    save_blind_test,
+)
+from musicapi_nb.errors import ContentRefused, InvalidArgument, LibraryError, LostReply, MissingFile
+from musicapi_nb.ledger_types import PurchaseTerms
+from musicapi_nb.library import FileRef, Library, Measure, Measurement, Merge
+from musicapi_nb.tasks import Song
+from tests.library.helpers import (
+    FAILED,
+    FAILED_UNSAID,
+    PRICE,
+    acknowledged,
+    buy,
+    looked,
+    python,
+    read_line,
+    rebuilt_is_the_same,
+    song,
+    wait_for_end,
+)
+from tests.library.test_adoption import reply
+
+_IDS = itertools.count()
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Library(tmp_path / "one") as opened:
+        yield opened
+        rebuilt_is_the_same(opened)
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Library]:
+    with Library(tmp_path / "two") as opened:
+        yield opened
+
+
+def done(library: Library, prompt: str = "rain on tin", **terms: Any) -> int:
+    """Buy a song with an id of its own."""
+    number = next(_IDS)
+    entry = buy(library, song(prompt), f"task-{number}", **terms).entry.id
+    answer = reply(f"clip-{number}", f"second-{number}")
+    library.record_poll(entry, looked(acknowledged(song(prompt), f"task-{number}"), answer))
+    return entry
+
+
+def song_ids(library: Library) -> set[str | None]:
+    return {song.id for task in library.tasks() for song in task.songs}
+
+
+def attach(library: Library, of: Song | str, content: bytes) -> None:
+    path = library.temporary_path()
+    path.write_bytes(content)
+    library.attach(of, "audio", library.add_file(path, ".mp3"), "short")
+
+
+# --- money ----------------------------------------------------------------------------------
+
+_OUTCOMES = ("accepted", "done", "refunded", "charged", "refused", "uncertain", "planned", "unsent")
+
+
+def outcome(library: Library, prompt: str, kind: str) -> None:
+    """Bring the purchase of a request into one state, if it can be bought."""
+    if kind == "planned":
+        library.plan(song(prompt))
+        return
+    claim = library.claim(song(prompt))
+    if claim.kind != "buy":
+        return
+    entry, number = claim.entry.id, next(_IDS)
+    if kind in {"refused", "uncertain", "unsent"}:
+        error = ContentRefused("no") if kind == "refused" else LostReply("cut off")
+        getattr(library, f"record_{kind}")(entry, error)
+        return
+    task = acknowledged(song(prompt), f"task-{number}")
+    library.record_accepted(entry, task)
+    replies = {
+        "done": reply(f"clip-{number}", f"second-{number}"),
+        "refunded": FAILED,
+        "charged": FAILED_UNSAID,
+    }
+    if kind in replies:
+        library.record_poll(entry, looked(task, replies[kind]))
+
+
+def buys(library: Library, prompt: str) -> bool:
+    """Return whether running the request would send it."""
+    return library.find(song(prompt), PurchaseTerms()) is None
+
+
+_STEPS = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(_OUTCOMES)), max_size=5)
+
+
+@settings(max_examples=20)
+@given(before=_STEPS, here=_STEPS, there=_STEPS)
+def test_what_either_has_bought_is_not_bought_again(
+    tmp_path_factory: pytest.TempPathFactory, before: Any, here: Any, there: Any
+) -> None:
+    """Both go on from copies of one library, which may be empty."""
+    folder = tmp_path_factory.mktemp("libraries")
+    with Library(folder / "one") as library:
+        for step in before:
+            outcome(library, *step)
+    shutil.copytree(folder / "one", folder / "two")
+    with Library(folder / "one") as library, Library(folder / "two") as other:
+        for step in here:
+            outcome(library, *step)
+        for step in there:
+            outcome(other, *step)
+        bought = [prompt for prompt in "ab" if not (buys(library, prompt) and buys(other, prompt))]
+        purchases = {
+            (entry.task_id or entry.sent_at, entry.refunded): entry.price
+            for entry in (*library.entries(), *other.entries())
+            if entry.state in {"accepted", "done", "failed", "uncertain"}
+        }
+        songs = song_ids(library) | song_ids(other)
+        library.merge(other)
+        account = library.account()
+        assert [prompt for prompt in "ab" if not buys(library, prompt)] == bought
+        assert account.spent + account.refunded + account.uncertain == PRICE * len(purchases)
+        assert song_ids(library) == songs
+        events = len(library.events())
+        again = library.merge(other)
+        assert (again.new, again.updated, len(library.events())) == (0, 0, events)
+        rebuilt_is_the_same(library)
+
+
+def test_a_take_of_both_keeps_both_purchases(library: Library, other: Library) -> None:
+    first, second = done(library), done(other)
+    done(other, take=2)
+    merge = library.merge(other)
+    assert [(item.take, item.new_take) for item in merge.takes] == [(1, 3)]
+    assert "sonic.create, take 1 there, is take 3 here" in repr(merge)
+    takes = [library.find(song(), PurchaseTerms(take=take)) for take in (1, 2, 3, 4)]
+    assert [claim and claim.kind for claim in takes] == ["have", "have", "have", None]
+    assert takes[0].entry.id == first  # type: ignore[union-attr]
+    assert takes[2].task.songs[0].id == other.task(second).songs[0].id  # type: ignore[union-attr]
+    assert library.next_take(song()) == 4
+    assert library.account().spent == 3 * PRICE
+
+
+def test_uncertain_purchases_stay_uncertain(library: Library, other: Library) -> None:
+    lost = other.claim(song()).entry.id
+    other.record_uncertain(lost, LostReply("cut off"))
+    library.merge(other)
+    (entry,) = library.entries("uncertain")
+    assert library.find(song()).kind == "uncertain"  # type: ignore[union-attr]
+    other.resolve(lost, charged=False)  # a statement there is none here
+    library.merge(other)
+    assert library.entry(entry.id).state == "uncertain"
+    assert library.resolve(entry.id, task_id="t7").task_id == "t7"
+
+
+def test_a_later_merge_brings_what_has_ended_since(library: Library, other: Library) -> None:
+    entry = buy(other, song(), "t1").entry.id
+    library.merge(other)
+    other.record_poll(entry, looked(acknowledged(song(), "t1"), reply("a", "b")))
+    done(other, "snow")
+    merge = library.merge(other)
+    assert (merge.new, merge.updated, merge.unchanged) == (1, 1, 0)
+    assert library.counts() == {"done": 2}
+
+
+SENDING = """
+import sys
+from musicapi_nb.library import Library
+from tests.library.helpers import song
+
+library = Library(sys.argv[1])
+library.claim(song())
+print("sending", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_request_that_is_being_sent_refuses_the_merge(library: Library, tmp_path: Path) -> None:
+    process = python(SENDING, str(tmp_path / "two"))
+    assert read_line(process) == "sending"
+    with pytest.raises(LibraryError, match="is sending 1 request"):
+        library.merge(tmp_path / "two")
+    assert library.events() == []
+    process.kill()
+    wait_for_end(process)
+    library.merge(tmp_path / "two")  # it ended before its reply came
+    assert [entry.state for entry in library.entries()] == ["uncertain"]
+
+
+# --- all the rest ---------------------------------------------------------------------------
+
+
+def test_files_ratings_and_notes_come_along(library: Library, other: Library) -> None:
+    here, there = (library.task(done(library)).songs[0], other.task(done(other, "ice")).songs[0])
+    attach(library, here, b"here")
+    attach(other, there, b"there")
+    attach(other, "lost", b"lost")
+    other.file_of("lost").unlink()  # type: ignore[union-attr]
+    library.rate(here, 5, note="mine")
+    other.rate(here, 1)  # later, of the same song
+    other.rate(there, 3)
+    library.rate(there, 4)  # later again
+    merge = library.merge(other)
+    assert (merge.files, merge.size, merge.missing_files, merge.ratings) == (1, 5, 1, 1)
+    assert library.file_of(there).read_bytes() == b"there"  # type: ignore[union-attr]
+    assert library.verify() == []
+    assert [note.note for note in library.file_notes()] == ["short", "short"]
+    assert [rating.stars for rating in (library.rating(here), library.rating(there)) if rating] == [
+        1,
+        4,
+    ]
+    assert library.merge(other) == Merge(unchanged=1, missing_files=1)
+
+
+def test_blind_tests_keep_their_answers(library: Library, other: Library) -> None:
+    songs = (TrialSong("a", "t1", "v5"), TrialSong("b", "t2", "v6"))
+    for owner, factor in ((library, "mv"), (other, "bpm")):
+        trials = [Trial("mood", number, None, songs) for number in (1, 2)]
+        save_blind_test(owner, "mood", factor, {}, trials)
+        save_answer(owner, "mood", 1, "chosen", chosen=1, seconds=2.5)
+    merge = library.merge(other)
+    assert merge.renamed_tests == {"mood": "mood (2)"}
+    assert "is called 'mood (2)' here" in repr(merge)
+    save_answer(other, "mood", 2, "tie")
+    assert library.merge(other).answers == 1
+    own, taken = (load_trials(library, name) for name in ("mood", "mood (2)"))
+    assert [trial.answer for trial in own] == ["chosen", None]
+    assert [(trial.answer, trial.chosen) for trial in taken] == [("chosen", 1), ("tie", None)]
+    assert taken[0].answered_at == load_trials(other)[0].answered_at
+
+
+def test_experiments_budgets_and_plans_are_united(library: Library, other: Library) -> None:
+    library.set_budget("both", 50)
+    other.set_budget("both", 1000)
+    other.set_budget("there", 70, assume=5)
+    done(library, "rain", experiment="tempi", budgets=("both",))
+    done(other, "snow", experiment="tempi", budgets=("both", "there"))
+    library.plan(song("snow"), PurchaseTerms(experiment="moods"))
+    library.merge(other)
+    budgets = library.budgets()
+    assert (budgets["both"].credits, budgets["both"].held) == (50, 2 * PRICE)
+    assert (budgets["there"].credits, budgets["there"].held, budgets["there"].assume) == (
+        70,
+        PRICE,
+        5,
+    )
+    assert len(library.cells("tempi")) == 2
+    (moods,) = library.entries(experiment="moods")  # planned here, bought there
+    assert (moods.state, moods.name) == ("done", "sonic.create")
+
+
+def test_adopted_tasks_come_along_and_purchases_take_their_place(
+    library: Library, other: Library
+) -> None:
+    library.adopt([reply("x", task_id="t1"), reply("y")])
+    other.adopt([reply("y", "z"), reply("w", task_id="t9"), reply("v", task_id="t8")])
+    buy(other, song(), "t1")
+    buy(library, song("ice"), "t8")
+    merge = library.merge(other)
+    assert song_ids(library) == {"y", "z", "w"}
+    assert merge.updated == 1
+    assert [entry.state for entry in library.entries() if entry.task_id == "t1"] == [
+        "not_run",
+        "accepted",
+    ]
+    assert library.account().spent == 2 * PRICE
+
+
+def test_measurements_come_along(library: Library, other: Library) -> None:
+    for owner, value in ((library, 1.0), (other, 2.0)):
+        measure = Measure("tempo", "1", {"tempo": "float64"})
+        owner.use_measure(measure)
+        names = ("a", "b") if owner is other else ("a",)
+        owner.store_measurements(measure, [Measurement(name, {"tempo": value}) for name in names])
+    library.merge(other)
+    (measure,) = library.measures()
+    stored = library.measurements(measure, ["a", "b"])
+    assert [stored[name].values["tempo"] for name in "ab"] == [1.0, 2.0]
+
+
+def test_a_folder_of_a_colleague_is_data(library: Library, other: Library, tmp_path: Path) -> None:
+    """Names of files there are texts, and lead nowhere."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"secret")
+    other.attach("a", "audio", FileRef("../../secret", 6, Path("x")))
+    other.attach("b", "audio", FileRef("0" * 64, 6, Path("x.mp3/../../../../secret")))
+    assert library.merge(other).missing_files == 2
+    assert library.file_of("a") is None
+
+
+def test_wrong_folders(library: Library, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="into itself"):
+        library.merge(library)
+    with pytest.raises(InvalidArgument, match="into itself"):
+        library.merge(str(library.path) + "/../one")
+    with pytest.raises(MissingFile, match="no library in"):
+        library.merge(tmp_path)
+    assert not (tmp_path / "library.sqlite").exists()
+
+
+# --- a process that is killed ---------------------------------------------------------------
+
+KILLED = """
+import os, sys
+from musicapi_nb.library import Library, events
+from musicapi_nb.library.media_files import MediaFiles
+
+library, other = Library(sys.argv[1]), sys.argv[2]
+kind, left = sys.argv[3], int(sys.argv[4])
+place, name = (MediaFiles, "copy") if kind == "copy" else (events, kind)
+original = getattr(place, name)
+
+def count(*arguments, **options):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), 9)
+    return original(*arguments, **options)
+
+setattr(place, name, count)
+library.merge(other)
+"""
+
+
+@pytest.mark.parametrize(("kind", "calls"), [("copy", 1), ("append_to", 5), ("append_unbound", 3)])
+def test_a_killed_merge_is_done_again(
+    other: Library, tmp_path: Path, kind: str, calls: int
+) -> None:
+    for number in range(3):
+        made = other.task(done(other, f"song {number}")).songs[0]
+        attach(other, made, bytes([number]))
+        other.rate(made, 3)
+    with Library(tmp_path / "one") as library:
+        done(library)
+        before = len(library.events())
+        assert python_killed(tmp_path, kind, calls) == -9
+        added = [event.kind for event in library.events()[before:]]
+        assert set(added) <= {"merging"}
+    with Library(tmp_path / "one") as library:
+        library.merge(other)
+        assert library.counts() == {"done": 4}
+        assert library.account().spent == 4 * PRICE
+        assert len([task for task in library.tasks() if library.file_of(task.songs[0])]) == 3
+        assert len(library.ratings()) == 3
+        assert list((library.path / "files" / "incoming").iterdir()) == []
+        rebuilt_is_the_same(library)
+
+
+def python_killed(folder: Path, kind: str, calls: int) -> int:
+    process = python(KILLED, str(folder / "one"), str(folder / "two"), kind, str(calls))
+    return wait_for_end(process)
