@@ -7,7 +7,6 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-from musicapi_nb.audio.decoding import sequential_file
 from musicapi_nb.errors import DownloadFailed
 
 UNDECODABLE = frozenset({".m4a", ".aac"})
@@ -33,6 +32,8 @@ def decode(path: Path, max_seconds: float = math.inf) -> Sound:
     Raise `DownloadFailed` if it cannot be decoded.
     """
     import soundfile  # noqa: PLC0415 - needed only to archive files
+
+    from musicapi_nb.audio.decoding import sequential_file  # noqa: PLC0415 - loads numpy
 
     digest, frames = hashlib.sha256(), 0
     try:
