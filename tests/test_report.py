@@ -18,12 +18,15 @@ from musicapi_nb._report.tables import ReportTables, observed_times
 from musicapi_nb._report.verdicts import find_verdicts
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.experiment import Experiment
-from musicapi_nb.library import Library
+from musicapi_nb.library import Library, Measure, Measurement
+from musicapi_nb.library.measurements import dtypes_of
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.plan import Plan
 from musicapi_nb.simulator import Simulator
 from tests.library.helpers import RUNNING, acknowledged, buy, looked, song
+from tests.library.test_measurements import add_sound
 from tests.report_tables import blind_answers, rated_songs
+from tests.test_experiment import disable_files
 
 HOSTILE = '<img src=x onerror="alert(1)">\u202e$x$\n'
 
@@ -244,6 +247,7 @@ async def test_run_of_an_experiment(tmp_path: Path) -> None:
     factors = {"mv": ["sonic-v6", "sonic-v6-wild"], "title": ["Rain", "Sea"]}
     plan = Plan.grid(sonic.Create, base=base, factors=factors, repeats=2)
     simulator = Simulator(speed=4000, seconds=(1, 1.2))
+    disable_files(simulator)
     with mnb.connect(simulator=simulator, library=tmp_path / "library") as api:
         run = api.experiment("two models", plan)
         await run
@@ -263,11 +267,21 @@ async def test_run_of_an_experiment(tmp_path: Path) -> None:
         save_blind_test(library, "other songs", "mv", {}, [Trial("", 1, None, (*other,))])
         for name, number in (("other songs", 1), *(("by ear", trial.number) for trial in trials)):
             save_answer(library, name, number, "chosen", chosen=0)
+        for number, (part, model) in enumerate(zip(songs, models, strict=True)):
+            wild = model == "sonic-v6-wild"
+            values = {"tempo": 120.0 if wild else 90.0, "loudness": -14.0 - number % 5 + 9 * wild}
+            measure = Measure("sound", "1", dtypes_of(values))
+            name = add_sound(library, part, f"sound {number}".encode())
+            library.store_measurements(measure, [Measurement(name, values)])
         report = run.report()
         by_model = mnb.report(library, "model", outcomes=["stars", "duration", "cost"])
     assert report.title == "Report on two models"
     assert "simulated" in report.facts
-    assert {part.outcome for part in report.sentences if part.kind == "no data"} >= {"loudness"}
+    assert re.search(r"[789]\.\d LU more with sonic-v6-wild than", sentence(report, "loudness"))
+    tempo = report.table[report.table["outcome"] == "requested tempo"]["estimate"]
+    assert tempo.tolist()[:3] == [1, 0, -1]
+    missing = {part.outcome for part in report.sentences if part.kind == "no data"}
+    assert missing == {"blind test", "requested key", "waiting time"}
     answers = report.table[
         (report.table["outcome"] == "blind test") & (report.table["factor"] == "mv")
     ]

@@ -125,7 +125,7 @@ def _comparison_table(rows: list[dict[str, Any]], form: NumberFormat) -> Html:
         for row in rows
     ]
     ends = axis_labels(form.signed(axis.low), form.signed(axis.high))
-    unit = _numbers("points" if form.is_share else form.unit)
+    unit = _numbers("points" if form.is_share else form.difference_unit)
     return markup.table(("difference", ends, unit), lines, row_heads=True)
 
 

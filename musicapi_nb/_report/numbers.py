@@ -11,11 +11,15 @@ _DIGITS = 3  # decimals at most, and significant digits without a margin
 
 
 class NumberFormat(NamedTuple):
-    """How the numbers of an outcome are written; shares are written in percent."""
+    """How the numbers of an outcome are written; shares are written in percent.
+
+    `other_unit` is that of differences, if it is another.
+    """
 
     unit: str
     is_share: bool
     margin: float
+    other_unit: str = ""
 
     def value(self, number: float) -> str:
         """Return the figure of a level, without its unit; a dash if it is missing."""
@@ -35,7 +39,7 @@ class NumberFormat(NamedTuple):
 
     @property
     def difference_unit(self) -> str:
-        return _POINTS if self.is_share else self.unit
+        return _POINTS if self.is_share else self.other_unit or self.unit
 
     def _text(self, number: float) -> str:
         scale = _PERCENT if self.is_share else 1

@@ -19,10 +19,11 @@ _HALF_SD = 0.5  # the margin of a column that has none of its own, in standard d
 class ReportOutcome(NamedTuple):
     """An outcome: what a report calls it, and where it is found.
 
-    `detail` says what a figure is of, such as "of the requested tags".
-    `margin` is the smallest difference that matters: in the unit of the column (of shares, 0.1 is
-    ten percentage points), or as a share of the mean if `relative`. `fixed` outcomes follow from
-    the request, so that equal values of all tasks are no chance. `advice` says how to get data.
+    `detail` says what a figure is of, such as "of the requested tags"; `difference_unit` is that of
+    differences, if it is another. `margin` is the smallest difference that matters: in the unit of
+    the column (of shares, 0.1 is ten points), or as a share of the mean if `relative`. `fixed`
+    outcomes follow from the request, so that equal values of all tasks are no chance. `advice` says
+    how to get data.
     """
 
     name: str
@@ -36,11 +37,12 @@ class ReportOutcome(NamedTuple):
     is_share: bool = False
     relative: bool = False
     fixed: bool = False
+    difference_unit: str = ""
 
 
 _RATE = "No song is rated yet: api.gallery(run) has stars, and song.rate(5) stores them."
 _MEASURE = "No measured sound: mnb.audio_features(run)."
-_FOLLOW = f"No songs whose sound was requested and measured: {_MEASURE.partition(': ')[2]}"
+_FOLLOW = "No song requests it, or its sound is not measured yet: mnb.audio_features(run)."
 
 
 def _sound(name: str, title: str) -> ReportOutcome:
@@ -108,7 +110,9 @@ OUTCOMES = (
         "No song has a duration yet.",
         relative=True,
     ),
-    ReportOutcome("loudness", "Loudness", "LUFS", "loudness", "measures", 1.0, _MEASURE),
+    ReportOutcome(
+        "loudness", "Loudness", "LUFS", "loudness", "measures", 1.0, _MEASURE, difference_unit="LU"
+    ),
     ReportOutcome(
         "waiting time",
         "Waiting time",

@@ -51,7 +51,8 @@ def find_verdicts(figures: Figures, outcomes: Sequence[ReportOutcome]) -> list[V
 
 def number_format(outcome: ReportOutcome, rows: Sequence[dict[str, Any]]) -> NumberFormat:
     margins = [row["margin"] for row in rows if math.isfinite(row["margin"])]
-    return NumberFormat(outcome.unit, outcome.is_share, min(margins, default=math.nan))
+    margin = min(margins, default=math.nan)
+    return NumberFormat(outcome.unit, outcome.is_share, margin, outcome.difference_unit)
 
 
 def _verdict(factor: str, outcome: ReportOutcome, rows: list[dict[str, Any]]) -> Verdict:
