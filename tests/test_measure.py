@@ -17,7 +17,7 @@ import pytest
 
 import musicapi_nb as mnb
 from musicapi_nb import sonic
-from musicapi_nb.errors import InvalidArgument, MissingExtra, MissingFile, NoAudio
+from musicapi_nb.errors import InvalidArgument, MissingFile, NoAudio
 from musicapi_nb.library import Library, Measure
 from musicapi_nb.measures.code_version import code_version
 from musicapi_nb.measures.values import read_values
@@ -362,19 +362,6 @@ def test_wrong_arguments_are_refused_before_anything_is_computed(
 def test_result_that_is_no_value_is_refused_at_once(folder: Path) -> None:
     with pytest.raises(InvalidArgument, match=r"returns a number, a text.*this one is a list"):
         mnb.measure(folder, lambda path: [path.name], name="size", workers=1, progress=False)
-
-
-def test_missing_extra_is_named_before_anything_starts(folder: Path) -> None:
-    code = (
-        "import sys; sys.modules['loky'] = None\n"
-        "import musicapi_nb as mnb\n"
-        f"mnb.measure({str(folder)!r}, len, name='size')\n"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert "pip install 'musicapi_nb[audio]'" in process.stderr
-    assert issubclass(MissingExtra, ImportError)
 
 
 # --- values and versions -------------------------------------------------------------------

@@ -66,7 +66,7 @@ def audio_features(
 
     Raises
     ------
-    InvalidArgument, MissingFile, MissingExtra
+    InvalidArgument, MissingFile
         As `measure`.
     """
     options = Options(library, workers, progress, client)

@@ -93,8 +93,6 @@ def measure(  # noqa: PLR0913 - all but the first two are options
         songs are not valid. Values computed before that are stored.
     MissingFile
         There is no such file, or no sound file in the folder.
-    MissingExtra
-        The extra `audio` is not installed.
     """
     check_name(name)
     if not callable(function):

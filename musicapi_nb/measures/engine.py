@@ -17,7 +17,7 @@ from musicapi_nb.frames.builders import TEXT
 from musicapi_nb.frames.measures import add_measured
 from musicapi_nb.library import Library, Measure
 from musicapi_nb.measures.cluster import measure_on_cluster
-from musicapi_nb.measures.processes import count_cores, measure_files
+from musicapi_nb.measures.processes import measure_files
 from musicapi_nb.measures.result_store import ResultStore
 from musicapi_nb.measures.song_sounds import Sound, Sounds, song_sounds, song_table
 from musicapi_nb.measures.sound_files import file_columns, find_sound_files, hash_file
@@ -48,8 +48,6 @@ class Options:
 
 def measure_sounds(source: Any, method: Method, measure: Measure, options: Options) -> pd.DataFrame:
     """Compute what is not stored yet, and return the table: see `measure`."""
-    if options.client is None:
-        count_cores()  # else an error comes before anything is stored
     files = find_sound_files(source)
     if files is None:
         songs = songs_of(source, options.library)

@@ -11,7 +11,7 @@ from multiprocessing import connection as connections
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from musicapi_nb.errors import InvalidArgument, MissingExtra, MusicAPIError
+from musicapi_nb.errors import InvalidArgument, MusicAPIError
 from musicapi_nb.measures.worker import Method, Outcome, dump_method, measure_file, serve
 
 Jobs: TypeAlias = Iterable[Path | None]
@@ -45,24 +45,14 @@ def measure_files(method: Method, files: Jobs, workers: int | None) -> Outcomes:
     ------
     InvalidArgument
         The function cannot be sent to a worker, or returned what is no value.
-    MissingExtra
-        The package that starts workers is not installed.
     """
     if multiprocessing.current_process().daemon:
         return ((path, measure_file(method, path)) for path in files if path is not None)
-    cores = count_cores()
+    import loky  # noqa: PLC0415 - takes 0.1 s
+
+    cores = loky.cpu_count()
     number = workers or cores
     return _measure_files(files, _Pool(dump_method(method), number, max(1, cores // number)))
-
-
-def count_cores() -> int:
-    """Return the cores that this process may use; MissingExtra without the extra `audio`."""
-    try:
-        import loky  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise MissingExtra("loky", "audio") from error
-    number: int = loky.cpu_count()
-    return number
 
 
 def _measure_files(files: Jobs, pool: _Pool) -> Outcomes:
@@ -128,7 +118,7 @@ class _Worker:
     """A process, and the file that it measures or measured last."""
 
     def __init__(self, content: bytes, threads: int) -> None:
-        from loky.backend import context  # noqa: PLC0415 - an extra
+        from loky.backend import context  # noqa: PLC0415 - as above
 
         # loky, so that scripts need no `if __name__ == "__main__"`.
         loky = context.get_context("loky")

@@ -56,7 +56,7 @@ def _one_line(text: str) -> str:
 
 def dump_method(method: Method) -> bytes:
     """Pickle a measure, also one of a notebook cell; InvalidArgument if that is impossible."""
-    import cloudpickle  # noqa: PLC0415 - an extra
+    import cloudpickle  # noqa: PLC0415 - loads much of the standard library
 
     try:
         content: bytes = cloudpickle.dumps(method)
@@ -75,7 +75,7 @@ def serve(connection: Any, content: bytes) -> None:
     The first message says None, or why the measure could not be loaded. Then each path is answered
     by an `Outcome`, or by the text of an InvalidArgument.
     """
-    import cloudpickle  # noqa: PLC0415 - an extra
+    import cloudpickle  # noqa: PLC0415 - loads much of the standard library
 
     # Ctrl-C reaches all processes of a terminal; the one that started this one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
