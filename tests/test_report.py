@@ -126,6 +126,14 @@ def test_figures_agree_with_effects_and_adjusted_means() -> None:
     assert "2.0" in sentence(report, "stars") or "1.9" in sentence(report, "stars")
 
 
+def test_means_of_levels_have_intervals_although_ratings_are_missing(planted: Report) -> None:
+    levels = planted.table[planted.table["baseline"].isna()].set_index("outcome")
+    assert levels[["low", "high"]].notna().all(axis=None)
+    low, high = levels["estimate"][["stars"]].tolist()
+    pair = comparisons(planted).set_index("outcome").loc["stars"]
+    assert high - low == pytest.approx(pair["estimate"])
+
+
 def test_the_family_holds_all_factors_and_outcomes() -> None:
     songs = rated_songs(stars=0.9, tasks=16)
     topics = np.array(["rain", "sea"])[songs["cell"] // 2 % 2]

@@ -18,6 +18,7 @@ from musicapi_nb.analysis.families import Family, PValues
 from musicapi_nb.analysis.inference import POWER, figures_of
 from musicapi_nb.analysis.level_comparisons import LevelComparisons, compare_levels
 from musicapi_nb.analysis.linear_model import Estimates, t_quantile
+from musicapi_nb.analysis.model_frame import BLOCK, OutcomeName, outcome_columns
 from musicapi_nb.errors import BadFrame, InvalidArgument
 
 LEVEL = 0.95
@@ -137,7 +138,36 @@ def _fit(
     )
     if compared is None:
         raise BadFrame(f"only {level_codes(frame, column)[1][0]} has songs with values")
-    return _Fit(factor, outcomes, compared, adjusted_means(frame, column, outcomes=names))
+    means = adjusted_means(frame, column, outcomes=names)
+    number = len(means) // len(names)
+    parts = [means[start : start + number] for start in range(0, len(means), number)]
+    if BLOCK in frame.columns:
+        parts = [
+            part if part["low"].notna().all() else _means_of_blocks(frame, column, name, part)
+            for name, part in zip(names, parts, strict=True)
+        ]
+    return _Fit(factor, outcomes, compared, pd.concat(parts, ignore_index=True))
+
+
+def _means_of_blocks(
+    frame: pd.DataFrame, column: str, outcome: OutcomeName, means: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the adjusted means over the blocks of which several tasks have a value.
+
+    A block with one such task says nothing about chance: the interval of the mean over all blocks
+    does not exist then, but that over the others, which the differences come from, may. `means`
+    are returned if it does not.
+    """
+    has_value = frame[outcome_columns([outcome])].notna().all(axis=1)
+    task = next(name for name in ("cell", "task_id") if name in frame.columns)
+    tasks = frame[task].where(has_value).groupby(frame[BLOCK]).transform("nunique")
+    others = frame[has_value & (tasks > 1)]
+    try:
+        retried = adjusted_means(others, column, outcomes=[outcome])
+    except BadFrame:
+        return means
+    same = retried["level"].tolist() == means["level"].tolist()
+    return retried.assign(missing_songs=means["missing_songs"]) if same else means
 
 
 def _infer(
