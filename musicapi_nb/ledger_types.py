@@ -293,10 +293,7 @@ class Adoption:
             ("reply", "task", "not adopted because"), self.issues, limit=_MAX_ISSUES
         )
         return markup.card(
-            "Adopted",
-            *map(markup.caption, self._facts()[1:]),
-            table if self.issues else markup.EMPTY,
-            facts=self._facts()[0],
+            "Adopted", table if self.issues else markup.EMPTY, facts=markup.facts(*self._facts())
         )
 
 

@@ -146,3 +146,38 @@ def test_after_a_merge_nothing_that_either_bought_is_bought_again(
         assert str(library_of(api).account(simulated=True)) == "80 credits spent"
         assert library_of(api).missing_files() == []
     assert len(simulator.request_log.posts) == posts
+
+
+def test_an_experiment_of_a_merged_library_buys_nothing(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    base = {"mv": "sonic-v6", "custom_mode": False, "gpt_description_prompt": "{weather}"}
+    plan = mnb.Plan.grid(sonic.Create, base=base, factors={"weather": ["hail", "fog"]})
+    hail = plan.cells[0].request
+    with mnb.connect(simulator=simulator.url, library=tmp_path / "there") as elsewhere:
+        elsewhere.experiment("weather", plan, budget=100).start().result()
+    with mnb.connect(simulator=simulator.url, library=tmp_path / "here") as api:
+        own = api.run(hail).result()
+        library_of(api).merge(tmp_path / "there")
+        posts = len(simulator.request_log.posts)
+        run = api.experiment("weather", plan, budget=100)
+        run.start().result()
+        assert len(simulator.request_log.posts) == posts
+        assert [task.state for task in run.tasks()] == ["succeeded"] * 2
+        assert own.id in {task.id for task in run.tasks()}
+        assert str(library_of(api).account(simulated=True)) == "60 credits spent"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("nonsense", "needs an engine: engine='sonic', or 'sonic:nonsense'"),
+        (["sonik:abc"], "'sonik:abc' is not one of lyrics, nuro, producer"),
+        (mnb.songs_frame([]), "is a DataFrame"),
+    ],
+)
+def test_what_is_no_source_is_an_error(api: Session, source: object, message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        api.adopt(source).result()
+    with pytest.raises(InvalidArgument, match="engine='account' is not one of"):
+        api.adopt("abc", engine="account").result()

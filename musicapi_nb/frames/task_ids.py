@@ -22,15 +22,13 @@ class TaskId(NamedTuple):
 def split_task_ids(source: Any, engine: str | None) -> tuple[list[TaskId], list[Any]]:
     """Return the task ids in a source, such as "sonic:TASKID", and the other items.
 
-    `engine` is that of ids without one; InvalidArgument if they have none, or another.
+    `engine` is that of ids without one; InvalidArgument if they have none, or an unknown one.
     """
-    engines = {operation.engine for operation in operations()}
-    if engine is not None and engine not in engines:
-        raise InvalidArgument(f"engine={engine!r:.40} is not one of {', '.join(sorted(engines))}")
-    single = isinstance(source, str | bytes | bytearray | Mapping | Task) or hasattr(
-        source, "columns"
-    )
-    items = [source] if single or not isinstance(source, Iterable) else list(source)
+    if engine is not None:
+        _check_engine(engine, f"engine={engine!r:.40}")
+    single = isinstance(source, str | bytes | bytearray | Mapping | Task)
+    is_table = hasattr(source, "columns")  # iterating over it yields its columns
+    items = list(source) if isinstance(source, Iterable) and not (single or is_table) else [source]
     ids: list[TaskId] = []
     others: list[Any] = []
     for item in items:
@@ -39,13 +37,20 @@ def split_task_ids(source: Any, engine: str | None) -> tuple[list[TaskId], list[
             others.append(item)
             continue
         name = match[1] or engine
-        if name not in engines:
+        if name is None:
             raise InvalidArgument(
-                f"the task id {match[0]!r:.60} needs an engine: engine='sonic', or 'sonic:...' "
-                f"({', '.join(sorted(engines))})"
+                f"the task id {match[0]!r:.60} needs an engine: engine='sonic', or "
+                f"'sonic:{match[0]:.60}'"
             )
+        _check_engine(name, f"the engine of the task id {match[0]!r:.60}")
         ids.append(TaskId(name, match[2]))
     return list(dict.fromkeys(ids)), others
+
+
+def _check_engine(engine: str, subject: str) -> None:
+    engines = sorted({operation.engine for operation in operations()} - {"account"})
+    if engine not in engines:
+        raise InvalidArgument(f"{subject} is not one of {', '.join(engines)}")
 
 
 def _task_id_match(item: Any) -> re.Match[str] | None:

@@ -112,10 +112,12 @@ def _has_unnamed(connection: sqlite3.Connection) -> bool:
 
 def _tells_more(connection: sqlite3.Connection, entry: Entry, task: Task) -> bool:
     """Return whether the library lacks a reply. Its own purchases are never changed by one."""
-    if not entry.adopted or (entry.task_id is not None and task.raw is None):
+    if not entry.adopted:
         return False
     if entry.task_id is None and task.id is not None:
         return True
+    if task.raw is None:  # only the HTTP status of a reply showed a failure
+        return entry.state == "accepted" and task.state == "failed"
     if entry.state != "accepted" and not task.finished:
         return False
     query = "SELECT 1 FROM events WHERE entry=? AND raw=?"
@@ -125,7 +127,7 @@ def _tells_more(connection: sqlite3.Connection, entry: Entry, task: Task) -> boo
 
 def _event_data(task: Task, *, simulated: bool) -> dict[str, Any]:
     data = stored_tasks.to_event(task)
-    if task.raw is None:  # its songs cannot be restored, but the service can be asked
+    if task.raw is None and task.state != "failed":  # without a reply: the service can be asked
         data = {"task_id": task.id}
     request = task.request
     data = {name: value for name, value in data.items() if name not in _COSTS}

@@ -116,7 +116,7 @@ def _credits(overview: Overview) -> list[str]:
 
 
 def _adopted_text(overview: Overview) -> str:
-    return f"{overview.adopted:,} adopted (bought elsewhere)"
+    return f"{overview.adopted:,} of these adopted, bought elsewhere"
 
 
 def _uncertain(overview: Overview) -> Iterator[markup.Html]:

@@ -90,10 +90,7 @@ class Merge:
     @markup.html_repr
     def _repr_html_(self) -> str:
         return markup.card(
-            "Merged",
-            *map(markup.caption, self._facts()[1:]),
-            *map(markup.caption, self._remarks()),
-            facts=self._facts()[0],
+            "Merged", *map(markup.caption, self._remarks()), facts=markup.facts(*self._facts())
         )
 
 

@@ -14,14 +14,16 @@ import musicapi_nb as mnb
 from musicapi_nb.errors import InvalidArgument, InvalidTransition, LostReply, MissingFile
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Account, Library
-from musicapi_nb.tasks import Task, parse_task
+from musicapi_nb.tasks import Task, mark_failed, parse_task
 from tests.library.helpers import (
     FAILED_UNSAID,
     acknowledged,
     buy,
     looked,
+    python,
     rebuilt_is_the_same,
     song,
+    wait_for_end,
 )
 from tests.replies import NAMES, sample
 
@@ -151,10 +153,20 @@ def test_the_state_is_that_of_the_task(library: Library) -> None:
     assert [work.task.id for work in library.unfinished()] == ["t2"]
     library.adopt(reply("b", task_id="t2"))
     assert library.counts() == {"done": 2, "failed": 1}
-    assert "3 adopted (bought elsewhere)" in repr(library)
+    assert "3 of these adopted, bought elsewhere" in repr(library)
     with pytest.raises(InvalidTransition, match="adopted"):
         library.resolve(library.entries("failed")[0].id, before=30, after=10)
     assert library.render_times("sonic", "") == []
+
+
+def test_a_task_without_a_reply_is_asked_for_later_unless_it_failed(library: Library) -> None:
+    made = parse_task(reply("a", task_id="t1"))
+    library.adopt(made.songs[0])  # it knows its task
+    assert [work.task.id for work in library.unfinished()] == ["t1"]
+    failed = mark_failed(Task(id="t1", engine="sonic"), "no luck", refunded=True)
+    assert library.adopt(failed).updated == 1
+    assert library.adopt(failed).unchanged == 1
+    assert [(task.state, task.fail_reason) for task in library.tasks()] == [("failed", "no luck")]
 
 
 def test_a_reply_without_an_id_belongs_to_the_task_with_its_songs(library: Library) -> None:
@@ -202,3 +214,30 @@ def test_a_purchase_takes_the_place_of_its_adopted_task(library: Library) -> Non
     assert library.adopt(reply("a", "b", task_id="t1")).unchanged == 1
     assert library.task_with("a")[0].id == entry  # type: ignore[index]
     assert library.account().spent == 20
+
+
+# --- a process that is killed ---------------------------------------------------------------
+
+KILLED = """
+import itertools, os, sys
+from musicapi_nb.library import Library, adoption
+from tests.library.test_adoption import reply
+
+adoption._BATCH = 2
+def replies():
+    for number in range(7):
+        if number == 5:
+            os.kill(os.getpid(), 9)
+        yield reply(f"c{number}", task_id=f"t{number}")
+
+Library(sys.argv[1]).adopt(replies())
+"""
+
+
+def test_adopting_goes_on_after_a_kill(tmp_path: Path) -> None:
+    assert wait_for_end(python(KILLED, str(tmp_path))) == -9
+    with Library(tmp_path) as library:
+        assert len(library.entries()) == 4
+        adoption = library.adopt([reply(f"c{number}", task_id=f"t{number}") for number in range(7)])
+        assert (adoption.new, adoption.unchanged) == (3, 4)
+        rebuilt_is_the_same(library)
