@@ -324,6 +324,28 @@ async def test_refused_or_unsent_purchase_is_not_revived(library: Library, sende
         assert library.entry(entry.id) == entry
 
 
+async def test_songs_that_come_after_a_person_settled_the_purchase_are_not_lost(
+    library: Library, sender: Sender
+) -> None:
+    entry = library.resolve(uncertain(library).id, charged=True)
+    spent = library.account()
+    assert [(await sender.send(COMPLETED, entry)).status for _ in range(2)] == [200, 200]
+    assert library.entry(entry.id) == entry
+    (adopted,) = [other for other in library.entries() if other.adopted]
+    assert (adopted.state, adopted.task_id) == ("done", "t1")
+    assert library.account() == spent
+
+
+async def test_webhook_of_a_purchase_whose_task_was_adopted(
+    library: Library, sender: Sender
+) -> None:
+    entry = uncertain(library)
+    library.adopt(tasks.Task(id="t1", engine="sonic"))
+    assert (await sender.send(COMPLETED, entry)).status == 200
+    assert library.entry(entry.id).state == "done"
+    assert library.counts() == {"done": 1, "not_run": 1}
+
+
 # --- bodies --------------------------------------------------------------------------------
 
 

@@ -43,6 +43,13 @@ def adopt(database: Database, owner: str, source: Any, *, simulated: bool) -> Ad
     return adopter.result()
 
 
+def adopt_task(database: Database, connection: sqlite3.Connection, owner: str, task: Task) -> bool:
+    """Adopt one task, in the open transaction; return whether that changed anything."""
+    adopter = Adopter(database, owner, simulated=task.simulated)
+    adopter.adopt(connection, task)
+    return not adopter.result().unchanged
+
+
 def _can_be_adopted(task: Task) -> bool:
     """Return whether a task can be recognized again: by its id, or by those of its songs."""
     return bool(task.id) or (task.raw is not None and bool(_song_ids(task)))

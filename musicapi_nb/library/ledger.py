@@ -12,7 +12,7 @@ from musicapi_nb.errors import InvalidTransition, MusicAPIError, UncertainPurcha
 from musicapi_nb.ledger_types import Claim, Entry, EntryState, PurchaseTerms
 from musicapi_nb.library import events, stored_tasks
 from musicapi_nb.library._request_key import key_of_json, request_key, to_json
-from musicapi_nb.library.adoption import supersede_adopted
+from musicapi_nb.library.adoption import adopt_task, supersede_adopted
 from musicapi_nb.library.budgets import release_repost, reserve_credits, reserve_repost
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.entry import is_allowed
@@ -262,6 +262,9 @@ class Ledger:
                 query = "SELECT 1 FROM events WHERE entry=? AND raw=?"
                 if connection.execute(query, (entry.id, stored_tasks.raw_text(task))).fetchone():
                     return NotificationResult("unchanged", entry)
+            elif entry.failed_and_charged:  # a person settled it, before its songs came after all
+                is_new = adopt_task(self._database, connection, self._process_lock.id, task)
+                return NotificationResult("recorded" if is_new else "unchanged", entry)
             else:
                 if not is_allowed(entry, "accepted"):
                     return NotificationResult("conflict", entry)

@@ -138,7 +138,10 @@ class Library(SongFiles, Measurements, Imports, ListedNames):
     def entries(
         self, state: EntryState | None = None, *, experiment: str | None = None
     ) -> list[Entry]:
-        """Return entries, oldest first; of an experiment, the latest of each cell."""
+        """Return entries, oldest first; of an experiment, the latest of each cell.
+
+        Each try of a request that was refused or not sent is an entry; `counts` has the last ones.
+        """
         return self._entries(states_of(state, STATES), experiment)
 
     def _entries(self, states: Sequence[EntryState], experiment: str | None = None) -> list[Entry]:

@@ -52,6 +52,7 @@ def match_entry(connection: sqlite3.Connection, notification: Notification) -> N
     conflict = any(
         (other.engine, other.simulated) == (entry.engine, entry.simulated) and other.id != entry.id
         for other in entries
+        if not other.adopted  # else the purchase takes its place
     )
     if conflict or engine not in {None, entry.engine} or entry.task_id not in {None, task_id}:
         return NotificationResult("conflict", entry)
