@@ -1,5 +1,6 @@
 """All plots: readable text, given axes, settings, empty and invalid tables."""
 
+import functools
 import gc
 import itertools
 import weakref
@@ -66,20 +67,46 @@ def every_plot(tags: tuple[str, ...]) -> Iterator[tuple[str, Draw, Any, dict[str
     yield "timeline", plots.timeline, songs_frame(few, max(1, len(tags) // 8)), {}
 
 
+SIZES = {"one": TAGS[:1], "few": TAGS, "hostile": HOSTILE, "many": MANY}
+NAMES = (
+    "adherence",
+    "costs",
+    "effects",
+    "substitutions",
+    "cooccurrence",
+    "upset",
+    "drift",
+    "dose_response",
+    "variance",
+    "stability",
+    "durations",
+    "latencies",
+    "sound",
+    "preference",
+    "timeline",
+)
+
+
+@functools.cache
+def plots_of(size: str) -> dict[str, tuple[Draw, Any, dict[str, Any]]]:
+    """Return each plot with its table; made when the first test runs, not in every worker."""
+    cases = {name: (draw, table, named) for name, draw, table, named in every_plot(SIZES[size])}
+    assert tuple(cases) == NAMES
+    return cases
+
+
 CASES = [
-    pytest.param(draw, table, named, id=f"{name}-{size}")
-    for size, tags in (("one", TAGS[:1]), ("few", TAGS), ("hostile", HOSTILE), ("many", MANY))
-    for name, draw, table, named in every_plot(tags)
+    pytest.param(name, size, id=f"{name}-{size}")
+    for size in SIZES
+    for name in NAMES
     # the heat map of few tags is crowded by intention; one tag has no pairs
     if (size == "few") <= (name == "cooccurrence") <= (size != "one")
 ]
-FEW = [pytest.param(*case, id=name) for name, *case in every_plot(TAGS)]
 
 
-@pytest.mark.parametrize(("draw", "table", "named"), CASES)
-def test_texts_are_inside_the_figure_and_do_not_overlap(
-    draw: Draw, table: Any, named: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize(("name", "size"), CASES)
+def test_texts_are_inside_the_figure_and_do_not_overlap(name: str, size: str) -> None:
+    draw, table, named = plots_of(size)[name]
     ax = draw(table, **named)
 
     sheet = ax.figure.figure.bbox
@@ -101,10 +128,9 @@ def test_texts_are_inside_the_figure_and_do_not_overlap(
         assert wide <= 2 or high <= 2, (first, second)
 
 
-@pytest.mark.parametrize(("draw", "table", "named"), FEW)
-def test_plot_changes_no_settings_and_is_freed(
-    draw: Draw, table: Any, named: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_plot_changes_no_settings_and_is_freed(name: str) -> None:
+    draw, table, named = plots_of("few")[name]
     gc.freeze()  # existing objects need no inspection
     with mpl.rc_context({"font.size": 31, "axes.facecolor": "black", "text.color": "red"}):
         before, copy = dict(mpl.rcParams), table.copy(deep=True)
@@ -123,8 +149,9 @@ def test_plot_changes_no_settings_and_is_freed(
     assert figure() is None
 
 
-@pytest.mark.parametrize(("draw", "table", "named"), FEW)
-def test_text_is_readable_on_dark_axes(draw: Draw, table: Any, named: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_text_is_readable_on_dark_axes(name: str) -> None:
+    draw, table, named = plots_of("few")[name]
     figure = Figure(figsize=(7, 6), layout="constrained", facecolor="black")
     axes = figure.add_subplot(facecolor="black")
 
@@ -137,8 +164,9 @@ def test_text_is_readable_on_dark_axes(draw: Draw, table: Any, named: dict[str, 
     assert {to_hex(text.get_color()) for text in outside} == {"#f0f2f4"}
 
 
-@pytest.mark.parametrize(("draw", "table", "named"), FEW)
-def test_empty_table_is_explained(draw: Draw, table: Any, named: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_empty_table_is_explained(name: str) -> None:
+    draw, table, named = plots_of("few")[name]
     ax = draw(table.iloc[:0], **named)
 
     assert "Nothing to show" in all_text(ax)

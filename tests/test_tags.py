@@ -241,17 +241,15 @@ def test_no_text_is_refused(text: str | list[str]) -> None:
 def test_time_is_in_proportion_to_length(unit: str) -> None:
     def seconds(length: int) -> float:
         text = (unit * length)[:length]
-        times = []
-        for _ in range(3):
-            start = time.process_time()
-            read(text, ["jazz"])
-            tag_words(text)
-            times.append(time.process_time() - start)
-        return min(times)
+        start = time.process_time()
+        read(text, ["jazz"])
+        tag_words(text)
+        return time.process_time() - start
 
     seconds(1000)
-    # a quadratic reader would take 100 times as long
-    assert seconds(100_000) < 40 * seconds(10_000) + 0.1
+    limit = 40 * min(seconds(5_000) for _ in range(3)) + 0.05
+    # A quadratic reader would take 100 times as long, each time; a busy machine may disturb one.
+    assert any(seconds(50_000) < limit for _ in range(3))
 
 
 # --- categories --------------------------------------------------------------------------------

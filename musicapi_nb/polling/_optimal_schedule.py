@@ -48,7 +48,8 @@ def optimal_schedule(
         W[i] = min over j > i of  c S[i] + (t[j] - t[i]) S[i] - (A[j] - A[i]) + W[j]
 
     of which only t[j] S[i] + W[j] - A[j] depends on j. The last time, where W is 0, is always
-    allowed as j.
+    allowed as j. As i falls, S[i] grows, so that early times gain on late ones: the best j never
+    rises, and the later ones need not be compared.
     """
     size = len(times)
     area = _integral(times, survival)
@@ -56,7 +57,8 @@ def optimal_schedule(
     next_index = [size - 1] * size
     for i in range(size - 2, -1, -1):
         first = bisect_left(times, times[i] + min_interval, i + 1, size - 1)
-        pairs = zip(times[first:], remaining[first:], strict=True)
+        end = next_index[i + 1] + 1
+        pairs = zip(times[first:end], remaining[first:end], strict=True)
         costs = [time * survival[i] + rest for time, rest in pairs]
         lowest = min(costs)
         next_index[i] = first + costs.index(lowest)
