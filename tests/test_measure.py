@@ -20,7 +20,7 @@ from musicapi_nb import sonic
 from musicapi_nb.errors import InvalidArgument, MissingFile, NoAudio
 from musicapi_nb.library import Library, Measure
 from musicapi_nb.measures.code_version import code_version
-from musicapi_nb.measures.values import read_values
+from musicapi_nb.measures.result_values import read_values
 from musicapi_nb.measures.worker import Method, measure_file
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Song
@@ -172,7 +172,7 @@ def test_interrupt_ends_the_workers_and_keeps_what_is_done(library: Library, fol
     started = time.monotonic()
     thread = threading.Thread(target=interrupt)
     thread.start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="4 of 8 songs are done; the same call"):
         mnb.measure(files, slow, name="slow", library=library, workers=1, progress=False)
     thread.join()
     assert time.monotonic() - started < 30

@@ -19,8 +19,9 @@ _OTHER_NAMES = {
     **dict.fromkeys(("wait", "run", "join"), "await run, or run.start().result()"),
     **{
         name: f"mnb.{name}(run)"
-        for name in ("adherence", "report", "sound_adherence", "sound_matches")
+        for name in ("adherence", "audio_features", "report", "sound_adherence", "sound_matches")
     },
+    "measure": "mnb.measure(run, function, name=...)",
     "status": "run.progress",
 }
 

@@ -22,11 +22,16 @@ from musicapi_nb.measures.result_store import ResultStore
 from musicapi_nb.measures.song_sounds import Sound, Sounds, song_sounds, song_table
 from musicapi_nb.measures.sound_files import file_columns, find_sound_files, hash_file
 from musicapi_nb.measures.worker import Method, Outcome
+from musicapi_nb.short_traceback import ShortTraceback
 from musicapi_nb.tasks.song_actions import latest_session
 from musicapi_nb.widgets.monitor import Bar, BarState
 from musicapi_nb.widgets.songs_of import songs_of
 
 _REDRAW = 0.1  # seconds between two states of the bar
+
+
+class MeasuringInterrupted(ShortTraceback, KeyboardInterrupt):
+    """Songs were being measured; what was done is stored."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,9 +69,15 @@ def measure_sounds(source: Any, method: Method, measure: Measure, options: Optio
         if options.client is None
         else measure_on_cluster(method, jobs, options.client)
     )
-    # both are closed at once on Ctrl-C: the worker processes end, and no download goes on
-    with contextlib.closing(jobs), contextlib.closing(outcomes):
-        run.compute(outcomes, Bar(measure.name) if options.progress else None)
+    bar = Bar(measure.name.replace("_", " ")) if options.progress else None
+    try:
+        # both are closed at once on Ctrl-C: the worker processes end, and no download goes on
+        with contextlib.closing(jobs), contextlib.closing(outcomes):
+            run.compute(outcomes, bar)
+    except KeyboardInterrupt:
+        raise MeasuringInterrupted(
+            f"{run.done:,} of {len(table):,} songs are done; the same call does the rest"
+        ) from None
     return run.table(table)
 
 
@@ -86,7 +97,7 @@ class _Run:
         self._sounds: list[Sound | None] = [None] * rows
         self._outcomes: dict[str, Outcome | None] = {}
         self._under_way: dict[Path, Sound] = {}
-        self._done = self._failed = 0
+        self.done = self._failed = 0
 
     def jobs(self, sounds: Sounds) -> Generator[Path | None, None, None]:
         """Yield the files that have to be measured; None if the next one is not there yet."""
@@ -124,12 +135,12 @@ class _Run:
                 bar.show(self._bar_state(), is_final=True)
 
     def _count(self, sound: Sound) -> None:
-        self._done += 1
+        self.done += 1
         self._failed += self._issue(sound) is not None
 
     def _bar_state(self) -> BarState:
         text = f"{self._failed:,} without a value" if self._failed else ""
-        return BarState(self._done, len(self._sounds), "songs", text)
+        return BarState(self.done, len(self._sounds), "songs", text)
 
     def _issue(self, sound: Sound | None) -> str | None:
         if sound is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument, NoAudio
-from musicapi_nb.measures.values import read_values
+from musicapi_nb.measures.result_values import read_values
 
 if TYPE_CHECKING:  # which loads the library, and workers do without
     from musicapi_nb.library.measurements import Value
