@@ -15,7 +15,10 @@ _FOR_EXPERIMENTS = frozenset(
 )
 _FOR_SONGS = frozenset({"files_of", "holds", "media"})
 _FOR_MEASURES = frozenset(
-    {"measured_values", "measurements", "measures", "store_measurements", "use_measure"}
+    {
+        *("measured_values", "measurements", "measurements_mark", "measures"),
+        *("store_measurements", "use_measure"),
+    }
 )
 
 # What people try, and what it is called.

@@ -87,6 +87,11 @@ class Measurements:
         )
         return {name: Measurement(name, json.loads(result), error) for name, result, error in rows}
 
+    def measurements_mark(self) -> tuple[int, float]:
+        """Return their number and the time of the latest: another value after each change."""
+        ((number, latest),) = self._database.rows("SELECT count(*), max(at) FROM measurements")
+        return number, latest or 0.0
+
     def measured_values(self, songs: Sequence[Song]) -> list[dict[str, Value]]:
         """Return what tables show of each song: the values of all measures, by column."""
         keys = [song_key(song) for song in songs]

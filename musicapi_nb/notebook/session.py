@@ -58,7 +58,7 @@ if hasattr(os, "register_at_fork"):  # a child connects anew
     os.register_at_fork(after_in_child=open_sessions.clear)
 
 # not listed: see `song_actions`
-_FOR_SONGS = ("holds", "media", "rate_song", "save_song", "show_player", "title_of")
+_FOR_SONGS = ("holds", "media", "rate_song", "save_song", "show_player", "sound_text", "title_of")
 # What people try, and what it is called.
 _OTHER_NAMES = {
     **dict.fromkeys(("create", "generate", "make", "song", "request", "submit"), "api.run(...)"),

@@ -12,6 +12,7 @@ from musicapi_nb.ledger_types import Media
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.song_actions import SongMedia
+from musicapi_nb.widgets.song_measures import measured_texts
 
 if TYPE_CHECKING:
     from musicapi_nb.library import Library, Rating
@@ -35,6 +36,10 @@ class SessionSongs(abc.ABC):
     def media(self, song: Song) -> SongMedia:
         """Return the files that the library has of a song."""
         return SongMedia() if self.library is None else self.library.media(song)
+
+    def sound_text(self, song: Song) -> str:
+        """Return the main values that the library has measured in a song; "" without any."""
+        return measured_texts(self.library, [song])[0]
 
     def title_of(self, song_id: str) -> str | None:
         """Return the title of a song of the library by its id; None if it is unknown."""

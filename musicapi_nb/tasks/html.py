@@ -13,7 +13,7 @@ from musicapi_nb.tasks.answer_html import answer_blocks
 from musicapi_nb.tasks.card_media import CardMedia, MediaUrls
 from musicapi_nb.tasks.derivation import derivation, source_ids
 from musicapi_nb.tasks.song import STATE_LABELS, Song, State
-from musicapi_nb.tasks.song_actions import titles_of
+from musicapi_nb.tasks.song_actions import sound_text_of, titles_of
 from musicapi_nb.tasks.song_fates import song_fates
 from musicapi_nb.tasks.song_tuple import Songs
 from musicapi_nb.tasks.tags import tag_key, unique_tags
@@ -42,11 +42,16 @@ _NOT_BOUGHT_AGAIN = (
 
 @markup.render.register
 def song_card(
-    song: Song, task: Task | None = None, *, urls: MediaUrls | None = None
+    song: Song,
+    task: Task | None = None,
+    *,
+    urls: MediaUrls | None = None,
+    measured: str | None = None,
 ) -> markup.Html:
     """Return a song's card: cover, title, facts, tags, player, lyrics, or why there is no audio.
 
     It plays and shows `urls`; by default the files of its session's library, else its links.
+    `measured` is the line of its measured values, by default that of the same library.
     """
     urls = CardMedia().urls(song) if urls is None else urls
     length = markup.format_duration(song.duration) or None
@@ -68,6 +73,8 @@ def song_card(
     created = markup.format_local_time(song.created_at)
     source = _source(song)
     origin = element("div", markup.facts(source)) if source else markup.EMPTY
+    measured = _measured(song) if measured is None else measured
+    sound = element("div", markup.facts(measured)) if measured else markup.EMPTY
     seed = song.id or f"{song.task_id}/{song.position}"
     return markup.card(
         song.title,
@@ -75,7 +82,7 @@ def song_card(
         _audio(song, urls),
         _links(song),
         markup.verbatim(song.lyrics) if is_text and song.lyrics else markup.lyrics(song.lyrics),
-        facts=markup.Html(origin + markup.facts(length, model, created)),
+        facts=markup.Html(origin + markup.facts(length, model, created) + sound),
         badges=badges,
         cover=markup.EMPTY
         if is_text
@@ -96,6 +103,17 @@ def _source(song: Song) -> str | None:
         _log.info("the titles of %s are unknown: %s", ", ".join(song_ids), error)
         titles = {}
     return derivation(song.request, titles)
+
+
+def _measured(song: Song) -> str:
+    """Return the line of measured values of a finished song from its session's library."""
+    if song.state != "succeeded":
+        return ""
+    try:
+        return sound_text_of(song)
+    except MusicAPIError as error:  # as above
+        _log.info("what was measured in %s is unknown: %s", song.id, error)
+        return ""
 
 
 def position_text(song: Song, task: Task | None) -> str:

@@ -58,6 +58,9 @@ class SongActions(Protocol):
     def title_of(self, song_id: str) -> str | None:
         """Return the title of a song of the session's library; None if it is unknown."""
 
+    def sound_text(self, song: Song) -> str:
+        """Return the main values measured in a song, such as "92 bpm · A minor"; "" without any."""
+
     def save_song(self, song: Song, to: Path | str) -> Path:
         """Write the song's audio to a file or into a folder: see `Song.save`."""
 
@@ -118,6 +121,12 @@ def media_of(song: Song) -> SongMedia:
     """Return the files that the library of the song's session has of it; none without a session."""
     actions = actions_of(song)
     return SongMedia() if actions is None else actions.media(song)
+
+
+def sound_text_of(song: Song) -> str:
+    """Return the main values that the library of a song's session has measured; "" without any."""
+    actions = actions_of(song)
+    return "" if actions is None else actions.sound_text(song)
 
 
 def titles_of(song: Song, song_ids: Iterable[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from musicapi_nb.tasks.derivation import derivation
 from musicapi_nb.tasks.html import position_text, tag_marks
 from musicapi_nb.tasks.song_actions import SongMedia
 from musicapi_nb.widgets.song_audio import no_audio_reason, playable_url
+from musicapi_nb.widgets.song_measures import measure_columns, measured_texts
 from musicapi_nb.widgets.song_menu import menu_items
 from musicapi_nb.widgets.songs_of import SongCollection, SongItem
 
@@ -46,6 +47,8 @@ def columns(collection: SongCollection) -> dict[str, Any]:
         "date": dates(collection),
         "sources": _sources(collection),
         "simulated": [int(song.simulated) for song in songs],
+        "measures": measure_columns(collection.library),
+        "measured": _measured(collection),
         "has_lyrics": [int(not markup.is_blank(song.lyrics)) for song in songs],
         "position": [position_text(item.song, item.task) for item in items],
         "tags": [_tags(item, tag_codes) for item in items],
@@ -96,6 +99,12 @@ def _sources(collection: SongCollection) -> dict[str, str]:
     return {str(index): plain_attribute(text) for index, text in enumerate(texts) if text}
 
 
+def _measured(collection: SongCollection) -> dict[str, str]:
+    """Return the lines of measured values, by index, of the songs that have any."""
+    texts = measured_texts(collection.library, [item.song for item in collection.items])
+    return {str(index): text for index, text in enumerate(texts) if text}
+
+
 def _tags(item: SongItem, tag_codes: dict[str, int]) -> list[int]:
     codes = []
     for mark in list(tag_marks(item.song))[:_MAX_TAGS]:
@@ -114,10 +123,13 @@ def _factor(name: str, levels: Sequence[str], items: Sequence[SongItem]) -> dict
     }
 
 
-def detail(item: SongItem, media: SongMedia, rating: Rating | None) -> dict[str, Any]:
+def detail(
+    item: SongItem, media: SongMedia, rating: Rating | None, measured: str
+) -> dict[str, Any]:
     """Return the data of one card that is not in the columns: cover, audio, note, lyrics, menu.
 
-    `media` are the files of the song, which are preferred to its links.
+    `media` are the files of the song, which are preferred to its links. `measured` is the line of
+    its measured values as it is now; the columns have it as it was when the songs were read.
     """
     song = item.song
     in_library = song.state == "succeeded" and media.audio is not None
@@ -131,6 +143,7 @@ def detail(item: SongItem, media: SongMedia, rating: Rating | None) -> dict[str,
         "no_audio": plain_attribute(no_audio),
         "note": rating.note if rating else "",
         "lyrics": plain_attribute(lyrics, _LYRICS_LIMIT),
+        "measured": measured,
         "menu": menu_items(song, has_audio=not no_audio),
     }
 

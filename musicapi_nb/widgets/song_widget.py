@@ -18,6 +18,7 @@ from musicapi_nb.tasks.song_actions import actions_of
 from musicapi_nb.widgets import song_audio, song_data, song_menu
 from musicapi_nb.widgets.base import LiveWidget
 from musicapi_nb.widgets.library_watch import library_watch
+from musicapi_nb.widgets.song_measures import MeasuredLines, measure_columns, measure_values
 from musicapi_nb.widgets.songs_of import SongCollection, count_finished, songs_of
 
 Fetch: TypeAlias = Callable[[Song], Future[song_audio.Audio]]
@@ -76,6 +77,7 @@ class SongWidget(LiveWidget):
         self._source, self._library, self._fetch = source, library, fetch
         self._session_ratings: dict[int, Rating] = {}  # without a library
         self._peaks: dict[_SongRef, bytes] = {}
+        self._measured = MeasuredLines()
         self._generation = 0
         self.collection = self._read_songs()
         self._open_forms: list[Any] = []
@@ -141,6 +143,7 @@ class SongWidget(LiveWidget):
     def _song_data(self) -> dict[str, Any]:
         """Return the data of all songs, and the details of those that are shown first."""
         library = self.collection.library
+        self._measured.start(library)
         first = self._first_songs()[:PAGE_SIZE]
         return {
             **song_data.columns(self.collection),
@@ -160,9 +163,13 @@ class SongWidget(LiveWidget):
 
     def _details(self, indices: Sequence[int]) -> dict[str, Any]:
         items, ratings = self.collection.items, self.ratings_by_index()
+        measured = self._measured.read(self.collection, indices)
         return {
             str(index): song_data.detail(
-                items[index], self.collection.media(items[index].song), ratings.get(index)
+                items[index],
+                self.collection.media(items[index].song),
+                ratings.get(index),
+                measured[index],
             )
             for index in indices
         }
@@ -170,7 +177,7 @@ class SongWidget(LiveWidget):
     # --- changes of the library
 
     def library_changed(self, stored: Mapping[str, Rating]) -> None:
-        """Show ratings made elsewhere, and announce new songs."""
+        """Show ratings made elsewhere and new measured values, and announce new songs."""
         before, ratings = self._ratings, self.collection.ratings(stored)
         marks = _marks(ratings)
         if marks != before:
@@ -181,6 +188,9 @@ class SongWidget(LiveWidget):
             notes = {key: getattr(ratings.get(int(key)), "note", "") for key in changed}
             self.send({"type": "notes", "generation": self._generation, "notes": notes})
         library, experiment = self.collection.library, self.collection.experiment
+        if (measured := self._measured.changes(self.collection)) is not None:
+            message = {"type": "measured", "generation": self._generation, "measured": measured}
+            self.send({**message, "measures": measure_columns(library)})
         if library is None or not self.collection.refreshable:
             return
         if count_finished(library, experiment) != self.collection.finished:
@@ -199,6 +209,7 @@ class SongWidget(LiveWidget):
         kind = request.get("type") if isinstance(request, dict) else None
         answers = {
             "page": self._on_page,
+            "values": self._on_values,
             "rate": self._on_rate,
             "audio": self._on_audio,
             "peaks": self._on_peaks,
@@ -234,6 +245,15 @@ class SongWidget(LiveWidget):
         valid = [self._index({"index": index}) for index in indices[:PAGE_SIZE]]
         message = {"type": "page", "generation": self._generation}
         self.send({**message, "details": self._details(valid)})
+
+    def _on_values(self, request: Mapping[str, Any]) -> None:
+        """Send the values of a measure, by which the page sorts."""
+        library, name = self.collection.library, request.get("name")
+        if library is None or not isinstance(name, str):
+            raise InvalidArgument(f"there is no measure {name!r:.80} of these songs")
+        values = measure_values(library, [item.song for item in self.collection.items], name)
+        message = {"type": "values", "generation": self._generation, "name": name}
+        self.send({**message, "values": values})
 
     # --- menu
 

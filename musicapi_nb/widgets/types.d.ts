@@ -40,6 +40,19 @@ export interface Factor {
   level_indices: number[];
 }
 
+/** A measured column: see song_measures.py. */
+export interface Measure {
+  name: string;
+  label: string;
+  unit: string;
+  digits: number | null;
+  factor: number;
+  is_text: boolean;
+}
+
+/** Values of a measured column by index; null if they are missing. */
+export type MeasureValues = (number | string | null)[];
+
 export interface Songs {
   key: string[];
   title: string[];
@@ -51,6 +64,9 @@ export interface Songs {
   date: (number | null)[];
   sources: Record<string, string>;
   simulated: number[];
+  measures: Measure[];
+  measured: Record<string, string>;
+  values?: Record<string, MeasureValues>; // those that were requested to sort by
   has_lyrics: number[];
   position: string[];
   tags: number[][];
@@ -78,6 +94,7 @@ export interface Detail {
   no_audio: string;
   note: string;
   lyrics: string;
+  measured: string;
   menu: MenuItem[];
 }
 

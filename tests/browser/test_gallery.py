@@ -20,7 +20,8 @@ import soundfile
 import musicapi_nb as mnb
 from musicapi_nb import sonic, tasks
 from musicapi_nb.ledger_types import PurchaseTerms
-from musicapi_nb.library import Library
+from musicapi_nb.library import Library, Measure, Measurement
+from musicapi_nb.library.measurements import dtypes_of
 
 folder = Path("FOLDER")
 library = Library(folder / "songs")
@@ -57,7 +58,18 @@ def bought_task(number):
             library.attach(song, "audio", library.add_file(path, ".wav"))
     return library.task(claim.entry.id)
 
+def measure(song, **values):
+    (file,) = library._database.rows(
+        "SELECT sha256 FROM attachments WHERE song=? AND media='audio'", song.id
+    )
+    used = Measure("_".join(values), "1", dtypes_of(values))
+    library.use_measure(used)
+    library.store_measurements(used, [Measurement(*file, values)])
+
 songs = [bought_task(number) for number in range(24)]
+for number in (0, 1, 2):
+    for song in songs[number].songs:
+        measure(song, tempo=90.4 + number, key="A minor", loudness=-14.23 + number)
 gallery = mnb.gallery(library)"""
 
 _RATINGS = """\
@@ -67,6 +79,7 @@ async def file_appeared(name):
 
 await file_appeared("opened")
 rating = library.rate(songs[2].songs[0], 3, note="in code")
+measure(songs[4].songs[0], clap_score=0.25)
 await file_appeared("rated")
 library.rate(songs[2].songs[0], 0, note="")
 print(json.dumps([[r.song_id, r.stars, r.note] for r in library.ratings()]))
@@ -102,6 +115,7 @@ def test_songs_are_filtered_played_and_rated(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "opened").touch()
 
     _check_list(page, gallery)
+    _check_measured_values(gallery)
     notebook.screenshot("gallery-list-light")
     assert axe_violations(gallery) == []
     gallery.get_by_role("button", name="Cards").click()
@@ -177,6 +191,22 @@ def _check_list(page: Page, gallery: Locator) -> None:
     expect(third).to_be_focused()
     press("Tab")  # the controls of this song only
     expect(third.get_by_role("button", name="Menu")).to_be_focused()
+
+
+def _check_measured_values(gallery: Locator) -> None:
+    """See measured values in rows, also those that arrive later, and sort by them."""
+    expect(_card(gallery, "Song 01b")).to_contain_text("91 bpm · A minor · -13.2 LUFS")
+    expect(_card(gallery, "Song 04a")).to_contain_text("clap score 0.25")  # measured in code
+    sort = gallery.get_by_label("Sort by")
+    sort.select_option(label="Tempo, highest")
+    rows = gallery.locator(".mnb-row")
+    expect(rows.first.locator(".mnb-row-value")).to_have_text("92 bpm")
+    assert _titles(gallery)[:3] == ["Song 02a", "Song 02b", "Song 01a"]
+    sort.select_option(label="clap score, lowest")
+    expect(rows.first).to_contain_text("Song 04a")  # its file is also that of the second song
+    expect(rows.nth(2).locator(".mnb-row-value")).to_have_text("\u2013")
+    sort.select_option("newest")
+    expect(rows.first).to_contain_text("Song 00a")
 
 
 def _check_pages_filters_and_groups(gallery: Locator) -> None:

@@ -40,6 +40,8 @@ function songs(columns) {
     model: each.map(() => "v6"),
     date: each.map(() => 1),
     sources: {},
+    measures: [],
+    measured: {},
     position: each.map(() => ""),
     tags: each.map(() => []),
     tag_names: ["jazz", "rain"],

@@ -7,6 +7,8 @@ import {
   groupLabel,
   isList,
   matchingSongs,
+  measureOfSort,
+  measureSorts,
   START,
   sortKey,
 } from "../../musicapi_nb/widgets/gallery/filter.js";
@@ -26,6 +28,12 @@ const SONGS = {
   sources: {},
   state_labels: { running: "being made", succeeded: "ready", failed: "failed" },
   simulated: [],
+  measures: [
+    { name: "tempo", label: "Tempo", unit: "bpm", digits: 0, factor: 1, is_text: false },
+    { name: "key", label: "Key", unit: "", digits: null, factor: 1, is_text: true },
+  ],
+  measured: {},
+  values: { tempo: [92, null, 120.4, 60, 92], key: ["C major", "A minor", null, "B♭ major", null] },
   has_lyrics: [],
   position: [],
   tags: [[JAZZ + KEPT, RAIN + ADDED], [JAZZ + DROPPED], [SPY + PLAIN], [RAIN + SPLIT], []],
@@ -109,6 +117,20 @@ test("missing values come last in both directions, ties keep their order", () =>
   assert.deepEqual(match({ sort: "longest" }), [4, 0, 2, 3, 1]);
   assert.deepEqual(match({ sort: "factor topic" }), [1, 3, 0, 4, 2]);
   assert.deepEqual(match({ sort: "rating" }), [0, 1, 2, 3, 4]);
+});
+
+test("songs are sorted by measured values, those without one last", () => {
+  assert.deepEqual(match({ sort: "highest tempo" }), [2, 0, 4, 3, 1]);
+  assert.deepEqual(match({ sort: "lowest tempo" }), [3, 0, 4, 2, 1]);
+  assert.deepEqual(match({ sort: "lowest key" }), [1, 3, 0, 2, 4]);
+  assert.deepEqual(measureSorts(SONGS), [
+    ["highest tempo", "Tempo, highest"],
+    ["lowest tempo", "Tempo, lowest"],
+    ["lowest key", "Key"],
+  ]);
+  assert.equal(measureOfSort(SONGS, "highest tempo")?.[0].unit, "bpm");
+  assert.equal(measureOfSort(SONGS, "highest unknown"), null);
+  assert.equal(measureOfSort(SONGS, "newest"), null);
 });
 
 test("groups come in the order of the plan and keep the sorting inside", () => {

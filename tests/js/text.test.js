@@ -4,10 +4,19 @@ import { test } from "node:test";
 import {
   coverUrl,
   localTime,
+  measureText,
   minutes,
   safeUrl,
   songCount,
 } from "../../musicapi_nb/widgets/song_parts/text.js";
+
+test("measured values have their unit and decimal places", () => {
+  const tempo = { name: "", label: "", unit: "bpm", digits: 0, factor: 1, is_text: false };
+  assert.equal(measureText(tempo, 91.6), "92 bpm");
+  assert.equal(measureText({ ...tempo, unit: "%", digits: 1, factor: 100 }, 0.345), "34.5 %");
+  assert.equal(measureText({ ...tempo, unit: "", digits: null }, 0.123456), "0.1235");
+  assert.equal(measureText({ ...tempo, unit: "" }, "A minor"), "A minor");
+});
 
 test("seconds are shown as minutes, from an hour on with hours", () => {
   assert.equal(minutes(0), "0:00");

@@ -181,6 +181,7 @@ export function maskedSongs(songs, board, places, orders) {
     model: songs.model.map(() => ""),
     date: songs.date.map(() => null),
     sources: {},
+    measured: {},
     tags: songs.tags.map(() => []),
   };
 }

@@ -10,6 +10,7 @@ from musicapi_nb.tasks.card_media import CardMedia, MediaUrls
 from musicapi_nb.tasks.html import tag_marks
 from musicapi_nb.widgets.compare.matrix import Key, Matrix
 from musicapi_nb.widgets.song_audio import no_audio_reason
+from musicapi_nb.widgets.song_measures import measured_texts
 from musicapi_nb.widgets.songs_of import SongCollection, SongItem
 
 _MAX_SONGS = 60  # in the table
@@ -103,6 +104,9 @@ class _Songs:
     ) -> None:
         self._collection, self._matrix, self._ratings = collection, matrix, ratings
         self._media = CardMedia(collection.media)
+        self._measured = measured_texts(
+            collection.library, [item.song for item in collection.items]
+        )
         self._players = 0
 
     def row(self, row: int) -> Iterator[markup.Html]:
@@ -126,6 +130,7 @@ class _Songs:
             self._matrix.labels[index] or None,
             markup.format_duration(song.duration) or None,
             stars_text(rating) or None,
+            self._measured[index] or None,
         )
         has_player = song.state == "succeeded" and self._players < _MAX_PLAYERS
         self._players += has_player

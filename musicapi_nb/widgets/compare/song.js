@@ -39,6 +39,9 @@ export function createBoardSong(songs, index, label, actions) {
       { class: "mnb-song-text" },
       element("div", { class: "mnb-song-title", title: songs.title[index] }, songs.title[index]),
       element("div", { class: "mnb-song-facts" }, isolated(facts), rating ? rating.status : ""),
+      songs.measured[index]
+        ? element("div", { class: "mnb-song-facts" }, isolated(songs.measured[index]))
+        : "",
     ),
     rating ? rating.node : "",
     tagRow(songs, index),

@@ -13,7 +13,8 @@ import {
   showCover,
 } from "../song_parts/controls.js";
 import { tagChips } from "../song_parts/tags.js";
-import { localTime, minutes } from "../song_parts/text.js";
+import { localTime, measureText, minutes } from "../song_parts/text.js";
+import { measureOfSort } from "./filter.js";
 
 const VISIBLE_TAGS = 10;
 /** Controls that are tab stops, but only in the song that has the focus. */
@@ -58,9 +59,10 @@ export function createCard(songs, index, actions) {
  * @param {Songs} songs
  * @param {number} index
  * @param {SongActions} actions
+ * @param {string} sort what the songs are sorted by
  * @returns {Card}
  */
-export function createRow(songs, index, actions) {
+export function createRow(songs, index, actions, sort) {
   const { title, state, state_labels, seconds, simulated, model, date, sources, position } = songs;
   const player = songs.playable[index] ? createCoverPlayer(songs, index, actions) : null;
   const cover = player?.button ?? element("div");
@@ -70,27 +72,35 @@ export function createRow(songs, index, actions) {
   const node = songNode("mnb-card mnb-row", songs, index);
   const menu = menuButton(songs, index, actions);
   const rating = player ? createRating(songs, index, actions) : null;
-  const facts = [
-    position[index],
-    sources[index],
-    ...levelTexts(songs, index),
-    model[index],
-    localTime(date[index]),
-    simulated[index] ? "simulated" : "",
-  ].filter(Boolean);
+  const facts = [position[index], sources[index], ...levelTexts(songs, index), model[index]].filter(
+    Boolean,
+  );
+  const times = [localTime(date[index]), simulated[index] ? "simulated" : ""].filter(Boolean);
   node.append(
     cover,
     element(
       "div",
       { class: "mnb-row-text" },
       element("div", { class: "mnb-title" }, isolated(title[index])),
-      element("div", { class: "mnb-row-facts" }, ...separated(facts)),
+      element(
+        "div",
+        { class: "mnb-row-facts" },
+        ...separated(facts),
+        element("span", { class: "mnb-measured" }),
+        facts.length && times.length ? " · " : "",
+        ...separated(times),
+      ),
     ),
     body,
     state[index] === "succeeded"
-      ? element("div", { class: "mnb-row-length" }, minutes(seconds[index]))
+      ? element(
+          "div",
+          { class: "mnb-row-length" },
+          minutes(seconds[index]),
+          sortedValue(songs, index, sort),
+        )
       : stateBadge(state_labels[state[index]], state[index]),
-    rating?.node ?? element("div"),
+    rating?.node ?? element("div", { class: "mnb-rating" }),
     menu,
     reason,
   );
@@ -164,6 +174,7 @@ function heading(songs, index) {
     element("div", { class: "mnb-title" }, isolated(title[index])),
     sources[index] ? element("div", { class: "mnb-source" }, isolated(sources[index])) : "",
     element("div", { class: "mnb-quiet" }, ...separated(facts)),
+    element("div", { class: "mnb-quiet mnb-measured" }),
     element(
       "div",
       { class: "mnb-badges" },
@@ -182,6 +193,24 @@ function levelTexts(songs, index) {
   return songs.factors
     .filter((factor) => factor.level_indices[index] >= 0)
     .map((factor) => `${factor.name}: ${factor.levels[factor.level_indices[index]]}`);
+}
+
+/**
+ * Show the value that the songs are sorted by, if it was measured.
+ * @param {Songs} songs
+ * @param {number} index
+ * @param {string} sort
+ */
+function sortedValue(songs, index, sort) {
+  const [measure] = measureOfSort(songs, sort) ?? [];
+  const value = measure && songs.values?.[measure.name]?.[index];
+  if (!measure || value === undefined) return "";
+  const text = value === null ? "–" : measureText(measure, value);
+  return element(
+    "div",
+    { class: "mnb-row-value", title: `${measure.label}: ${text}` },
+    isolated(text),
+  );
 }
 
 /**
@@ -232,6 +261,17 @@ function createNote(songs, index, actions) {
     onkeydown: (/** @type {KeyboardEvent} */ { key }) =>
       key === "Enter" && actions.noteChanged(index),
   });
+}
+
+/**
+ * Show the line of measured values of a card or row.
+ * @param {Card} card
+ * @param {string | undefined} text
+ */
+export function showMeasured(card, text) {
+  const line = card.node.querySelector(".mnb-measured");
+  if (line && line.textContent !== (text ?? ""))
+    line.replaceChildren(...(text ? [isolated(text)] : []));
 }
 
 /**

@@ -1,6 +1,6 @@
 // @ts-check
 // Which songs the gallery shows, and in which order. No DOM.
-/** @import { Ratings, Songs, ViewState } from "../types" */
+/** @import { Measure, Ratings, Songs, ViewState } from "../types" */
 
 import { fateOf, tagOf } from "../song_parts/tags.js";
 import { songCount } from "../song_parts/text.js";
@@ -30,6 +30,7 @@ export const SORTS = {
   shortest: ["shortest first", "seconds", false],
   order: ["as listed", "", false],
 };
+const MEASURE_SORT = /^(lowest|highest) (.+)$/s;
 const MAX_CARDS = 12; // more songs are shown as a list at first
 
 /**
@@ -87,6 +88,35 @@ function tagPasses(songs, view, code) {
 }
 
 /**
+ * Return the measure that songs are sorted by, and whether the highest value comes first; null if
+ * they are sorted by something else.
+ * @param {Songs} songs
+ * @param {string} sort
+ * @returns {[measure: Measure, descending: boolean] | null}
+ */
+export function measureOfSort(songs, sort) {
+  const [, direction, name] = MEASURE_SORT.exec(sort) ?? [];
+  const measure = songs.measures.find((other) => other.name === name);
+  return measure ? [measure, direction === "highest"] : null;
+}
+
+/**
+ * Return the measured columns to sort by: of numbers, the highest or the lowest value first.
+ * @param {Songs} songs
+ * @returns {[value: string, text: string][]}
+ */
+export function measureSorts(songs) {
+  return songs.measures.flatMap(({ name, label, is_text }) =>
+    is_text
+      ? [[`lowest ${name}`, label]]
+      : [
+          [`highest ${name}`, `${label}, highest`],
+          [`lowest ${name}`, `${label}, lowest`],
+        ],
+  );
+}
+
+/**
  * Return the function that maps a song's index to its sort key; Infinity stands for no value.
  * @param {Songs} songs
  * @param {Ratings} ratings
@@ -97,6 +127,10 @@ export function sortKey(songs, ratings, column) {
   const factor = songs.factors.find(({ name }) => `factor ${name}` === column);
   if (factor) {
     return (index) => (factor.level_indices[index] < 0 ? Infinity : factor.level_indices[index]);
+  }
+  if (column.startsWith("measure ")) {
+    const values = songs.values?.[column.slice("measure ".length)];
+    return (index) => values?.[index] ?? Infinity;
   }
   if (column === "title") return (index) => songs.title[index].toLowerCase();
   if (column === "seconds") return (index) => songs.seconds[index] ?? Infinity;
@@ -132,13 +166,25 @@ export function matchingSongs(songs, ratings, view) {
   const matches = songs.title
     .map((_, index) => index)
     .filter((index) => passes(songs, ratings, view, index));
-  const [, column, descending] = SORTS[view.sort] ?? ["", view.sort, false];
+  const [column, descending] = columnOfSort(songs, view.sort);
   matches.sort(comparison(sortKey(songs, ratings, column), descending));
   if (view.group) {
     const group = sortKey(songs, ratings, view.group);
     matches.sort((a, b) => Number(group(a)) - Number(group(b))); // stable; no group key is text
   }
   return matches;
+}
+
+/**
+ * @param {Songs} songs
+ * @param {string} sort
+ * @returns {[column: string, descending: boolean]}
+ */
+function columnOfSort(songs, sort) {
+  const measured = measureOfSort(songs, sort);
+  if (measured) return [`measure ${measured[0].name}`, measured[1]];
+  const [, column, descending] = SORTS[sort] ?? ["", sort, false];
+  return [column, descending];
 }
 
 /**

@@ -9,6 +9,7 @@ from musicapi_nb.markup.escape import element
 from musicapi_nb.tasks import STATE_LABELS
 from musicapi_nb.tasks.card_media import CardMedia, MediaUrls
 from musicapi_nb.tasks.html import song_card, tag_marks
+from musicapi_nb.widgets.song_measures import measured_texts
 from musicapi_nb.widgets.songs_of import SongCollection, SongItem
 
 _MAX_CARDS = 6  # audio elements make a page slow
@@ -38,9 +39,11 @@ def gallery_html(
     """Render the songs of `order`: a few cards with players, the others as table rows."""
     total, items = len(collection.items), collection.items
     media = CardMedia(collection.media)
+    first = [items[index] for index in order[:_MAX_CARDS]]
+    measured = measured_texts(collection.library, [item.song for item in first])
     cards = [
-        card(items[index], media.urls(items[index].song), ratings.get(index))
-        for index in order[:_MAX_CARDS]
+        card(items[index], media.urls(items[index].song), ratings.get(index), text)
+        for index, text in zip(order, measured, strict=False)
     ]
     others = order[_MAX_CARDS:]
     part = "These songs" if len(order) == total else f"The first {len(order):,} of {total:,} songs"
@@ -54,11 +57,11 @@ def gallery_html(
     )
 
 
-def card(item: SongItem, urls: MediaUrls, rating: Rating | None) -> markup.Html:
-    """Render a song's card with its factor levels and rating."""
+def card(item: SongItem, urls: MediaUrls, rating: Rating | None, measured: str) -> markup.Html:
+    """Render a song's card with its factor levels and rating; `measured` are its values."""
     stars = f"rated {rating.stars} of 5" if rating and rating.stars else None
     return markup.stack(
-        song_card(item.song, item.task, urls=urls),
+        song_card(item.song, item.task, urls=urls, measured=measured),
         markup.caption(*(f"{name}: {level}" for name, level in item.levels.items())),
         markup.caption(stars, rating.note if rating else None),
     )

@@ -17,6 +17,7 @@ from musicapi_nb.tasks.json_reader import clean
 from musicapi_nb.tasks.song_actions import SongMedia
 from musicapi_nb.widgets import song_audio
 from musicapi_nb.widgets.gallery.html import card, count_text, table
+from musicapi_nb.widgets.song_measures import measured_texts
 from musicapi_nb.widgets.songs_of import SongCollection, SongItem, songs_of
 
 if TYPE_CHECKING:
@@ -96,8 +97,9 @@ def save_page(  # noqa: PLR0913 - all but two are options
     target = page_path(path)
     ratings = getattr(source, "ratings_by_index", collection.ratings)()  # a gallery has its own
     links = _PageLinks(collection, target.parent, max_bytes, embed=embed)
+    measured = measured_texts(collection.library, [item.song for item in collection.items])
     cards = [
-        card(item, links.urls(item), ratings.get(index))
+        card(item, links.urls(item), ratings.get(index), measured[index])
         for index, item in enumerate(collection.items)
     ]
     rows = table(collection, ratings, range(len(collection.items)))

@@ -4,7 +4,7 @@
 
 import { element, isolated } from "../dom.js";
 import { fateOf, tagOf } from "../song_parts/tags.js";
-import { SORTS, STATES } from "./filter.js";
+import { measureSorts, SORTS, STATES } from "./filter.js";
 
 const MAX_SUGGESTIONS = 200;
 /** @typedef {[value: string, text: string]} Option */
@@ -40,7 +40,13 @@ export function toolbar(songs, view, change) {
         change({ page: 0, factors: chosen });
       });
     }),
-    choice("Sort by", [...sorts, ...factors], view.sort, (sort) => change({ page: 0, sort })),
+    choice(
+      "Sort by",
+      [...sorts, ...factors],
+      view.sort,
+      (sort) => change({ page: 0, sort }),
+      measureSorts(songs),
+    ),
     choice("Group by", [["", "none"], ...factors, ...GROUPS], view.group, (group) =>
       change({ page: 0, group }),
     ),
@@ -135,14 +141,19 @@ function stateFilter(songs, view, change) {
  * @param {Option[]} options
  * @param {string} value
  * @param {(value: string) => void} change
+ * @param {Option[]} [measured] options in a group of their own
  */
-function choice(label, options, value, change) {
+function choice(label, options, value, change, measured = []) {
+  /** @type {(options: Option[]) => HTMLOptionElement[]} */
+  const nodes = (list) => list.map(([option, text]) => element("option", { value: option }, text));
   const select = element(
     "select",
     // Without it, the accessible name from the label would include all options.
     { "aria-label": label, onchange: () => change(select.value) },
-    ...options.map(([option, text]) => element("option", { value: option }, text)),
+    ...nodes(options),
+    measured.length ? element("optgroup", { label: "Measured" }, ...nodes(measured)) : "",
   );
-  select.value = options.some(([option]) => option === value) ? value : options[0][0];
+  const isOption = [...options, ...measured].some(([option]) => option === value);
+  select.value = isOption ? value : options[0][0];
   return element("label", {}, element("span", {}, isolated(label)), select);
 }

@@ -6,8 +6,16 @@ import { element, isolated } from "../dom.js";
 import { SEEK_SECONDS } from "../song_parts/player_bar.js";
 import { indexOf, SongView } from "../song_parts/song_view.js";
 import { songCount } from "../song_parts/text.js";
-import { createCard, createRow, fillCard, setStops } from "./card.js";
-import { countText, groupLabel, isList, matchingSongs, PAGE_SIZE, START } from "./filter.js";
+import { createCard, createRow, fillCard, setStops, showMeasured } from "./card.js";
+import {
+  countText,
+  groupLabel,
+  isList,
+  matchingSongs,
+  measureOfSort,
+  PAGE_SIZE,
+  START,
+} from "./filter.js";
 import { showInPlace } from "./in_place.js";
 import { toolbar } from "./toolbar.js";
 
@@ -140,11 +148,15 @@ class GalleryView extends SongView {
     return { node, previous, next, label };
   }
 
-  clearFilters() {
-    this.state = { ...START, layout: this.state.layout };
+  renewTools() {
     const tools = this.createTools();
     this.tools?.replaceWith(tools);
     this.tools = tools;
+  }
+
+  clearFilters() {
+    this.state = { ...START, layout: this.state.layout };
+    this.renewTools();
     this.show();
   }
 
@@ -157,7 +169,7 @@ class GalleryView extends SongView {
   // --- a page of cards
 
   show() {
-    this.matches = matchingSongs(this.songs, this.ratings, this.state);
+    this.matches = matchingSongs(this.songs, this.ratings, this.readyState());
     const last = Math.max(Math.ceil(this.matches.length / PAGE_SIZE) - 1, 0);
     this.state.page = Math.min(Math.max(this.state.page, 0), last);
     const first = this.state.page * PAGE_SIZE;
@@ -181,6 +193,33 @@ class GalleryView extends SongView {
     this.saveView({ ...this.state, matches: this.matches.length });
   }
 
+  /** Return the state with a sort whose values are here; request the values of another one. */
+  readyState() {
+    const [measure] = measureOfSort(this.songs, this.state.sort) ?? [];
+    if (!measure || this.songs.values?.[measure.name]) return this.state;
+    this.requestValues(measure.name);
+    return { ...this.state, sort: START.sort };
+  }
+
+  /** @param {boolean} withColumns */
+  measuresArrived(withColumns) {
+    const isBusy = this.tools?.contains(document.activeElement);
+    if (withColumns && this.songs.toolbar && !isBusy) this.renewTools();
+    const [measure] = measureOfSort(this.songs, this.state.sort) ?? [];
+    if (measure) this.requestValues(measure.name);
+  }
+
+  measuredChanged() {
+    for (const [index, card] of this.cards) showMeasured(card, this.songs.measured[index]);
+  }
+
+  /** Draw the songs in the new order, unless somebody is writing or choosing something. */
+  valuesArrived() {
+    const active = document.activeElement;
+    const isBusy = this.list?.contains(active) && active?.matches("input, [role=menu] *");
+    if (!isBusy) this.show();
+  }
+
   /**
    * @param {number[]} page
    * @param {number} first index of the page's first song among the matches
@@ -200,7 +239,7 @@ class GalleryView extends SongView {
         group = label;
       }
       const create = asList && !this.opened.has(index) ? createRow : createCard;
-      const card = create(this.songs, index, this.actions);
+      const card = create(this.songs, index, this.actions, this.state.sort);
       card.node.addEventListener("focusin", () => this.focused(index));
       this.cards.set(index, card);
       nodes.push(card.node);
@@ -242,6 +281,7 @@ class GalleryView extends SongView {
     const detail = this.store.details.get(index);
     if (!card) return;
     this.player.draw(index);
+    showMeasured(card, this.songs.measured[index]);
     if (detail) fillCard(card, detail, this.songs.state[index], this.songs.simulated[index]);
   }
 

@@ -1,7 +1,7 @@
 // @ts-check
 // Base of the pages that show songs: talks to Python, plays one song at a time, and reports a
 // rating as saved only after Python has saved it. A subclass draws the songs.
-/** @import { Detail, Model, Ratings, SongActions, SongNode, Songs } from "../types" */
+/** @import { Detail, Measure, Model, Ratings, SongActions, SongNode, Songs } from "../types" */
 
 import { element } from "../dom.js";
 import { nameOf, showStars, showStatus } from "./controls.js";
@@ -42,6 +42,8 @@ export class SongView {
     this.timers = new Map();
     /** @type {Map<number, string>} notes without a reply */
     this.sentNotes = new Map();
+    /** @type {Set<string>} measured columns whose values are on their way */
+    this.requestedValues = new Set();
     this.closed = false;
     this.player = new Player(this);
     this.problem = element("div", { class: "mnb-problem", role: "alert" });
@@ -174,6 +176,7 @@ export class SongView {
     const focused = indexOf(active);
     const before = this.songs;
     this.songs = this.model.get("_songs");
+    this.requestedValues.clear();
     this.store = storeOf(this.model);
     const moved = places(before.key, this.songs.key);
     this.player.follow(moved);
@@ -204,6 +207,16 @@ export class SongView {
   requestDetails(indices) {
     const missing = indices.filter((index) => !this.store.details.has(index));
     if (missing.length) this.request({ type: "page", indices: missing });
+  }
+
+  /**
+   * Request the values of a measured column, unless they are on their way.
+   * @param {string} name
+   */
+  requestValues(name) {
+    if (this.requestedValues.has(name)) return;
+    this.requestedValues.add(name);
+    this.request({ type: "values", name });
   }
 
   /**
@@ -395,13 +408,19 @@ export class SongView {
     if (type === "problem") {
       this.problem.textContent = message.message;
       const request = message.request;
+      this.requestedValues.delete(request?.name);
       if (request?.type === "rate") this.ratingAnswered(request.index, message.message, true);
       return;
     }
     if (message.generation !== this.songs.generation) return;
     if (type === "page") this.receiveDetails(message.details);
     else if (type === "notes") this.receiveNotes(message.notes);
-    else if (type === "form") this.showForm(index, message.code);
+    else if (type === "measured") this.receiveMeasured(message);
+    else if (type === "values") {
+      this.requestedValues.delete(message.name);
+      this.songs.values = { ...this.songs.values, [message.name]: message.values };
+      this.valuesArrived();
+    } else if (type === "form") this.showForm(index, message.code);
     else if (type === "code") this.copy(index, message.code);
     else if (type === "save") {
       download(message.name, message.media_type, bytesOf(buffers[0]));
@@ -420,9 +439,13 @@ export class SongView {
 
   /** @param {Record<string, Detail>} details */
   receiveDetails(details) {
+    const { measured } = this.model.get("_songs");
+    let isNew = false;
     for (const [key, detail] of Object.entries(details)) {
       const index = Number(key);
       this.store.details.set(index, detail);
+      isNew ||= detail.measured !== (measured[key] ?? "");
+      measured[key] = detail.measured;
       this.fill(index);
       const node = this.cards.get(index)?.node;
       if (node) {
@@ -430,7 +453,33 @@ export class SongView {
         this.visible.observe(node);
       }
     }
+    if (isNew) this.measuredChanged();
   }
+
+  /**
+   * Take over what was measured since the songs were read, and columns to sort by.
+   * @param {{ measures: Measure[], measured: Record<string, string> }} message
+   */
+  receiveMeasured({ measures, measured }) {
+    const songs = this.model.get("_songs");
+    const names = (/** @type {Measure[]} */ list) => list.map(({ name }) => name).join();
+    const withColumns = names(measures) !== names(songs.measures);
+    Object.assign(songs, { measures, measured: { ...songs.measured, ...measured } });
+    this.measuresArrived(withColumns);
+    if (Object.keys(measured).length) this.measuredChanged();
+  }
+
+  /**
+   * There are new measured values, also of songs that are not on the page.
+   * @param {boolean} _withColumns whether there are other columns to sort by
+   */
+  measuresArrived(_withColumns) {}
+
+  /** Lines of measured values on the page have changed. */
+  measuredChanged() {}
+
+  /** The values of a measured column are here. */
+  valuesArrived() {}
 
   /**
    * Show notes that were written elsewhere.

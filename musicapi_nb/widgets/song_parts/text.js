@@ -1,5 +1,6 @@
 // @ts-check
 // Text of numbers, and the check of URLs. No DOM.
+/** @import { Measure } from "../types" */
 
 /** @param {number | null | undefined} seconds */
 export function minutes(seconds) {
@@ -40,6 +41,20 @@ export function localTime(seconds, now = new Date()) {
 /** @param {number} number */
 export function songCount(number) {
   return `${number.toLocaleString("en")} song${number === 1 ? "" : "s"}`;
+}
+
+/**
+ * Return a measured value with its unit, such as "92 bpm".
+ * @param {Measure} measure
+ * @param {number | string} value
+ */
+export function measureText({ unit, digits, factor }, value) {
+  let text = String(value);
+  if (typeof value === "number") {
+    const number = value * factor;
+    text = digits === null ? String(Number(number.toPrecision(4))) : number.toFixed(digits);
+  }
+  return unit ? `${text} ${unit}` : text;
 }
 
 const PICTURE = /^data:image\/(jpeg|png|webp);base64,[A-Za-z0-9+/]+={0,2}$/;

@@ -1,0 +1,66 @@
+"""Labels and units of the columns of audio features, for people. No I/O."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+
+class ColumnLabel(NamedTuple):
+    """What a measured column is called, and how its values are shown.
+
+    A number is shown times `factor`, with `digits` decimal places and its unit; with four
+    significant digits if `digits` is None.
+    """
+
+    label: str
+    unit: str = ""
+    digits: int | None = None
+    factor: float = 1.0
+
+
+_SHARE: Final = ("%", 1, 100.0)
+LABELS: Final[Mapping[str, ColumnLabel]] = {
+    "tempo": ColumnLabel("Tempo", "bpm", 0),
+    "key": ColumnLabel("Key"),
+    "loudness": ColumnLabel("Loudness", "LUFS", 1),
+    "seconds": ColumnLabel("Measured length", "s", 1),
+    "loudness_range": ColumnLabel("Loudness range", "LU", 1),
+    "true_peak": ColumnLabel("True peak", "dBTP", 1),
+    "silence_start": ColumnLabel("Silence at the start", "s", 2),
+    "silence_end": ColumnLabel("Silence at the end", "s", 2),
+    "onset_rate": ColumnLabel("Onsets", "per second", 1),
+    "brightness": ColumnLabel("Brightness", "Hz", 0),
+    "vocal_share": ColumnLabel("Energy where voices sing", *_SHARE),
+    "clipped_share": ColumnLabel("Clipped samples", *_SHARE),
+    "stereo_width": ColumnLabel("Stereo width", "", 2),
+    "tempo_confidence": ColumnLabel("Confidence of the tempo", "", 2),
+    "tempo_candidates": ColumnLabel("Other tempi", "bpm"),
+    "key_confidence": ColumnLabel("Confidence of the key", "", 2),
+    "key_runner_up": ColumnLabel("Next best key"),
+}
+"""The columns of `audio_features`, the main ones first."""
+MAIN: Final = ("tempo", "key", "loudness")
+"""The columns that a line about a song shows."""
+
+
+def label_of(column: str) -> ColumnLabel:
+    """Return the label of a measured column; of one's own measure, its name in words."""
+    return LABELS.get(column) or ColumnLabel(column.replace("_", " "))
+
+
+def label_text(column: str) -> str:
+    """Return the label of a measured column with its unit, such as "Tempo (bpm)"."""
+    label = label_of(column)
+    return f"{label.label} ({label.unit})" if label.unit else label.label
+
+
+def value_text(column: str, value: float | str) -> str:
+    """Return a measured value with its unit, such as "92 bpm"; of one's own measure, bare."""
+    _, unit, digits, factor = label_of(column)
+    if isinstance(value, bool):
+        text = "yes" if value else "no"
+    elif isinstance(value, str):
+        text = value
+    else:
+        number = value * factor
+        text = f"{number:.4g}" if digits is None else f"{number:.{digits}f}"
+    return f"{text} {unit}" if unit else text
