@@ -113,6 +113,25 @@ def test_measures_are_outcomes_of_analyses(story: Story) -> None:
     assert set(models["outcome"]) == {"tempo"}
 
 
+def test_requests_of_every_source_are_compared_with_the_measures(story: Story) -> None:
+    matches = mnb.sound_matches(story.run)
+    assert list(matches.columns[:9]) == [*LEAD, *KEYS[:3], "requested_tempo"]
+    assert matches["requested_tempo"].tolist() == matches["bpm"].tolist()
+    followed = matches["tempo_followed"]
+    assert followed[:-1].all()
+    assert followed.isna().tolist() == [*[False] * 23, True]
+    assert matches.attrs["songs_left_out"] == 0
+    (row,) = mnb.sound_adherence(story.run).to_dict("records")
+    assert (row["property"], row["songs"], row["unknown"]) == ("tempo", 23, 1)
+    assert row["followed"] == 1
+    assert row["chance"] == pytest.approx(1 / 3, abs=0.02)
+    levels = mnb.sound_adherence(story.run, by=["bpm", "mv"])
+    assert levels[["bpm", "mv"]].drop_duplicates().shape == (6, 2)
+    for source in (story.library, story.run.tasks(), iter(story.songs)):
+        (other,) = mnb.sound_adherence(source).to_dict("records")
+        assert (other["songs"], other["unknown"]) == (23, 1)
+
+
 def test_measured_column_never_replaces_a_factor(story: Story) -> None:
     measure = Measure("bpm", "1", {"bpm": "float64"})
     name = add_sound(story.library, story.songs[0], b"sound 0")

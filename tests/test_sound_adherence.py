@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import musicapi_nb as mnb
 from musicapi_nb import effects, sound_adherence, sound_matches
 from musicapi_nb.analysis.clustered_median import clustered_median
-from musicapi_nb.analysis.sound_relations import tempo_relation
+from musicapi_nb.analysis.sound_relations import tempo_relations
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.tasks import Song
 
@@ -198,12 +198,15 @@ def test_songs_know_their_requests() -> None:
 
 @given(st.floats(20, 400), st.floats(0, 50), st.floats(10, 500))
 def test_relation_of_tempi(low: float, width: float, measured: float) -> None:
-    relation = tempo_relation(low, low + width, measured)
+    arrays = [np.array([figure]) for figure in (low, low + width, measured)]
+    (relation,) = tempo_relations(*arrays)
     if low * 0.961 <= measured <= (low + width) * 1.039:
         assert relation == "exact"
     if relation == "exact":
-        assert tempo_relation(low, low + width, 4.5 * measured) != "exact" or width > low
         assert low * 0.9599 <= measured <= (low + width) * 1.0401
+    scaled = [array * factor for array, factor in zip(arrays, (1, 1, 2), strict=True)]
+    if width == 0 and relation == "exact":
+        assert tempo_relations(*scaled) == ["double"]
 
 
 finite = st.floats(-1e6, 1e6)

@@ -13,9 +13,10 @@ from musicapi_nb.analysis.sound_relations import (
     COMPARISONS,
     relation_of_keys,
     tempo_deviation,
-    tempo_relation,
+    tempo_relations,
 )
 from musicapi_nb.analysis.source_tables import Source, table_of
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.frames.inputs import parse_replies
 from musicapi_nb.frames.measures import measures_frame, song_columns
@@ -145,13 +146,16 @@ def _read_songs(source: Any) -> _Table:
     names = ["task_id", "song_id", "song_position"]
     keys = rows[names].astype(object).where(rows[names].notna(), None).itertuples(index=False)
     listed = [songs.get(tuple(key), Song()) for key in keys]
-    cached: dict[int, SoundRequest] = {}  # the songs of a task share their request
-    requests = [
-        cached.setdefault(id(song.request), sound_request(song))
-        if song.request is not None
-        else sound_request(song)
-        for song in listed
-    ]
+    cached: dict[Request, SoundRequest] = {}  # the songs of a task share their request
+
+    def request_of(song: Song) -> SoundRequest:
+        if song.request is None:
+            return sound_request(song)
+        if song.request not in cached:
+            cached[song.request] = sound_request(song)
+        return cached[song.request]
+
+    requests = list(map(request_of, listed))
     succeeded = np.array([song.state == "succeeded" for song in listed], dtype=bool)
     return _Table(rows, requests, succeeded)
 
@@ -261,10 +265,7 @@ def _compare(values: dict[str, Any]) -> dict[str, Any]:
         for name in ("requested_tempo_low", "requested_tempo_high", "measured_tempo")
     )
     values["tempo_deviation"] = 100 * tempo_deviation(low, high, tempo)
-    values["tempo_relation"] = [
-        tempo_relation(*figures) if np.isfinite(figures).all() else None
-        for figures in zip(low, high, tempo, strict=True)
-    ]
+    values["tempo_relation"] = tempo_relations(low, high, tempo)
     values["key_relation"] = [
         None if pd.isna(requested) or measured is None else relation_of_keys(requested, measured)
         for requested, measured in zip(values["requested_key"], values["measured_key"], strict=True)

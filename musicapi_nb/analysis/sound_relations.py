@@ -41,13 +41,17 @@ def tempo_deviation(low: Floats, high: Floats, measured: Floats) -> Floats:
     return np.where(below < 0, below, np.where(above > 0, above, 0.0 * (below + above)))
 
 
-def tempo_relation(low: float, high: float, measured: float) -> str:
-    """Return "exact", a name of `TEMPO_RATIOS`, or "other"."""
-    for name, ratio in (("exact", 1.0), *TEMPO_RATIOS.items()):
-        bounds = np.array([low * ratio]), np.array([high * ratio])
-        if _within(tempo_deviation(*bounds, np.array([measured])), TEMPO_TOLERANCE)[0]:
-            return name
-    return "other"
+def tempo_relations(low: Floats, high: Floats, measured: Floats) -> list[str | None]:
+    """Return "exact", a name of `TEMPO_RATIOS`, or "other"; None where a value is missing.
+
+    The first relation counts for ranges that are so wide that several apply.
+    """
+    relations = np.full(measured.shape, None, dtype=object)
+    relations[np.isfinite(low + high + measured)] = "other"
+    for name, ratio in reversed([("exact", 1.0), *TEMPO_RATIOS.items()]):
+        deviation = tempo_deviation(low * ratio, high * ratio, measured)
+        relations[_within(deviation, TEMPO_TOLERANCE)] = name
+    return list(relations)
 
 
 def relation_of_keys(requested: str, measured: str) -> str | None:
