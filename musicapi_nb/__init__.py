@@ -35,6 +35,7 @@ PUBLIC_NAMES = {
     """,
     "musicapi_nb.library": "Library",
     "musicapi_nb.measures._audio_features": "audio_features",
+    "musicapi_nb.measures._likeness": "likeness",
     "musicapi_nb.measures._measure": "measure",
     "musicapi_nb.measures._sung_lyrics": "sung_lines sung_lyrics",
     "musicapi_nb.notebook": "Job connect enable_nested_asyncio form",

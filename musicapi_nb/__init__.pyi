@@ -60,6 +60,7 @@ from musicapi_nb.frames import tasks_frame as tasks_frame
 from musicapi_nb.frames import write_parquet as write_parquet
 from musicapi_nb.library import Library as Library
 from musicapi_nb.measures._audio_features import audio_features as audio_features
+from musicapi_nb.measures._likeness import likeness as likeness
 from musicapi_nb.measures._measure import measure as measure
 from musicapi_nb.measures._sung_lyrics import sung_lines as sung_lines
 from musicapi_nb.measures._sung_lyrics import sung_lyrics as sung_lyrics

@@ -55,7 +55,7 @@ def measure_levels(source: Path | bytes) -> Levels:
         power, peak, decimator = (
             PowerMeter(rate, channels),
             PeakMeter(rate, channels),
-            _Decimator(rate),
+            Decimator(rate),
         )
         frames, clipped, first, last, middle, side = 0, 0, None, None, 0.0, 0.0
         for block in read_blocks(file, limit + 1):
@@ -106,7 +106,7 @@ def _count_clipped(magnitudes: NDArray[np.float32]) -> int:
     return int(lengths[lengths >= _CLIPPED_RUN].sum())
 
 
-class _Decimator:
+class Decimator:
     """Lowers the rate of mono sound that arrives in blocks, by a whole factor."""
 
     def __init__(self, rate: int) -> None:

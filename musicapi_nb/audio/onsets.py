@@ -36,7 +36,7 @@ def measure_onsets(mono: NDArray[np.float32], rate: int) -> Onsets:
     """Measure how strongly sounds set in (spectral flux of 48 mel bands in dB)."""
     hop = round(rate / _FRAMES_PER_SECOND)
     size = fft.next_fast_len(round(_WINDOW_SECONDS * rate))
-    bands, centres = _mel_bands(size, rate)
+    bands, centres = mel_bands(size, rate)
     blocks = magnitude_blocks(mono, size, hop)
     power = np.concatenate([np.square(block) @ bands for block in blocks])
     floor = power.max() * 10 ** (-_RANGE_DB / 10)
@@ -68,7 +68,7 @@ def onset_rate(onsets: Onsets) -> float:
 
 
 @functools.cache
-def _mel_bands(size: int, rate: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def mel_bands(size: int, rate: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return triangular bands of the mel scale: weights (bins, bands), and centres in Hz.
 
     The weights of a band sum to 1.

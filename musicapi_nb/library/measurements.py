@@ -10,12 +10,13 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.tasks import Song
 
+_Item = TypeVar("_Item")
 Value: TypeAlias = float | int | bool | str | None
 """A measured value; None is missing."""
 
@@ -61,7 +62,9 @@ class Measurements:
         """Return all measures in the version used last, by name."""
         query = "SELECT name, version, columns FROM current_measures ORDER BY name"
         rows = self._database.rows(query)
-        return [Measure(name, version, json.loads(columns)) for name, version, columns in rows]
+        return [
+            Measure(name, version, _shown(json.loads(columns))) for name, version, columns in rows
+        ]
 
     def store_measurements(self, measure: Measure, measurements: Iterable[Measurement]) -> None:
         """Store measurements of files, and the columns of `measure` that have values by now."""
@@ -105,8 +108,13 @@ class Measurements:
         """
         values: dict[str, dict[str, Value]] = {key: {} for key in keys}
         for song, result in self._database.rows(query, json.dumps(keys)):
-            values[song] |= json.loads(result)
+            values[song] |= _shown(json.loads(result))
         return [values[key] for key in keys]
+
+
+def _shown(columns: Mapping[str, _Item]) -> dict[str, _Item]:
+    """Leave out what tables do not show, such as profiles: names that start with "_"."""
+    return {name: item for name, item in columns.items() if not name.startswith("_")}
 
 
 def _merge_columns(connection: sqlite3.Connection, measure: Measure) -> None:

@@ -107,7 +107,8 @@ def measure(  # noqa: PLR0913 - all but the first two are options
 
 def check_name(name: Any) -> None:
     """Raise InvalidArgument if a measure cannot have this name."""
-    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+    is_name = isinstance(name, str) and name.isidentifier() and not name.startswith("_")
+    if not is_name or keyword.iskeyword(name):
         raise InvalidArgument(
             f"name is letters, digits and underscores, such as 'clap_score', not {name!r:.80}"
         )
