@@ -271,3 +271,39 @@ def test_invalid_tables_are_refused() -> None:
         stability(pd.concat([songs, songs[:1]]), tags, by="prompt")
     with pytest.raises(BadFrame, match="no 'cell' or 'task_id' column"):
         stability(songs.drop(columns=["cell", "task_id"]), tags, by="prompt")
+
+
+def test_likeness_has_the_means_and_intervals_of_other_similarities() -> None:
+    tasks: Tasks = [
+        [["a", "b"], ["a", "c"]],
+        [["a", "b"], ["b", "d"]],
+        [["a"], ["a", "c"]],
+        [["d", "b"], ["c"]],
+    ]
+    songs, tags = song_tables({"one": tasks, "two": tasks[:1]})
+    rows = list(songs.itertuples())
+    sets = tags.groupby("song_id")["tag"].agg(set)
+    pairs = pd.DataFrame(
+        [
+            (one.task_id, one.song_id, other.task_id, other.song_id, jaccard(one, other, sets))
+            for one, other in itertools.combinations(rows, 2)
+        ],
+        columns=["task_id", "song_id", "other_task_id", "other_song_id", "likeness"],
+    )
+    table = stability(songs, tags, by="prompt", likeness=pairs)
+    for name in ("within", "between"):
+        for bound in ("", "_low", "_high"):
+            expected = table[f"jaccard_{name}{bound}"].tolist()
+            figures = table[f"likeness_{name}{bound}"].tolist()
+            assert figures == pytest.approx(expected, nan_ok=True), (name, bound)
+    assert table["likeness_pairs"].tolist() == [28, 1]  # without those of two prompts
+    unknown = stability(songs, tags, by="prompt", likeness=pairs.assign(likeness=np.nan))
+    assert unknown["likeness_pairs"].tolist() == [0, 0]
+    assert unknown[["likeness_within", "likeness_between"]].isna().all(axis=None)
+    with pytest.raises(BadFrame, match="lacks column 'other_song_id'"):
+        stability(songs, tags, by="prompt", likeness=pairs.drop(columns="other_song_id"))
+
+
+def jaccard(one: Any, other: Any, sets: Any) -> float:
+    first, second = sets[one.song_id], sets[other.song_id]
+    return len(first & second) / len(first | second)

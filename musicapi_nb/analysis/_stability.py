@@ -7,7 +7,14 @@ import numpy as np
 import pandas as pd
 
 from musicapi_nb.analysis.array_types import Floats, Ints
-from musicapi_nb.analysis.checks import as_frame, check_level, finite_values, level_names, require
+from musicapi_nb.analysis.checks import (
+    as_frame,
+    check_level,
+    finite_values,
+    level_names,
+    no_conflict,
+    require,
+)
 from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.pair_means import mean_of_pairs
 from musicapi_nb.analysis.song_keys import SONGS, tagged_songs
@@ -23,12 +30,23 @@ _COLUMNS = {
     **dict.fromkeys(("duration_sd_within", "duration_sd_between"), "float64"),
 }
 
+_LIKENESS = {
+    **{
+        f"likeness_{pairs}{bound}": "float64"
+        for pairs in ("within", "between")
+        for bound in ("", "_low", "_high")
+    },
+    "likeness_pairs": "int64",
+}
+_PAIRS = "likeness (of mnb.likeness(songs, within='request'))"
 
-def stability(
+
+def stability(  # noqa: PLR0913 - all but two are keywords
     songs: Source,
     tags: Source | None = None,
     *,
     by: str | Sequence[str],
+    likeness: pd.DataFrame | None = None,
     cluster: str | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
@@ -54,6 +72,9 @@ def stability(
         Rows of `tags_frame` of these songs; needed beside a table.
     by
         The factor or factors that make a prompt.
+    likeness
+        Pairs of these songs with their measured likeness, from `mnb.likeness(songs,
+        within="request")`: its means are added. Pairs of songs of two prompts do not count.
     cluster
         The column that identifies tasks; default `cell`, else `task_id`, else `reply`.
 
@@ -65,7 +86,9 @@ def stability(
         jaccard_between, jaccard_between_low, jaccard_between_high` (float64; missing without such
         a pair), `common_tags` (int64: tags that all songs have), `duration_sd_within,
         duration_sd_between` (float64, seconds: square roots of the components of `variance`,
-        negative ones as 0).
+        negative ones as 0). With `likeness`: `likeness_within, likeness_within_low,
+        likeness_within_high, likeness_between, likeness_between_low, likeness_between_high`
+        (float64) and `likeness_pairs` (int64).
     """
     names = level_names(by, _COLUMNS)
     songs, tags = songs_and_tags(songs, tags)
@@ -76,7 +99,11 @@ def stability(
     tagged = _read_songs(songs, tags, task, prompt)
     rows = [_compare_songs(tagged, number, level) for number in range(len(prompts))]
     table = as_frame(pd.DataFrame(rows, columns=list(_COLUMNS)), _COLUMNS)
-    return pd.concat([prompts.reset_index(drop=True), table], axis=1)
+    parts = [prompts.reset_index(drop=True), table]
+    if likeness is not None:
+        no_conflict(names, _LIKENESS, "by")
+        parts.append(_mean_likeness(songs, likeness, task, prompt, level))
+    return pd.concat(parts, axis=1)
 
 
 class _Songs(NamedTuple):
@@ -140,6 +167,50 @@ def _mean_similarities(sets: Sequence[Ints], task: Ints, level: float) -> tuple[
     within, between = _sum_similarities(sets, codes)
     result = mean_of_pairs(within, songs * (songs - 1), 1, level)
     return (*result, *mean_of_pairs(between, songs * (songs.sum() - songs), 2, level))
+
+
+def _mean_likeness(
+    songs: pd.DataFrame, pairs: pd.DataFrame, task: Ints, prompt: Ints, level: float
+) -> pd.DataFrame:
+    """Return the columns `_LIKENESS`, a row for each prompt.
+
+    Songs are the rows of `songs` with these task and song ids; pairs of others are left out.
+    """
+    keys = ["task_id", "song_id"]
+    require(pairs, dict.fromkeys([*keys, *(f"other_{name}" for name in keys)], "key"), _PAIRS)
+    require(pairs, {"likeness": "number"}, _PAIRS)
+    require(songs, dict.fromkeys(keys, "key"), SONGS)
+    rows = pd.Series(np.arange(len(songs)), pd.MultiIndex.from_frame(songs[keys]))
+    rows = rows[~rows.index.duplicated()]
+    sides = [
+        rows.reindex(pd.MultiIndex.from_arrays([pairs[f"{lead}{name}"] for name in keys]))
+        for lead in ("", "other_")
+    ]
+    first, second = (finite_values(side) for side in sides)
+    values = finite_values(pairs["likeness"])
+    known = np.isfinite(first) & np.isfinite(second) & np.isfinite(values)
+    first, second, values = first[known].astype(int), second[known].astype(int), values[known]
+    table = []
+    for number in range(int(prompt.max(initial=-1)) + 1):
+        inside = (prompt[first] == number) & (prompt[second] == number)
+        tasks = task[first[inside]], task[second[inside]]
+        table.append((*_likeness_of(*tasks, values[inside], level), int(inside.sum())))
+    return as_frame(pd.DataFrame(table, columns=list(_LIKENESS)), _LIKENESS)
+
+
+def _likeness_of(first: Ints, second: Ints, values: Floats, level: float) -> tuple[float, ...]:
+    """Return the mean over pairs within and between tasks, each with its bounds."""
+    tasks, codes = np.unique(np.concatenate([first, second]), return_inverse=True)
+    sides = np.split(codes, 2)
+    within = sides[0] == sides[1]
+    result: list[float] = []
+    for chosen, tasks_per_pair in ((within, 1), (~within, 2)):
+        ends = np.concatenate([side[chosen] for side in sides[:tasks_per_pair]])
+        weights = np.tile(values[chosen], tasks_per_pair)
+        total = sum_by_code(ends, weights, len(tasks))
+        number = sum_by_code(ends, np.ones(len(ends)), len(tasks))
+        result += mean_of_pairs(total, number, tasks_per_pair, level)
+    return tuple(result)
 
 
 def _sum_similarities(sets: Sequence[Ints], task: Ints) -> tuple[Floats, Floats]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import pandas as pd
 
@@ -30,6 +30,13 @@ _COLUMNS: Mapping[str, str] = {
     "duplicate": "boolean",
     "issue": "str",
 }
+
+
+class _Origin(NamedTuple):
+    """The task of a song, and the key of the request that made it; None if not known."""
+
+    task: tuple[Any, Any] | None = None
+    request: str | None = None
 
 
 def likeness(  # noqa: PLR0913 - all but the first are options
@@ -87,14 +94,14 @@ def likeness(  # noqa: PLR0913 - all but the first are options
     method = Method(NAME, _read_profile, prefix=False)
     table = measure_sounds(source, method, Measure(NAME, VERSION, {_PROFILE: "str"}), options)
     if find_sound_files(source) is not None:
-        names, tasks, requests = ["path"], [None] * len(table), [None] * len(table)
-        pairs = itertools.combinations(range(len(table)), 2)
+        names, origins = ["path"], [_Origin()] * len(table)
+        within = None
     else:
-        names, keys, made_by = list(_SONG), _keys(table), _requests(source, library)
-        tasks = [(task, simulated) if task else None for task, _, _, simulated in keys]
-        requests = [made_by.get(key) for key in keys]
-        pairs = _pairs(tasks, requests, within)
-    return _pair_table(table, names, list(pairs), tasks, requests)
+        names, made_by = list(_SONG), _requests(source, library)
+        origins = [
+            _Origin((key[0], key[-1]) if key[0] else None, made_by.get(key)) for key in _keys(table)
+        ]
+    return _pair_table(table, names, list(_pairs(origins, within)), origins)
 
 
 def _read_profile(path: Path) -> dict[str, str]:
@@ -117,16 +124,14 @@ def _requests(source: Any, library: Library | None) -> dict[tuple[Any, ...], str
     }
 
 
-def _pairs(
-    tasks: Sequence[Any], requests: Sequence[Any], within: Within | None
-) -> Iterator[tuple[int, int]]:
+def _pairs(origins: Sequence[_Origin], within: Within | None) -> Iterator[tuple[int, int]]:
     """Yield the positions of the songs of each pair; a song of unknown origin is alone."""
     if within is None:
-        yield from itertools.combinations(range(len(tasks)), 2)
+        yield from itertools.combinations(range(len(origins)), 2)
         return
     groups: dict[Any, list[int]] = {}
-    for row, (task, request) in enumerate(zip(tasks, requests, strict=True)):
-        group = (request if within == "request" else None) or task or row
+    for row, origin in enumerate(origins):
+        group = (origin.request if within == "request" else None) or origin.task or row
         groups.setdefault(group, []).append(row)
     for rows in groups.values():
         yield from itertools.combinations(rows, 2)
@@ -136,16 +141,15 @@ def _pair_table(
     table: pd.DataFrame,
     names: Sequence[str],
     pairs: Sequence[tuple[int, int]],
-    tasks: Sequence[Any],
-    requests: Sequence[Any],
+    origins: Sequence[_Origin],
 ) -> pd.DataFrame:
     profiles = [_comparable(text) for text in table[_PROFILE]]
     issues = table["issue"].astype(object).where(table["issue"].notna(), None).tolist()
     values = []
     for first, second in pairs:
         row: dict[str, Any] = {
-            "same_task": _equal(tasks[first], tasks[second]),
-            "same_request": _equal(requests[first], requests[second]),
+            "same_task": _equal(origins[first].task, origins[second].task),
+            "same_request": _equal(origins[first].request, origins[second].request),
             "issue": issues[first] or issues[second],
         }
         one, other = profiles[first], profiles[second]
