@@ -27,7 +27,7 @@ _CHANNEL_WEIGHTS = {
     5: (1.0, 1.0, 1.0, _SURROUND, _SURROUND),
     6: (1.0, 1.0, 1.0, 0.0, _SURROUND, _SURROUND),
 }
-_PEAK_RATE = 192_000  # Hz; annex 2 samples 48 kHz four times as often
+_PEAK_RATE, _PEAK_FACTOR = 192_000, 4  # annex 2 samples four times as often, 192 kHz at most
 _PEAK_TAPS = 12  # input samples on which each value between them depends
 
 
@@ -137,7 +137,7 @@ class PeakMeter:
     """Finds the true peak of sound that arrives in blocks, of shape (frames, channels)."""
 
     def __init__(self, rate: int, channels: int) -> None:
-        self._factor = max(1, math.ceil(_PEAK_RATE / rate))
+        self._factor = max(1, min(_PEAK_FACTOR, math.ceil(_PEAK_RATE / rate)))
         self._past = np.zeros((_PEAK_TAPS, channels), dtype=np.float32)
         self._peak = 0.0
 
