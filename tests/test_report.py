@@ -27,6 +27,7 @@ from tests.library.helpers import RUNNING, acknowledged, buy, looked, song
 from tests.library.test_measurements import add_sound
 from tests.report_tables import blind_answers, rated_songs
 from tests.test_experiment import disable_files
+from tests.test_markup import assert_only_own_markup
 
 HOSTILE = '<img src=x onerror="alert(1)">\u202e$x$\n'
 
@@ -226,6 +227,7 @@ def test_hostile_names_are_escaped(tmp_path: Path) -> None:
         assert "<script" not in html
         assert "\u202e" not in html
         assert "&lt;script&gt;" in html
+    assert_only_own_markup(report._repr_html_())
     assert "\u202e" not in report.text
 
 
