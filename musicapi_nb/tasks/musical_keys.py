@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
 Mode: TypeAlias = Literal["major", "minor"]
@@ -88,6 +88,12 @@ def key_relation(requested: Key, measured: Key) -> KeyRelation:
     return "relative" if distance == expected else "other"
 
 
+def read_key(letter: str, sign: str | None, mode: str) -> Key:
+    """Return the key of a letter, an accidental such as "#" or "flat", and a word for the mode."""
+    tonic = _NATURALS[letter.lower()] + _SIGNS.get((sign or "").lower(), 0)
+    return Key(tonic % _TONICS, _MODES[mode.lower()])
+
+
 def find_keys(text: str) -> Iterator[KeyMention]:
     """Yield the keys that a text names, in no order and perhaps repeated.
 
@@ -106,23 +112,29 @@ def find_keys(text: str) -> Iterator[KeyMention]:
             before, after = part[: match.start()], part[match.end() :]
             excluded = _NEGATED.search(before) or _NO_TONIC.search(before)
             if not excluded and (match[1] not in "aA" or _is_tonic_a(match, before, after)):
-                mode = _MODES[match["mode"].lower()]
-                yield KeyMention(_key(match[1], match[2] or match[3], mode), match[0])
+                key = read_key(match[1], match[2] or match[3], match["mode"])
+                yield KeyMention(key, match[0])
     yield from _short_keys(text)
+
+
+def replace_foreign_keys(text: str, replacement: Callable[[Key], str]) -> str:
+    """Replace keys that have German or Chinese names, such as "h-moll", which is B minor."""
+
+    def german(match: re.Match[str]) -> str:
+        key = _german(match)
+        return match[0] if key is None else replacement(key)
+
+    return _CHINESE.sub(lambda match: replacement(_chinese(match)), _GERMAN.sub(german, text))
 
 
 def parse_key(text: str) -> Key | None:
     """Read a text that is a key and nothing else, such as "A minor" or "F#m"; None otherwise."""
     text = " ".join(text.split())
     if match := _SHORT.fullmatch(text):
-        return _key(match[1], match[2], "minor")
+        return read_key(match[1], match[2], "minor")
     if match := _SPELLED.fullmatch(text):
-        return _key(match[1], match[2] or match[3], _MODES[match["mode"].lower()])
+        return read_key(match[1], match[2] or match[3], match["mode"])
     return _german(match) if (match := _GERMAN.fullmatch(text)) else None
-
-
-def _key(letter: str, sign: str | None, mode: Mode) -> Key:
-    return Key((_NATURALS[letter.lower()] + _SIGNS.get((sign or "").lower(), 0)) % _TONICS, mode)
 
 
 def _german(match: re.Match[str]) -> Key | None:
@@ -134,14 +146,14 @@ def _german(match: re.Match[str]) -> Key | None:
 
 
 def _chinese(match: re.Match[str]) -> Key:
-    return _key(match[2], match[1] or match[3], _MODES[match[4]])
+    return read_key(match[2], match[1] or match[3], match[4])
 
 
 def _tonic_alone(match: re.Match[str]) -> Key | None:
     """Read "key of C"; of "key of a ..." only the capital letter, or the end of the text."""
     after = match.string[match.end() :].strip()
     is_article = match[1] == "a" and not (match[2] or match[3]) and after[:1].isalpha()
-    return None if is_article else _key(match[1], match[2] or match[3], "major")
+    return None if is_article else read_key(match[1], match[2] or match[3], "major")
 
 
 def _is_tonic_a(match: re.Match[str], before: str, after: str) -> bool:
@@ -168,4 +180,4 @@ def _short_keys(text: str) -> Iterator[KeyMention]:
             is_clear = bool(match[2]) or (not before.strip() and not after.strip())
             is_clear |= bool(re.search(r"\b(?:in|key|key of|key ?[:=]) ?$", before, re.IGNORECASE))
             if is_clear and not listed and not _NEGATED.search(before):
-                yield KeyMention(_key(match[1], match[2], "minor"), match[0])
+                yield KeyMention(read_key(match[1], match[2], "minor"), match[0])

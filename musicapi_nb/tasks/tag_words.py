@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from musicapi_nb.tasks.musical_keys import Key, read_key, replace_foreign_keys
+
 FRACTION = "\N{FRACTION SLASH}"
 """Stands between the numbers of a metre; everywhere else a slash separates tags."""
 
@@ -34,26 +36,14 @@ _LETTERS = str.maketrans(
         "∕": "/",
     }
 )
-_TONICS = {
-    **{name: name for name in "abcdefg"},
-    "cb": "b",
-    "fb": "e",
-    "e#": "f",
-    "b#": "c",
-    **{f"{name}#": f"{name}sharp" for name in "acdfg"},
-    "bb": "asharp",
-    "db": "csharp",
-    "eb": "dsharp",
-    "gb": "fsharp",
-    "ab": "gsharp",
-}
-"""Letter and accidental to the word of the tonic; tonics of equal pitch have one word."""
-_SIGNS = {"": "", "#": "#", "♯": "#", "sharp": "#", "b": "b", "♭": "b", "flat": "b"}
-_MODES = {"major": "major", "maj": "major", "dur": "major"}
-_MODES |= {"minor": "minor", "min": "minor", "moll": "minor", "m": "minor"}
+_TONIC_WORDS = (
+    *("c", "csharp", "d", "dsharp", "e", "f"),
+    *("fsharp", "g", "gsharp", "a", "asharp", "b"),
+)
+"""The word of each tonic; tonics of equal pitch have one word."""
 _SPELLED_KEY = re.compile(
     r"\b(?!a (?:major|minor) key)"
-    r"([a-g])[ -]?(#|♯|♭|b(?=[ -]?m)|sharp|flat)?[ -]?(major|minor|maj|min|dur|moll)\b"
+    r"([a-g])[ -]?(#|♯|♭|b(?=[ -]?m)|sharp|flat)?[ -]?(major|minor|maj|min)\b"
 )
 _SIGNED_KEY = re.compile(r"\b([a-g])(#|♯|♭)(m|)(?!\w)")
 _WHOLE_KEY = re.compile(r"([a-g])[ -]?(#|♯|♭|b|sharp|flat)?[ -]?(m|)")
@@ -130,6 +120,7 @@ def tag_words(text: str) -> tuple[str, ...]:
     text = _DECADE.sub(_decade, text)
     text = _TEMPO.sub(lambda match: f" {match[1] or match[2]}bpm ", text)
     text = _METRE.sub(rf" \1{FRACTION}\2 ", text)
+    text = replace_foreign_keys(text, lambda key: f" {_word_of(key)} ")
     text = _SIGNED_KEY.sub(_key_word, _SPELLED_KEY.sub(_key_word, text))
     text = _INITIALS.sub(lambda match: match[0].replace(".", ""), text)
     text = _AND.sub(" and ", text).replace("'", "")
@@ -160,8 +151,13 @@ def _fold(text: str) -> str:
 
 def _key_word(match: re.Match[str]) -> str:
     letter, sign, mode = match.groups()
-    name = letter + _SIGNS[sign or ""]
-    return _TONICS.get(name, name) + _MODES.get(mode, "")
+    key = read_key(letter, sign, mode or "major")
+    # "F#" alone has no mode
+    return _word_of(key) if mode else _TONIC_WORDS[key.tonic]
+
+
+def _word_of(key: Key) -> str:
+    return _TONIC_WORDS[key.tonic] + key.mode
 
 
 def _decade(match: re.Match[str]) -> str:
