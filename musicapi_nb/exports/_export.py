@@ -36,12 +36,13 @@ def export(
     """Write songs of a library as files for other programs, to a folder or a ZIP.
 
     Each finished song becomes three files, named after its title in a form that every file system
-    accepts: the audio with title, tags (as genre), lyrics, cover, date and ids inside; `.lrc` with
-    the time of each word, if the library has its aligned lyrics (`sonic/aligned-lyrics`); and
-    `.json` with its provenance: the request as sent, the requested and returned model, ids, times
-    and hashes, but never the key. The export also has `songs.m3u8`, the tables as CSV and Parquet
-    in `tables/` (an experiment's with its factors), and `export.json` with the names and hashes of
-    all files.
+    accepts: the audio with title, tags (as genre), lyrics, cover, date and ids inside, and with
+    tempo and key if these were measured; `.lrc` with the time of each word, if the library has its
+    aligned lyrics (`sonic/aligned-lyrics`); and `.json` with its provenance: the request as sent,
+    the requested and returned model, ids, times and hashes, all measured values, but never the key.
+    The export also has `songs.m3u8`, the tables as CSV and Parquet in `tables/` (an experiment's
+    with its factors; that of songs with what was measured), and `export.json` with the names and
+    hashes of all files.
 
     A second export into the same folder skips intact files and replaces changed, damaged and
     missing ones; a ZIP is rewritten as a whole. Files that are not from an export are never
@@ -186,8 +187,12 @@ class _SongWriter:
             self.notes.append((title, note))
         shared = self._titles[title_key(song)] > 1
         stem = self._folder.stem_of(key, song.title, origin_text(song, task), shared=shared)
+        (values,) = self._library.measured_values([song])
+        measured = {name: value for name, value in values.items() if value is not None}
         timed, record = self._texts(key, song, task)
-        tags = audio_tags.tags_of(song, record["model"]["returned"] or record["model"]["requested"])
+        record |= {"measured": measured} if measured else {}
+        model = record["model"]["returned"] or record["model"]["requested"]
+        tags = audio_tags.tags_of(song, model, measured)
         cover = self._library.file_of(song, "image")
         cover_name = cover.name if cover else ""
         fingerprint = provenance.fingerprint(record, timed, tags, source.name, cover_name)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import mutagen
 from mutagen.flac import FLAC, Picture
-from mutagen.id3 import APIC, ID3, TCON, TDRC, TIT2, TXXX, USLT
+from mutagen.id3 import APIC, ID3, TBPM, TCON, TDRC, TIT2, TKEY, TXXX, USLT
 from mutagen.mp4 import Atoms, MP4Cover, MP4FreeForm, MP4Tags  # type: ignore[attr-defined]
 
 from musicapi_nb.client.sound import decode
@@ -20,9 +20,11 @@ from musicapi_nb.errors import MusicAPIError, Untaggable
 from musicapi_nb.exports.wav_header import copy_wav
 from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.json_reader import clean
+from musicapi_nb.tasks.musical_keys import parse_key
 
 # NUL separates the values of an ID3 frame, and players show other control characters as garbage.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_MAX_BPM = 1_000
 _FRONT_COVER = 3  # picture type in ID3 and FLAC
 _ID3_UTF8 = 3
 _MP4_COVERS = {"image/jpeg": MP4Cover.FORMAT_JPEG, "image/png": MP4Cover.FORMAT_PNG}
@@ -39,9 +41,12 @@ class Tags(NamedTuple):
     lyrics: str
     date: str  # ISO 8601, UTC, to the second
     ids: Mapping[str, str]  # free-form fields such as MUSICAPI_SONG_ID
+    bpm: str = ""  # beats per minute, a whole number
+    key: str = ""  # such as "F#m", as in ID3's TKEY
 
 
-def tags_of(song: Song, model: str | None) -> Tags:
+def tags_of(song: Song, model: str | None, measured: Mapping[str, Any]) -> Tags:
+    """Return the tags of a song; tempo and key are the measured ones, if there are any."""
     date = f"{song.created_at.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%S}" if song.created_at else ""
     ids = {"SONG_ID": song.id, "TASK_ID": song.task_id, "ENGINE": song.engine, "MODEL": model}
     return Tags(
@@ -50,7 +55,19 @@ def tags_of(song: Song, model: str | None) -> Tags:
         lyrics=_clean(song.lyrics),
         date=date,
         ids={f"MUSICAPI_{name}": _clean(value) for name, value in ids.items() if value},
+        bpm=_whole_bpm(measured.get("tempo")),
+        key=_short_key(measured.get("key")),
     )
+
+
+def _whole_bpm(tempo: Any) -> str:
+    is_tempo = isinstance(tempo, int | float) and 0 < tempo < _MAX_BPM
+    return str(round(tempo)) if is_tempo else ""
+
+
+def _short_key(name: Any) -> str:
+    key = parse_key(name) if isinstance(name, str) else None
+    return "" if key is None else key.name.removesuffix(" major").replace(" minor", "m")
 
 
 def _clean(value: str | None) -> str:
@@ -139,7 +156,8 @@ def _save_tags(path: Path, tags: Tags, cover: bytes | None, media_type: str) -> 
 
 
 def _set_id3(frames: Any, tags: Tags, cover: bytes | None, media_type: str) -> None:
-    for frame, text in ((TIT2, tags.title), (TCON, tags.genre), (TDRC, tags.date)):
+    texts = ((TIT2, tags.title), (TCON, tags.genre), (TDRC, tags.date))
+    for frame, text in (*texts, (TBPM, tags.bpm), (TKEY, tags.key)):
         if text:
             frames.setall(frame.__name__, [frame(encoding=_ID3_UTF8, text=[text])])
     if tags.lyrics:
@@ -156,14 +174,18 @@ def _set_mp4(atoms: Any, tags: Tags, cover: bytes | None, media_type: str) -> No
     for name, atom in _MP4_ATOMS.items():
         if text := getattr(tags, name):
             atoms[atom] = [text]
-    for name, value in tags.ids.items():
+    if tags.bpm:
+        atoms["tmpo"] = [int(tags.bpm)]
+    keys = {"initialkey": tags.key} if tags.key else {}
+    for name, value in {**tags.ids, **keys}.items():
         atoms[f"{_MP4_FREEFORM}{name}"] = [MP4FreeForm(value.encode())]
     if cover is not None and media_type in _MP4_COVERS:
         atoms["covr"] = [MP4Cover(cover, _MP4_COVERS[media_type])]
 
 
 def _set_comments(file: Any, tags: Tags, cover: bytes | None, media_type: str) -> None:
-    texts = {name: getattr(tags, name) for name in ("title", "genre", "lyrics", "date")}
+    names = ("title", "genre", "lyrics", "date", "bpm", "key")
+    texts = {name: getattr(tags, name) for name in names}
     for name, text in (texts | dict(tags.ids)).items():
         if text:
             file.tags[name] = [text]

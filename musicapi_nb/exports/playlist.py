@@ -13,7 +13,9 @@ from musicapi_nb import frames, markup
 from musicapi_nb.exports import provenance
 from musicapi_nb.exports.selection import Selection
 from musicapi_nb.frames.builders import TEXT
+from musicapi_nb.frames.measures import add_measured, songs_of_rows
 from musicapi_nb.frames.parquet import write_frames
+from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song, Task
 
 _TITLE_LENGTH = 200
@@ -44,8 +46,8 @@ def make_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return the frames of the exported songs.
 
-    The songs' table has the file names, given by task id and song position, in its column `file`.
-    The tables of an experiment have its factors.
+    The songs' table has the file names, given by task id and song position, in its column `file`,
+    and behind it what was measured in their sound. The tables of an experiment have its factors.
     """
     tables = frames.flatten(map(_without_secrets, selection.tasks))._asdict()
     if selection.experiment is not None:
@@ -55,12 +57,21 @@ def make_tables(
     positions = zip(songs["task_id"], songs["song_position"], strict=True)
     keys = [(task if isinstance(task, str) else None, position) for task, position in positions]
     files = pd.Series([names.get(key) for key in keys], index=songs.index, dtype=TEXT)
-    tables["songs"] = songs.assign(file=files)
+    tables["songs"] = _add_measures(songs.assign(file=files), selection.index.library)
     ratings = frames.ratings_frame(selection.index.library)
     exported = {(task.id, song.position) for task in selection.tasks for song in task.songs}
     rated = zip(ratings["task_id"], ratings["song_position"], strict=True)
     ratings = ratings[[key in exported for key in rated]].reset_index(drop=True)
     return tables if ratings.empty else {**tables, "ratings": ratings}
+
+
+def _add_measures(songs: pd.DataFrame, library: Library) -> pd.DataFrame:
+    """Return the table of songs with the measured columns that have a value for any of them."""
+    dtypes = {name: dtype for item in library.measures() for name, dtype in item.columns.items()}
+    values = library.measured_values(songs_of_rows(songs)) if dtypes else []
+    names = {name for row in values for name, value in row.items() if value is not None}
+    dtypes = {name: dtype for name, dtype in dtypes.items() if name in names}
+    return add_measured(songs, values, dtypes) if dtypes else songs
 
 
 def _without_secrets(task: Task) -> Task:

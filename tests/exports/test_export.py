@@ -20,7 +20,8 @@ from musicapi_nb import plan as plans
 from musicapi_nb.errors import ExportFailed, InvalidArgument
 from musicapi_nb.exports import ExportResult
 from musicapi_nb.ledger_types import PurchaseTerms
-from musicapi_nb.library import Library
+from musicapi_nb.library import Library, Measure, Measurement
+from musicapi_nb.library.measurements import dtypes_of
 from musicapi_nb.simulator import Simulator
 from tests.exports.songs import PNG, add, align, attach, inside, sound
 from tests.library.helpers import python, wait_for_end
@@ -584,6 +585,57 @@ def test_tables_of_an_experiment_have_its_factors(library: Library, tmp_path: Pa
     assert result.counts == {"written": 1}
     assert frame["gpt_description_prompt"].tolist() == ["rain 0"]
     assert frame["file"].tolist() == ["Rain.wav"]
+
+
+# --- measured values -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".wav", ".flac", ".ogg", ".m4a"])
+def test_measured_tempo_and_key_are_tags(library: Library, tmp_path: Path, suffix: str) -> None:
+    (clip,) = add(library, "Rain", suffix=suffix)
+    measure(library, clip, {"tempo": 91.6, "key": "F# minor", "judge": "=1+1"})
+    result = mnb.export(tmp_path / "songs", library)
+
+    file: Any = mutagen.File(tmp_path / "songs" / result.songs[0].files[0])
+    names = {
+        ".m4a": ("tmpo", "----:com.apple.iTunes:initialkey"),
+        **dict.fromkeys((".ogg", ".flac"), ("bpm", "key")),
+    }
+    (bpm,), (key,) = (file.tags[name] for name in names.get(suffix, ("TBPM", "TKEY")))
+    assert str(bpm) == "92"
+    assert (bytes(key).decode() if suffix == ".m4a" else str(key)) == "F#m"
+
+
+def test_tables_and_records_have_what_was_measured(library: Library, tmp_path: Path) -> None:
+    first, second = add(library, "Rain", "Tin")
+    mnb.export(tmp_path / "songs", library)
+    before = pd.read_parquet(tmp_path / "songs" / "tables" / "songs.parquet")
+    measure(library, first, {"tempo": 91.6, "judge": "=1+1", "other": None})
+    result = mnb.export(tmp_path / "songs", library)
+
+    assert result.counts == {"replaced": 1, "skipped": 1}
+    frame = pd.read_parquet(tmp_path / "songs" / "tables" / "songs.parquet")
+    assert list(frame) == [*before, "tempo", "judge"]  # other has no value
+    assert frame["tempo"].tolist()[0] == 91.6
+    assert frame["tempo"].isna().tolist() == [False, True]
+    table = pd.read_csv(tmp_path / "songs" / "tables" / "songs.csv")
+    assert table["judge"].tolist()[0] == "'=1+1"
+    records = [
+        json.loads((tmp_path / "songs" / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("Rain", "Tin")
+    ]
+    assert [record.get("measured") for record in records] == [
+        *({"tempo": 91.6, "judge": "=1+1"}, None)
+    ]
+    assert second in records[1]["song"]["key"]
+
+
+def measure(library: Library, clip: str, values: dict[str, Any]) -> None:
+    path = library.file_of(clip)
+    assert path is not None
+    used = Measure("sound", "1", dtypes_of(values))
+    library.use_measure(used)
+    library.store_measurements(used, [Measurement(path.stem, values)])
 
 
 # --- from a session --------------------------------------------------------------------------

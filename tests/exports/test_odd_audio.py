@@ -4,6 +4,7 @@ import io
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import mutagen
 import numpy as np
@@ -286,10 +287,10 @@ def test_fault_of_one_file_ends_no_export(
 ) -> None:
     add(library, "First", "Second", "Third")
 
-    def fail(song: Song, model: str | None) -> Tags:
+    def fail(song: Song, *others: Any) -> Tags:
         if song.title == "Second":
             raise struct.error("unpack requires a buffer of 4 bytes")
-        return tags_of(song, model)
+        return tags_of(song, *others)
 
     monkeypatch.setattr("musicapi_nb.exports.audio_tags.tags_of", fail)
     result = mnb.export(tmp_path / "songs", library)
