@@ -14,9 +14,14 @@ _PAGE_STYLE: Final = """
 :root { color-scheme: light dark; background: #fff; color: #1f2328 }
 body { margin: 22px; font: 14px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif }
 h1 { margin: 0 0 18px; font-size: 16px; font-weight: 600; overflow-wrap: anywhere }
-@media (prefers-color-scheme: dark) { :root { background: #111418; color: #e6e8eb } }
+@media screen and (prefers-color-scheme: dark) { :root { background: #111418; color: #e6e8eb } }
 @media (max-width: 480px) { body { margin: 14px } }
-@media print { body { margin: 0; print-color-adjust: exact } div, tr { break-inside: avoid } }
+@media print {
+  :root { color-scheme: light }
+  body { margin: 0; print-color-adjust: exact }
+  h2 { break-after: avoid }
+  tr, [style*="max-width:420px"] { break-inside: avoid }  /* rows and cards */
+}
 """
 
 
