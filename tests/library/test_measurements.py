@@ -1,12 +1,16 @@
 """Measurements of files: by hash, measure and version; tables show the version used last."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from musicapi_nb.errors import LibraryReadOnly
+from musicapi_nb.frames.measures import value_table
 from musicapi_nb.library import Library, Measure, Measurement
-from musicapi_nb.library.measurements import dtypes_of, merge_dtypes
+from musicapi_nb.library.measurements import Value, dtypes_of, merge_dtypes
 from musicapi_nb.tasks import Song
 from tests.library.helpers import rebuilt_is_the_same
 from tests.library.test_opening import shut_library
@@ -59,6 +63,47 @@ def test_tables_show_the_version_that_was_used_last(
         library.use_measure(versions[0])
         assert library.measured_values([SONG]) == [{"tempo": 0}]
         assert [measure.version for measure in library.measures()] == ["1"]
+
+
+_FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+_VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text() | _FLOATS
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    with Library(tmp_path_factory.mktemp("shelf") / "l") as library:
+        for number in range(4):
+            song = Song(id=f"c{number}", state="succeeded")
+            add_sound(library, song, str(number).encode())
+        yield library
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), _VALUES), max_size=4), st.integers())
+@settings(max_examples=50, deadline=None)
+def test_every_value_is_stored_as_it_is_and_fits_its_column(
+    shelf: Library, results: list[dict[str, Value]], version: int
+) -> None:
+    songs = [Song(id=f"c{index}", state="succeeded") for index in range(len(results))]
+    columns: dict[str, str | None] = {}
+    shelf.use_measure(Measure("m", f"{version} {results}"))
+    for song, values in zip(songs, results, strict=True):
+        path = shelf.file_of(song)
+        assert path is not None
+        columns = merge_dtypes(columns, dtypes_of(values))
+        measure = Measure("m", f"{version} {results}", dtypes_of(values))
+        shelf.store_measurements(measure, [Measurement(path.stem, values)])
+    assert shelf.measured_values(songs) == results
+    assert shelf.measures()[0].columns == columns
+    table = value_table(results, columns)
+    for name, dtype in columns.items():
+        assert str(table[name].dtype) == (dtype or "float64")
+        column = table[name].astype(object).where(table[name].notna(), None).tolist()
+        expected = [values.get(name) for values in results]
+        if dtype == "str":  # empty text is missing, as in all tables
+            expected = [None if value is None else str(value) or None for value in expected]
+        if dtype == "float64":
+            expected = [None if value is None else float(value) for value in expected]
+        assert column == expected
 
 
 def test_columns_and_their_dtypes_are_remembered(tmp_path: Path) -> None:
