@@ -155,7 +155,8 @@ def test_code_of_the_guides_runs(tmp_path: Path) -> None:
     with EmbeddedSimulator(Simulator(speed=2500, seconds=(1.0, 1.2))) as sim:
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", _RUN, *map(str, files)],
-            env=os.environ | {"MUSICAPI_SIMULATOR": sim.url},  # for pages that start no simulator
+            # the simulator for pages that start none; and no progress bars
+            env=os.environ | {"MUSICAPI_SIMULATOR": sim.url, "TQDM_DISABLE": "1"},
             capture_output=True,
             text=True,
             check=False,

@@ -21,7 +21,7 @@ def _run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=cwd,
-        env=environment,
+        env=environment | {"TQDM_DISABLE": "1"},  # no progress bars
         capture_output=True,
         text=True,
         check=False,
