@@ -177,10 +177,11 @@ def test_ratings_hours_and_money(bought: Bought) -> None:
 
 def test_a_table_of_songs_is_summed_by_task_and_level(bought: Bought) -> None:
     songs = mnb.songs_frame(bought.tasks).query("engine == 'sonic'")
-    rows = levels_of(songs, "song_position")
+    rows = levels_of(songs[songs["song_position"] < 2], "song_position")
     assert (rows[0]["credits"], rows[0]["songs"]) == (40, 3)
     assert all(math.isnan(rows[0][name]) for name in ("refunded", "in_doubt", "difference"))
     assert rows[1]["difference"] == pytest.approx(20 / 2 - 40 / 3)
+    assert "no degree of freedom" in levels_of(songs, "song_position")[1]["note"]
     with pytest.raises(BadFrame, match="counts failed songs"):
         mnb.costs(mnb.tasks_frame(bought.tasks))
 
@@ -251,3 +252,34 @@ def test_wrong_arguments_of_costs(bought: Bought) -> None:
     assert len(mnb.costs(simulated, "simulated")) == 8
     assert mnb.costs([])["estimate"].isna().all()
     assert mnb.costs(simulated[:0], "simulated").empty
+
+
+async def test_costs_of_an_experiment(tmp_path: Path) -> None:
+    prompts = [STYLES, "slow jazz, brushes"]
+    plan = mnb.Plan.grid(
+        studio.Description, base={"model_type": STUDIO}, factors={"prompt": prompts}, repeats=3
+    )
+    async with Simulator(speed=3000, seconds=(1, 1.2), seed=2) as sim:
+        sim.faults.arm("wrong_type_download", times=None)
+        sim.faults.arm("task_fails", refund=False, after=2)
+        with Library(tmp_path / "library") as library:
+            async with client(sim.url, speed=sim.speed, ledger=library, reply_timeout=30) as api:
+                run = await mnb.Experiment("costs", plan, api, library, deadline=1e7).run()
+                tasks = run.tasks()
+                library.rate(tasks[0].songs[0], 5)
+                library.rate(tasks[1].songs[1], 2)
+                table = run.costs("prompt_requested")
+                totals = run.costs()
+                ratings = run.result_frame("ratings")
+        spent = sum(charge.credits for charge in sim.accounts.charges())
+    assert table["credits"].iloc[[0, 4]].sum() == totals["credits"].iloc[0] == spent == 90
+    assert table["prompt_requested"].drop_duplicates().tolist() == prompts
+    assert totals["failed"].tolist() == [1] * 4
+    by_measure = {row["measure"]: row for row in totals.to_dict("records")}
+    assert by_measure["credits per song"]["estimate"] == 90 / 10
+    assert by_measure["credits per song with 4 stars or more"]["units"] == 1
+    assert by_measure["credits per song"]["rated"] == len(ratings) == 2
+    kept = mnb.tag_fates(tasks)["fate"].isin(["kept", "split"]).sum()
+    assert by_measure["credits per kept tag"]["estimate"] == pytest.approx(90 / kept)
+    songs = table[table["measure"] == "credits per song"]
+    assert songs["difference"].isna().tolist() == [True, False]

@@ -111,8 +111,8 @@ def costs(  # noqa: PLR0913 - all but two are keywords
     position = np.repeat(np.arange(len(distinct)), len(measures))
     for column in (*_DIFFERENCE, "note"):
         table[column] = [
-            differences.get((measure, place), {}).get(column)
-            for measure, place in zip(table["measure"], position.tolist(), strict=True)
+            differences.get((measure, row), {}).get(column)
+            for measure, row in zip(table["measure"], position.tolist(), strict=True)
         ]
     rows = distinct.iloc[position].reset_index(drop=True)
     rows.columns = pd.Index(names)
@@ -201,8 +201,8 @@ def _bounds_per_song(  # noqa: PLR0913, PLR0917 - arrays of the same rows
     share, low, high = ratios(sums, level, max_cases=np.full(levels, np.inf))
     with np.errstate(divide="ignore", invalid="ignore"):
         bounds = 1 / (best * high), 1 / (best * low)
-    known = (best > 0) & ~np.isnan(share) & (sums["tasks"] > 1)
-    low, high = (np.where(known, bound, np.nan) for bound in bounds)
+    defined = (best > 0) & ~np.isnan(share) & (sums["tasks"] > 1)
+    low, high = (np.where(defined, bound, np.nan) for bound in bounds)
     return low, high
 
 
@@ -218,38 +218,38 @@ def _bounds_per_amount(
     variances = [sum_by_code(code, values, levels) / scale for values in pairs]
     quantile = t_quantile(level, np.maximum(tasks - 1, 1.0))
     low, high = mean_ratio_interval(Means(*means, *variances), quantile)
-    known = (means[1] > 0) & ((variances[0] > 0) | (variances[1] > 0))
-    return np.where(known, low, np.nan), np.where(known, high, np.nan)
+    defined = (means[1] > 0) & ((variances[0] > 0) | (variances[1] > 0))
+    return np.where(defined, low, np.nan), np.where(defined, high, np.nan)
 
 
 def _differences(
     purchases: Purchases, names: Sequence[str], measures: dict[str, str], level: float
 ) -> dict[tuple[str, int], dict[str, Any]]:
     """Return the columns `_DIFFERENCE` and `note` by measure and level, from `effects`."""
-    if len(names) != 1:
+    if len(names) != 1 or purchases.figures.empty:
         return {}
-    figures, levels, factors = (part.reset_index(drop=True) for part in purchases)
+    figures, levels, factors = (part.reset_index(drop=True) for part in purchases[:3])
     used = (figures["ended"] & figures["bought"]).to_numpy(dtype=bool)
     outcomes = {unit: f"{measure} (units)" for measure, unit in measures.items()}
     table = pd.concat([factors.drop(columns="cell", errors="ignore"), levels], axis=1)
     table = table.loc[:, ~table.columns.duplicated()]
-    table.insert(0, "cell", range(len(table)))
+    table.insert(0, "cell", purchases.task)
     numbers_ = figures[["credits", *outcomes]].rename(columns=outcomes)
     table = pd.concat([table, numbers_.rename(columns={"credits": "credits spent"})], axis=1)
     pairs = [("credits spent", name) for name in outcomes.values() if table[name].gt(0).any()]
     (factor,) = names
     codes, texts = level_codes(levels, factor)
     order = list(dict.fromkeys(codes.tolist()))
-    place = {texts[code]: index for index, code in enumerate(order)}
+    position = {texts[code]: index for index, code in enumerate(order)}
     try:
         rows = effects(table[used], factor, outcomes=pairs, baseline=texts[order[0]], level=level)
-    except (BadFrame, IndexError) as error:
-        note = getattr(error, "message", None)
-        return {(name, index): {"note": note} for name in measures for index in range(len(order))}
+    except BadFrame as error:
+        note = {"note": error.message}
+        return {(name, index): note for name in measures for index in range(len(order))}
     labels = {f"credits spent / {outcomes[unit]}": name for name, unit in measures.items()}
     columns = ("estimate", "low", "high", "p", "p_adjusted", "note")
     return {
-        (labels[row["outcome"]], place[row["level"]]): dict(
+        (labels[row["outcome"]], position[row["level"]]): dict(
             zip((*_DIFFERENCE, "note"), (row[name] for name in columns), strict=True)
         )
         for _, row in rows.iterrows()

@@ -188,8 +188,9 @@ def _mean_likeness(
     ]
     first, second = (finite_values(side) for side in sides)
     values = finite_values(pairs["likeness"])
-    known = np.isfinite(first) & np.isfinite(second) & np.isfinite(values)
-    first, second, values = first[known].astype(int), second[known].astype(int), values[known]
+    compared = np.isfinite(first) & np.isfinite(second) & np.isfinite(values)
+    first, second = first[compared].astype(int), second[compared].astype(int)
+    values = values[compared]
     table = []
     for number in range(int(prompt.max(initial=-1)) + 1):
         inside = (prompt[first] == number) & (prompt[second] == number)

@@ -8,10 +8,10 @@ import pandas as pd
 
 from musicapi_nb import frames
 from musicapi_nb.analysis._adherence import adherence
-from musicapi_nb.analysis.array_types import Floats
+from musicapi_nb.analysis.array_types import Floats, Ints
 from musicapi_nb.analysis.checks import finite_values, require
 from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
-from musicapi_nb.analysis.source_tables import table_of
+from musicapi_nb.analysis.source_tables import frames_of
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.frames.inputs import has_frames
 from musicapi_nb.library import Library
@@ -40,11 +40,14 @@ class Purchases(NamedTuple):
         The columns of `by`.
     factors
         The columns of an experiment's cell and its factors.
+    task
+        The task of each row, as a number.
     """
 
     figures: pd.DataFrame
     levels: pd.DataFrame
     factors: pd.DataFrame
+    task: Ints
 
 
 class _Tables(NamedTuple):
@@ -77,7 +80,8 @@ def read_purchases(source: Any, by: Sequence[str], stars: int) -> Purchases:
     unknown = np.full(len(source), np.nan)
     for name in ("rated", "liked", "kept_tags", "hours"):
         figures[name] = unknown
-    return Purchases(figures.assign(songs=songs), source[[*by]], _factor_columns(source))
+    rows = np.arange(len(source))
+    return Purchases(figures.assign(songs=songs), source[[*by]], _factor_columns(source), rows)
 
 
 def _read_tables(source: Any) -> _Tables:
@@ -85,8 +89,7 @@ def _read_tables(source: Any) -> _Tables:
         names = ("cells", "songs", "tags", "replaced_tags")
         tasks, songs, tags, steps = map(source.result_frame, names)
     else:
-        table_of(source, "tasks")  # refuses what is no source
-        tasks, songs, tags, steps, _, _ = frames.flatten(source)
+        tasks, songs, tags, steps, _, _ = frames_of(source)
         if callable(getattr(type(source), "ratings", None)):
             stars = frames.ratings_frame(source)[[*_SONG_KEYS, "rating"]]
             songs = songs.merge(stars, how="left", on=_SONG_KEYS)
@@ -99,16 +102,16 @@ def _kept_tags(songs: pd.DataFrame, tags: pd.DataFrame, steps: pd.DataFrame) -> 
     NaN for songs whose reply does not list how its tags were rewritten: the tags that other
     engines return are the requested ones.
     """
-    kept = np.full(len(songs), np.nan)
+    result = np.full(len(songs), np.nan)
     keys = ["task_id", "song_id"]
-    listed = pd.MultiIndex.from_frame(steps[keys].drop_duplicates().astype(str))
+    rewritten = pd.MultiIndex.from_frame(steps[keys].drop_duplicates().astype(str))
     names = pd.MultiIndex.from_frame(songs[keys].astype(str))
-    shown = names.isin(listed) & songs["state"].eq("succeeded").to_numpy(dtype=bool)
-    texts = songs.loc[shown, ["requested_tags", "negative_tags"]]
+    listed = names.isin(rewritten) & songs["state"].eq("succeeded").to_numpy(dtype=bool)
+    texts = songs.loc[listed, ["requested_tags", "negative_tags"]]
     if texts.notna().any(axis=None):
-        counts = adherence(songs.loc[shown, _TAG_COLUMNS], tags[[*keys, "tag"]])
-        kept[shown] = (counts["kept"] + counts["split"]).to_numpy("float64")
-    return kept
+        counts = adherence(songs.loc[listed, _TAG_COLUMNS], tags[[*keys, "tag"]])
+        result[listed] = (counts["kept"] + counts["split"]).to_numpy("float64")
+    return result
 
 
 def _of_tables(tables: _Tables, by: Sequence[str], stars: int) -> Purchases:
@@ -124,20 +127,21 @@ def _of_tables(tables: _Tables, by: Sequence[str], stars: int) -> Purchases:
         unknown = name != "songs" and bool(np.isnan(values).all())
         figures[name] = np.nan if unknown else sum_by_code(task, values, len(tasks))
     if "engine" in tasks.columns:  # a failed task counts where others show which tags they kept
-        shown = songs["engine"][np.isfinite(tables.kept_tags)].unique()
-        alone = figures["songs"].eq(0).to_numpy() & ~tasks["engine"].isin(shown).to_numpy()
+        engines = songs["engine"][np.isfinite(tables.kept_tags)].unique()
+        alone = figures["songs"].eq(0).to_numpy() & ~tasks["engine"].isin(engines).to_numpy()
         figures["kept_tags"] = figures["kept_tags"].mask(alone)
     of_songs = songs[[name for name in by if name not in tasks.columns and name in songs.columns]]
     first = of_songs.reset_index(drop=True).groupby(task).first().reindex(range(len(tasks)))
     columns = pd.concat([tasks.reset_index(drop=True), first], axis=1)
     require(columns, dict.fromkeys(by, "key"), "the table of tasks")
-    return Purchases(figures, columns[[*by]], _factor_columns(tasks))
+    return Purchases(figures, columns[[*by]], _factor_columns(tasks), np.arange(len(tasks)))
 
 
 def _of_songs(songs: pd.DataFrame, by: Sequence[str], stars: int) -> Purchases:
     """Sum the songs of a table by task and level; it has no tasks without songs."""
     groups = songs[[*by]].set_axis(range(len(by)), axis=1).reset_index(drop=True)
-    row, first = row_codes(groups.assign(task=cluster_codes(songs, None, LABEL)))
+    task = cluster_codes(songs, None, LABEL)
+    row, first = row_codes(groups.assign(task=task))
     kept_tags = np.full(len(songs), np.nan)
     figures = pd.DataFrame(
         {
@@ -150,7 +154,8 @@ def _of_songs(songs: pd.DataFrame, by: Sequence[str], stars: int) -> Purchases:
     delivered = figures["songs"].to_numpy() > 0
     figures["refunded"] = figures["in_doubt"] = np.nan
     figures = figures.assign(bought=True, ended=delivered, failed=~delivered)
-    return Purchases(figures, songs[[*by]].iloc[first.index], _factor_columns(songs, first.index))
+    rows = first.index.to_numpy()
+    return Purchases(figures, songs[[*by]].iloc[rows], _factor_columns(songs, rows), task[rows])
 
 
 def _task_figures(tasks: pd.DataFrame) -> pd.DataFrame:
@@ -223,6 +228,7 @@ def _with_doubts(purchases: Purchases, library: Library, by: Sequence[str]) -> P
         pd.concat(parts, ignore_index=True),
         pd.concat([purchases.levels.reset_index(drop=True), levels], ignore_index=True),
         purchases.factors.reset_index(drop=True).reindex(range(len(purchases.figures) + number)),
+        np.arange(len(purchases.figures) + number),
     )
 
 

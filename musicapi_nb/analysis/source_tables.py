@@ -38,6 +38,12 @@ def _refuse_values(source: Any, name: str) -> None:
         )
 
 
+def frames_of(source: Any) -> frames.Frames:
+    """Return the six frames of what `songs_frame` accepts, read once."""
+    _refuse_values(source, "source")
+    return frames.flatten(source)
+
+
 def songs_and_tags(songs: Any, tags: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return both tables; `tags` may be None if `songs` is no table."""
     if tags is not None:
