@@ -66,6 +66,10 @@ TEXTS = {
     "90 bpm for 16 bars, 12/8": bpm("90"),
     "90-bpm beat, 90 BPM": bpm("90"),
     "85-95 bpm, 90 bpm": bpm("90"),
+    "pop,120bpm,hopeful": bpm("120"),
+    "BPM - 120": bpm("120"),
+    "tempo ~90": bpm("90"),
+    "Tempo 100 to 110 bpm": bpm("100 to 110"),
     # no tempo
     "slow, allegro, 80s, 808 drums": NOTHING,
     "1990s, 120 years ago": NOTHING,
@@ -124,6 +128,8 @@ TEXTS = {
     "not in A minor": NOTHING,
     "C, F#": NOTHING,
     "vitamin C major": NOTHING,
+    "in the style of A major label band": NOTHING,
+    "F minor 7, C major chords": NOTHING,
     # two keys
     "A minor or C major": CONFLICT,
     "from A minor to C major": CONFLICT,
@@ -135,6 +141,8 @@ TEXTS = {
     "2 min 30 s, jazz": lasting(150),
     "duration: 2:30": lasting(150),
     "about 3 minutes long": lasting(180),
+    "1:30 long, pop": lasting(90),
+    "length: 90s": lasting(90),
     "30s jazz": NOTHING,
     "the drums enter after 30 seconds": NOTHING,
     "after 2 minutes the song explodes": NOTHING,

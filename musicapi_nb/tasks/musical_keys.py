@@ -23,7 +23,7 @@ _RELATIVE_MAJOR = 3  # semitones above the tonic of a minor key
 _SIGN = r"(?:[ -]?(#|♯|♭|sharp|flat)|(b))?"
 _SPELLED = re.compile(
     rf"(?<![\w#♯♭'-])([a-g]){_SIGN}(?P<gap>[ -]?)(?:natural |harmonic |melodic )?"
-    r"(?P<mode>major|minor|maj|min)\b(?!')",
+    r"(?P<mode>major|minor|maj|min)\b(?!'| ?(?:6|7|9|11|13)\b| chords?\b)",
     re.IGNORECASE,
 )
 _GERMAN = re.compile(r"(?<![\w-])([a-h])(is|es|s)?[ -]?(dur|moll)\b", re.IGNORECASE)
@@ -40,6 +40,9 @@ _SEPARATOR = re.compile(r"[,;|/\n(){}\[\]。、]|\s-\s|(?<=\w)[.!?](?=\s|$)")
 _TEMPO = re.compile(r"\b\d{2,3}(?:\.\d+)? ?bpm\b|\bbpm ?[:=]? ?\d{2,3}\b", re.IGNORECASE)
 _KEY_BEFORE = re.compile(
     r"(?:^|\b(?:in|key|of|key ?[:=]|key is|tonality|scale of)) ?$", re.IGNORECASE
+)
+_ARTICLE_BEFORE = re.compile(
+    r"(?<!\bkey )\b(?:of|by|with|from|as|for|like|is|was|such|what|on|into) $", re.IGNORECASE
 )
 _NEGATED = re.compile(r"\b(?:no|not|not in|never|without|avoid|except)\s*$", re.IGNORECASE)
 _NO_TONIC = re.compile(r"\b(?:plan|side|vitamin|grade|class|option)\s*$", re.IGNORECASE)
@@ -160,12 +163,15 @@ def _is_tonic_a(match: re.Match[str], before: str, after: str) -> bool:
     """Return whether the A of "A minor" is a note, and not the article."""
     if match["gap"] != " " or match[2] or match[3]:
         return True  # "A-minor", "Amin", "Ab minor"
-    if _GOES_ON.match(after) and _KEY_BEFORE.search(before):
+    goes_on = bool(_GOES_ON.match(after))
+    if goes_on and _KEY_BEFORE.search(before):
         return True
     # a capital amid small letters is a note; at the start and in titles, it says nothing
     mode, next_word = match["mode"], after.strip()
     is_title = mode.istitle() and next_word[:1].isupper()
-    return match[1] == "A" and bool(before.strip()) and not mode.isupper() and not is_title
+    is_phrase = bool(next_word[:1].isalpha() and not goes_on and _ARTICLE_BEFORE.search(before))
+    is_amid = match[1] == "A" and bool(before.strip()) and not mode.isupper()
+    return is_amid and not is_title and not is_phrase
 
 
 def _short_keys(text: str) -> Iterator[KeyMention]:

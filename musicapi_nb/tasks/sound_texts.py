@@ -22,11 +22,11 @@ _DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63~\u223c\u301c]")
 _NUMBER = r"\d{2,3}(?:\.\d{1,2})?"
 _UNIT = r"[ -]?(?:bpm|b\.p\.m\b|beats? ?(?:per|a|/) ?min(?:ute)?)s?(?![a-z])"
 _JOIN = r" ?(?P<join>-|to|and|or|/|→|->|>) ?"
-_ABOUT = r"(?:(?:of|at|is|around|about|approx(?:imately|\.)?|circa|ca\.?|roughly) ?|[:=≈] ?)*"
+_ABOUT = r"(?:(?:of|at|is|around|about|approx(?:imately|\.)?|circa|ca\.?|roughly) ?|[:=≈-] ?)*"
 _TEMPO = re.compile(
-    rf"(?<![\w.,#])(?:(?P<low>{_NUMBER})(?:{_UNIT})?{_JOIN})?(?P<bpm>{_NUMBER}){_UNIT}"
+    rf"(?<![\w.#])(?<!\d,)(?:(?P<low>{_NUMBER})(?:{_UNIT})?{_JOIN})?(?P<bpm>{_NUMBER}){_UNIT}"
     rf"|(?:\b(?:bpm|tempo)|♩) ?{_ABOUT}(?:(?P<low2>{_NUMBER}) ?(?P<join2>-|to) ?)?"
-    rf"(?P<bpm2>{_NUMBER})(?![\w%/]|\.\d| ?bpm| ?/)",
+    rf"(?P<bpm2>{_NUMBER})(?:{_UNIT})?(?![\w%/]|\.\d| ?/)",
     re.IGNORECASE,
 )
 _LIMIT_BEFORE = re.compile(
@@ -55,15 +55,23 @@ def _length(name: str) -> str:
     )
 
 
+def _clock(name: str) -> str:
+    """Return the pattern of minutes and seconds such as 2:30."""
+    return rf"(?P<{name}_clock>\d{{1,2}}:[0-5]\d)\b(?!:)"
+
+
 _ABOUT_LENGTH = r"(?:about |around |approx\.? |ca\.? |- ?)?"
 _WHOLE_TAG = rf"(?:^|[,;|\n.(]) ?{_ABOUT_LENGTH}{_length('tag')} ?(?=$|[,;|\n.)])"
 _LABELLED = (
     rf"\b(?:length|duration|runtime|running time)(?: ?[:=] ?| of | is | ){_ABOUT_LENGTH}"
-    rf"(?:{_length('label')}|(?P<label_clock>\d{{1,2}}:[0-5]\d)\b(?!:))"
+    rf"(?:{_length('label')}|{_clock('label')}|(?P<short_seconds>\d{{2,3}}) ?s\b)"
 )
-_LONG = rf"(?<![\w.,:]){_length('long')} (?:long\b|in (?:length|duration)\b)"
+_LONG = (
+    rf"(?<![\w.:])(?<!\d,)(?:{_length('long')}|{_clock('long')})"
+    r" (?:long\b|in (?:length|duration)\b)"
+)
 _BEFORE_NOUN = (
-    r"(?<![\w.,:])(?:(?P<song_minutes>\d{1,2}(?:\.\d+)?)[ -]?min(?:ute)?"
+    r"(?<![\w.:])(?<!\d,)(?:(?P<song_minutes>\d{1,2}(?:\.\d+)?)[ -]?min(?:ute)?"
     rf"|(?P<song_seconds>\d{{1,3}})[ -]?sec(?:ond)?)[ -]{_ADJECTIVE}{_NOUN}\b"
 )
 _LENGTHS = tuple(
