@@ -109,6 +109,7 @@ def test_measures_are_outcomes_of_analyses(story: Story) -> None:
     slope = mnb.dose_response(story.run, "bpm", outcomes=["tempo"])
     assert np.isclose(slope["slope"].iloc[0], 1, atol=0.05)
     assert "tempo" in set(mnb.variance(story.run, outcomes="tempo", within=["bpm"])["outcome"])
+    assert set(mnb.drift(story.run, ["tempo", "duration"])["outcome"]) == {"tempo", "duration"}
     models = mnb.effects(story.library, "song_position", outcomes="tempo")  # of songs_frame
     assert set(models["outcome"]) == {"tempo"}
 

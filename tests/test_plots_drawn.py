@@ -1,5 +1,6 @@
 """Single plots: lengths, intervals, counts and orders are those of the table."""
 
+import re
 from typing import Any
 
 import matplotlib.colors
@@ -20,12 +21,15 @@ from tests.plot_tables import (
     adherence_frame,
     cooccurrence_frame,
     costs_frame,
+    dose_response_frame,
+    drift_frame,
     effects_frame,
     preference_tables,
     sets_series,
     songs_frame,
     sound_matches_frame,
     substitutions_frame,
+    variance_frame,
 )
 
 BLUE, RED, GREEN = "#0072b2", "#d55e00", "#009e73"
@@ -193,6 +197,19 @@ def test_effects_of_different_units_have_separate_panels() -> None:
     assert row_labels(rating) == ["rating", "v4-5", "v5"]
     assert "percentage points" in shares.get_xlabel()
     assert marker_positions(rating, "o") == table[table["outcome"] == "rating"]["estimate"].tolist()
+
+
+def test_measured_outcomes_are_named_with_their_units() -> None:
+    outcomes = ("tempo", "vocal_share", "clap_score")
+    ax = plots.effects(effects_frame(("v5", "v6"), outcomes))
+    headings = [row_labels(panel)[0] for panel in ax.child_axes]
+    assert headings == ["Tempo (bpm)", "Energy where voices sing (share)", "clap_score"]
+    assert ax.child_axes[0].get_xlabel() == "difference in tempo (bpm)"
+    assert re.search(r"^[+\u2212]\d+\.\d bpm \[", all_text(ax), re.MULTILINE)
+    drift = drift_frame(outcomes)
+    for ax in (plots.dose_response(dose_response_frame(outcomes)), plots.drift(drift)):
+        assert [panel.get_ylabel() for panel in ax.child_axes][::2] == ["Tempo (bpm)", "clap_score"]
+    assert row_labels(plots.variance(variance_frame(outcomes)))[0] == "Tempo (bpm)"
 
 
 def test_ratios_are_on_a_symmetric_log_scale() -> None:

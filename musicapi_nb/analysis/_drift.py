@@ -124,7 +124,14 @@ def read_series(
     """Yield the series of each outcome, or raise BadFrame."""
     columns = [time] if time else _TIMES
     tables = (table_with(source, [name, *outcomes, *within]) for name in columns)
-    frame = next((table for table in tables if not {*columns}.isdisjoint(table.columns)), None)
+    frame = next(
+        (
+            table
+            for table in tables
+            if {*outcomes} <= {*table.columns} and not {*columns}.isdisjoint(table.columns)
+        ),
+        None,
+    )
     frame = table_of(source, "songs") if frame is None else frame
     time = time or next((name for name in _TIMES if name in frame.columns), _TIMES[0])
     kinds: dict[str, ColumnKind] = {time: "any", **dict.fromkeys(within, "key")}

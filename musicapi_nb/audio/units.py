@@ -48,9 +48,10 @@ def label_of(column: str) -> ColumnLabel:
 
 
 def label_text(column: str) -> str:
-    """Return the label of a measured column with its unit, such as "Tempo (bpm)"."""
+    """Return the label of a measured column with the unit of its values, such as "Tempo (bpm)"."""
     label = label_of(column)
-    return f"{label.label} ({label.unit})" if label.unit else label.label
+    unit = label.unit if label.factor == 1 else "share"
+    return f"{label.label} ({unit})" if unit else label.label
 
 
 def value_text(column: str, value: float | str) -> str:

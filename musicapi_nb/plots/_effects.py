@@ -12,8 +12,9 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from musicapi_nb import markup
 from musicapi_nb.analysis.checks import require
+from musicapi_nb.audio.units import LABELS
 from musicapi_nb.plots import figure, row_chart
-from musicapi_nb.plots.text import format_counts, shorten, to_drawable
+from musicapi_nb.plots.text import format_counts, outcome_text, shorten, to_drawable
 
 _LABEL = "the table of effects (effects(frame, factor, ...))"
 _TEXTS = ("factor", "level", "baseline", "outcome", "measure")
@@ -100,9 +101,9 @@ def _split_by_unit(frame: pd.DataFrame) -> dict[str, list[Line]]:
     for outcome, rows in frame.groupby("outcome", sort=False):
         lines = panels.setdefault(_unit(rows), [])
         if several:
-            lines.append((str(outcome), None))
-        name = "level" if several else "outcome"
-        lines += [(str(row[name]), row) for _, row in rows.iterrows()]
+            lines.append((outcome_text(outcome), None))
+        names = rows["level"].map(str) if several else rows["outcome"].map(outcome_text)
+        lines += [(name, row) for name, (_, row) in zip(names, rows.iterrows(), strict=True)]
     return panels
 
 
@@ -170,7 +171,7 @@ def _draw_row(ax: Axes, y: float, row: pd.Series, unit: str) -> None:
         fill = figure.BLUE if is_clear else figure.background_color(ax)
         ax.plot(estimate, y, "o", ms=7, color=figure.BLUE, mew=1.6, mec=figure.BLUE, mfc=fill)
     interval = f"[{_format_value(low, unit)}, {_format_value(high, unit)}]"
-    value = _format_value(estimate, unit) + _SUFFIXES.get(unit, "")
+    value = _format_value(estimate, unit) + _suffix(unit)
     p = _format_p(float(row["p_adjusted"]))
     row_chart.write_beside(ax, y, f"{value} {interval}, {p}\n{sizes}")
 
@@ -181,7 +182,16 @@ def _format_value(value: float, unit: str) -> str:
     if unit == "ratio":
         return f"\N{MULTIPLICATION SIGN}{value:.2f}"
     texts = {"seconds": f"{value:+.1f}", "share": f"{100 * value:+.0f}"}
+    if label := LABELS.get(unit):
+        digits = (label.digits or 1) + 2 * (label.factor != 1)  # shares are not in percent here
+        texts[unit] = f"{value:+.{digits}f}"
     return texts.get(unit, f"{value:+.2g}").replace("-", "\N{MINUS SIGN}")
+
+
+def _suffix(unit: str) -> str:
+    label = LABELS.get(unit)
+    text = f" {label.unit}" if label and label.unit and label.factor == 1 else ""
+    return _SUFFIXES.get(unit, text)
 
 
 def _format_p(p: float) -> str:
@@ -206,7 +216,12 @@ def _scale(ax: Axes, unit: str, no_effect: float) -> None:
         ax.xaxis.set_major_locator(MaxNLocator(6))
         ax.xaxis.set_major_formatter(lambda x, _: _format_tick(x, unit))
     figure.grid(ax)
-    figure.explain_below(ax, _AXIS_LABELS.get(unit, f"difference in {to_drawable(unit)}"))
+    figure.explain_below(ax, _AXIS_LABELS.get(unit, f"difference in {_axis_name(unit)}"))
+
+
+def _axis_name(outcome: str) -> str:
+    text = outcome_text(outcome)
+    return to_drawable(text[:1].lower() + text[1:] if outcome in LABELS else text)
 
 
 def _format_tick(value: float, unit: str) -> str:

@@ -18,7 +18,7 @@ from musicapi_nb.analysis.checks import require
 from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure
-from musicapi_nb.plots.text import shorten
+from musicapi_nb.plots.text import outcome_text, shorten
 
 _LABEL = "the table of drift (drift(frame, outcomes))"
 _TIMES = ("start", "end")
@@ -138,9 +138,8 @@ def _scale(ax: Axes, outcome: str, periods: pd.DataFrame, reach: tuple[float, fl
     elif outcome == "duration" or outcome.endswith("_seconds"):
         ax.yaxis.set_major_formatter(lambda y, _: figure.format_mmss(y))
     ax.grid(axis="y", color=figure.GREY, alpha=0.18, lw=0.7)
-    ax.set_ylabel(
-        shorten(outcome, 1.3, figure.TEXT), fontsize=figure.TEXT, color=figure.text_color(ax)
-    )
+    name = shorten(outcome_text(outcome), 1.3, figure.TEXT)
+    ax.set_ylabel(name, fontsize=figure.TEXT, color=figure.text_color(ax))
 
 
 def _explain(

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from musicapi_nb import markup
 from musicapi_nb.analysis.checks import ColumnKind, require
 from musicapi_nb.plots import figure
-from musicapi_nb.plots.text import shorten, to_drawable
+from musicapi_nb.plots.text import outcome_text, shorten, to_drawable
 
 _LABEL = "the table of dose_response (dose_response(frame, factor, ...))"
 _MEANS = "the table of adjusted_means (adjusted_means(frame, factor, ...))"
@@ -91,7 +91,7 @@ def _draw_line(ax: Axes, row: pd.Series) -> None:
         ax.yaxis.set_major_formatter(lambda y, _: figure.format_mmss(y))
     ax.grid(color=figure.GREY, alpha=0.18, lw=0.7)
     style: dict[str, Any] = {"fontsize": figure.TEXT, "color": figure.text_color(ax)}
-    ax.set_ylabel(shorten(outcome, 1.4, figure.TEXT), **style)
+    ax.set_ylabel(shorten(outcome_text(outcome), 1.4, figure.TEXT), **style)
 
 
 def _draw_means(ax: Axes, means: pd.DataFrame) -> None:

@@ -12,7 +12,7 @@ from musicapi_nb import markup
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
-from musicapi_nb.plots.text import to_drawable
+from musicapi_nb.plots.text import outcome_text, to_drawable
 
 _VARIANCE = "the table of variance (variance(frame, outcomes))"
 _STABILITY = "the table of stability (stability(songs, tags, by=...))"
@@ -58,7 +58,7 @@ def variance(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = N
         note = f"worth {worth[0]} songs [{worth[1]}, {worth[2]}]"
         note = note if math.isfinite(figures[0]) else "no estimate"
         row_chart.write_beside(ax, y, f"{note}\n{_sizes_text(row)}")
-    row_chart.name_rows(ax, list(visible["outcome"]))
+    row_chart.name_rows(ax, [outcome_text(name) for name in visible["outcome"]])
     lows = [low for low in (*visible["low"], *visible["icc"]) if math.isfinite(low)]
     ax.set_xlim(min(-0.05, *lows, 0.0) - 0.04, 1.05)
     ax.xaxis.set_major_locator(MaxNLocator(6))

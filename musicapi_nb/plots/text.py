@@ -11,6 +11,7 @@ from matplotlib import font_manager
 from matplotlib.textpath import TextToPath
 
 from musicapi_nb import markup
+from musicapi_nb.audio.units import LABELS, label_text
 
 # DejaVu Sans comes with matplotlib; the others are used where installed. Fonts of coloured bitmaps
 # (Noto Color Emoji, Apple Color Emoji) are not listed: matplotlib cannot draw them.
@@ -144,6 +145,12 @@ def shorten_labels(texts: Iterable[str], inches: float, size: float) -> list[str
         number = same_label.setdefault(text, len(same_label) + 1)
         labels.append(label if number == 1 else f"{label} #{number}")
     return labels
+
+
+def outcome_text(outcome: object) -> str:
+    """Return the name of an outcome; of a column of audio features "Tempo (bpm)" and the like."""
+    name = str(outcome)
+    return label_text(name) if name in LABELS else name
 
 
 def percent(share: float) -> str:
