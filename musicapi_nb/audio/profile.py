@@ -20,7 +20,7 @@ from musicapi_nb.audio.spectrum import frequencies, magnitude_blocks
 from musicapi_nb.audio.tonality import measure_notes
 from musicapi_nb.errors import NoAudio
 
-VERSION = "1"
+VERSION = "2"
 """Changes whenever a profile can differ for the same file."""
 NOTES_PER_SECOND = 2
 BITS_PER_SECOND = 10
