@@ -157,7 +157,7 @@ class Ledger:
             ended = _latest_ended(connection, key, terms)
             if ended is not None and (
                 not terms.retry_failed
-                or (terms.experiment is None and _may_be_charged(connection, ended))
+                or (terms.experiment is None and is_unsettled(connection, ended))
             ):
                 return ended
         return entry
@@ -337,7 +337,7 @@ class Ledger:
         """
         with self._database.write(durable=True) as connection:
             current = events.require_entry(connection, entry)
-            if current.state == "failed" and not _may_be_charged(connection, current):
+            if current.state == "failed" and not is_unsettled(connection, current):
                 raise nothing_to_resolve(current)
             kind, data = resolution_event(
                 current, task_id=task_id, before=before, after=after, charged=charged
@@ -397,7 +397,7 @@ def _latest_ended(connection: sqlite3.Connection, key: str, terms: PurchaseTerms
     return next(iter(events.entries(connection, latest, key, terms.simulated)), None)
 
 
-def _may_be_charged(connection: sqlite3.Connection, entry: Entry) -> bool:
+def is_unsettled(connection: sqlite3.Connection, entry: Entry) -> bool:
     """Return whether it failed without a reported refund, and no person has settled it."""
     settled = (
         "SELECT 1 FROM events WHERE entry=? AND kind='charged' "

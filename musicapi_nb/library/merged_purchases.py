@@ -12,6 +12,7 @@ from musicapi_nb.library import events
 from musicapi_nb.library._request_key import key_of_json
 from musicapi_nb.library.adoption import supersede_adopted
 from musicapi_nb.library.entry import ACTIVE_STATES, Event, apply_event, is_allowed
+from musicapi_nb.library.ledger import is_unsettled
 
 _BEING_SENT = "the merged library recorded no reply to it"
 _BOUGHT_THERE = "it was bought in the library that was merged"
@@ -148,7 +149,9 @@ class PurchaseMerger:
 
     def _new_key(self, other: Entry, group: list[Entry]) -> tuple[str, int]:
         key = other.request_key
-        matched = [self._matches[entry.id] for entry in group if entry.id in self._matches]
+        matched = {
+            self._matches[entry.id]: entry.id for entry in group if entry.id in self._matches
+        }
         earlier = [events.require_entry(self.target, number) for number in matched]
         if earlier and earlier[-1].request_key != key:
             return earlier[-1].request_key, earlier[-1].take
@@ -163,17 +166,20 @@ class PurchaseMerger:
             return key, other.take
         return self._next_take(other)
 
-    def _blocks(self, key: str, other: Entry, group: list[Entry], matched: list[int]) -> bool:
+    def _blocks(self, key: str, other: Entry, group: list[Entry], matched: dict[int, int]) -> bool:
         """Return whether an own purchase, which failed and may be charged, has to stay the latest.
 
-        It is not bought again until a person settles it. A purchase there that is not bought again
-        either, or is one later than it, does not end that.
+        Being the latest, it is not bought again until a person settles it. Only tries that were
+        made after it in the other library, too, may follow it. `matched` has the numbers there.
         """
-        if any(entry.state in ACTIVE_STATES for entry in group):
-            return False
+        if any(entry.state in ACTIVE_STATES - {"planned"} for entry in group):
+            return False  # that one then is not bought again
         where = "WHERE request_key=? AND simulated=? AND state='failed'"
         failed = events.entries(self.target, where, key, other.simulated)
-        return any(entry.failed_and_charged and entry.id not in matched for entry in failed)
+        return any(
+            is_unsettled(self.target, entry) and matched.get(entry.id, other.id) >= other.id
+            for entry in failed
+        )
 
     def _next_take(self, other: Entry) -> tuple[str, int]:
         (first,) = events.entries(self.source, "WHERE id=?", other.id)

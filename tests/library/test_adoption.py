@@ -118,6 +118,16 @@ def test_files_and_folders_of_replies_are_adopted(library: Library, tmp_path: Pa
         library.adopt(tmp_path / "none.ndjson")
 
 
+def test_a_library_is_a_source(library: Library, tmp_path: Path) -> None:
+    library.adopt([reply("a", "b", task_id="t1"), reply("c")])
+    buy(library, song(), "t2")
+    assert library.adopt(library).unchanged == 3
+    with Library(tmp_path / "other") as other:
+        assert other.adopt(library).new == 3
+        assert other.account() == Account()
+        assert_same_frames(other, library)
+
+
 def test_what_names_no_task_is_an_issue(library: Library) -> None:
     adoption = library.adopt([{"message": "hello"}, reply("a"), "[1, 2]"])
     assert [issue.reply for issue in adoption.issues] == ["0", "2"]

@@ -73,7 +73,13 @@ def attach(library: Library, of: Song | str, content: bytes) -> None:
 
 # --- money ----------------------------------------------------------------------------------
 
-_OUTCOMES = ("accepted", "done", "refunded", "charged", "refused", "uncertain", "planned", "unsent")
+_REPLIES = {"refunded": FAILED, "charged": FAILED_UNSAID, "settled": FAILED_UNSAID}
+_ERRORS = {
+    "refused": ContentRefused("no"),
+    "uncertain": LostReply("cut"),
+    "unsent": LostReply("no"),
+}
+_OUTCOMES = ("accepted", "done", "freed", "planned", *_REPLIES, *_ERRORS)
 
 
 def outcome(library: Library, prompt: str, kind: str) -> None:
@@ -85,19 +91,19 @@ def outcome(library: Library, prompt: str, kind: str) -> None:
     if claim.kind != "buy":
         return
     entry, number = claim.entry.id, next(_IDS)
-    if kind in {"refused", "uncertain", "unsent"}:
-        error = ContentRefused("no") if kind == "refused" else LostReply("cut off")
-        getattr(library, f"record_{kind}")(entry, error)
-        return
-    task = acknowledged(song(prompt), f"task-{number}")
-    library.record_accepted(entry, task)
-    replies = {
-        "done": reply(f"clip-{number}", f"second-{number}"),
-        "refunded": FAILED,
-        "charged": FAILED_UNSAID,
-    }
-    if kind in replies:
-        library.record_poll(entry, looked(task, replies[kind]))
+    if kind == "freed":  # a person says that it was not charged
+        library.record_uncertain(entry, LostReply("cut off"))
+        library.resolve(entry, charged=False)
+    elif kind in _ERRORS:
+        getattr(library, f"record_{kind}")(entry, _ERRORS[kind])
+    else:
+        task = acknowledged(song(prompt), f"task-{number}")
+        library.record_accepted(entry, task)
+        clips = reply(f"clip-{number}", f"second-{number}")
+        if kind != "accepted":
+            library.record_poll(entry, looked(task, _REPLIES.get(kind, clips)))
+        if kind == "settled":  # a person says that it was charged
+            library.resolve(entry, charged=True)
 
 
 def buys(library: Library, prompt: str) -> bool:
@@ -140,6 +146,10 @@ def test_what_either_has_bought_is_not_bought_again(
         again = library.merge(other)
         assert (again.new, again.updated, len(library.events())) == (0, 0, events)
         rebuilt_is_the_same(library)
+        other.merge(library)  # back again
+        assert other.account() == account
+        assert song_ids(other) == songs
+        assert [prompt for prompt in "ab" if not buys(other, prompt)] == bought
 
 
 def test_a_take_of_both_keeps_both_purchases(library: Library, other: Library) -> None:
