@@ -25,10 +25,11 @@ _SUMS = ("credits", "refunded", "in_doubt")
 _COUNTS = ("tasks", "failed", "songs")
 _COLUMNS = {
     "measure": "str",
-    **dict.fromkeys(("estimate", "low", "high", *_DIFFERENCE, "units"), "float64"),
+    **dict.fromkeys(("estimate", "low", "high", "units"), "float64"),
     **dict.fromkeys(_COUNTS, "int64"),
     **dict.fromkeys(("rated", *_SUMS), "float64"),
     "unpriced": "int64",
+    **dict.fromkeys(_DIFFERENCE, "float64"),
     "note": "str",
 }
 _MONEY = {"estimate": "money", "low": "money_low", "high": "money_high", "credits": "money_spent"}
@@ -76,15 +77,15 @@ def costs(  # noqa: PLR0913 - all but two are keywords
     pandas.DataFrame
         One row for each level and measure: the columns of `by`, then `measure` ("credits per song",
         "credits per kept tag", "credits per song with 4 stars or more", "credits per hour of
-        music"), `estimate, low, high` (float64), `difference, difference_low, difference_high, p,
-        p_adjusted` (float64: against the first level, from the model of `effects`; missing with
-        several columns in `by`), `units` (float64: songs, tags or hours that came), `tasks, failed,
-        songs` (int64: tasks that were bought, those that failed, and songs that succeeded), `rated`
-        (float64), `credits, refunded, in_doubt` (float64: spent; charged and refunded; possibly
-        charged, since the reply was lost), `unpriced` (int64: tasks of unknown cost), `note` (str:
-        why there is no difference). Credits per kept tag are missing unless replies list how tags
-        were rewritten (studio). With `price`: `money, money_low, money_high, money_spent` (float64)
-        and `currency` (str).
+        music"; without those of which nothing is known), `estimate, low, high` (float64), `units`
+        (float64: songs, tags or hours that came), `tasks, failed, songs` (int64: tasks that were
+        bought, those that failed, and songs that succeeded), `rated` (float64), `credits, refunded,
+        in_doubt` (float64: spent; charged and refunded; possibly charged, since the reply was
+        lost), `unpriced` (int64: tasks of unknown cost), `difference, difference_low,
+        difference_high, p, p_adjusted` (float64: against the first level, from the model of
+        `effects`; missing with several columns in `by`), `note` (str: why there is no difference).
+        Kept tags are known if replies list how tags were rewritten (studio). With `price`: `money,
+        money_low, money_high, money_spent` (float64) and `currency` (str).
     """
     names = [] if by is None else names_of(by, "by")
     no_conflict(names, [*_COLUMNS, *_MONEY.values(), "currency"], "by")
@@ -101,6 +102,8 @@ def costs(  # noqa: PLR0913 - all but two are keywords
         f"credits per song with {stars} star{'s or more' if stars < _MAX_STARS else 's'}": "liked",
         "credits per hour of music": "hours",
     }
+    unknown = {unit for unit in measures.values() if unit != "songs" and figures[unit].isna().all()}
+    measures = {measure: unit for measure, unit in measures.items() if unit not in unknown}
     sizes = _sizes(figures, code, len(distinct))
     parts = [
         sizes.assign(measure=measure, **_ratio(figures, code, len(distinct), unit, level))
@@ -248,6 +251,7 @@ def _differences(
         return {(name, index): note for name in measures for index in range(len(order))}
     labels = {f"credits spent / {outcomes[unit]}": name for name, unit in measures.items()}
     columns = ("estimate", "low", "high", "p", "p_adjusted", "note")
+    rows["estimate"] = rows["estimate"].round(12)  # else equal costs differ by a rounding error
     return {
         (labels[row["outcome"]], position[row["level"]]): dict(
             zip((*_DIFFERENCE, "note"), (row[name] for name in columns), strict=True)
