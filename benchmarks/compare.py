@@ -23,11 +23,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
-from playwright.sync_api import sync_playwright  # noqa: E402 - found on the path above
-
-import musicapi_nb as mnb  # noqa: E402 - as above
+import musicapi_nb as mnb  # noqa: E402 - found on the path above
 from musicapi_nb import sonic, tasks  # noqa: E402 - as above
-from tests.browser.chromium import chromium_path  # noqa: E402 - as above
+from tests.browser.chromium import empty_page  # noqa: E402 - as above
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,17 +118,12 @@ def measure(page: Page, songs: Sequence[Task]) -> Round:
 
 def run_rounds(number: int, count: int) -> list[Round]:
     songs = finished_tasks(number)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path(), args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
+    rounds = []
+    with empty_page(width=1400) as page:
         measure(page, songs[:4])  # loads what is loaded once
-        rounds = []
         for index in range(count):
             rounds.append(measure(page, songs))
             print(f"round {index + 1}: {rounds[-1].page:.3f} s, {rounds[-1].drawn} songs drawn")
-        browser.close()
     return rounds
 
 

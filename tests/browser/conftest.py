@@ -6,9 +6,9 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.browser.chromium import ARGUMENTS, chromium_path
+from tests.browser.chromium import ARGUMENTS, VIEWPORT, chromium_path
 from tests.browser.lab import PROBE, Lab, save_screenshot
 from tests.browser.server import LabServer, running_lab
 from tests.browser.watch import Watch
@@ -64,12 +64,9 @@ def lab_server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield server
 
 
-_VIEWPORT = ViewportSize(width=1280, height=900)
-
-
 @pytest.fixture(scope="package")
 def profile(browser: Browser) -> Iterator[BrowserContext]:
-    with browser.new_context(viewport=_VIEWPORT) as profile:
+    with browser.new_context(viewport=VIEWPORT) as profile:
         profile.add_init_script(path=PROBE)
         yield profile
 
@@ -112,7 +109,7 @@ def lab(
     page = lab.first_page
     if page is not None and not page.is_closed() and not request.node.stash.get(_FAILED, False):
         page.evaluate("() => window.labProbe.closeAll()")
-        page.set_viewport_size(_VIEWPORT)
+        page.set_viewport_size(VIEWPORT)
         loaded.append(page)
     lab_server.end_kernels()
 
