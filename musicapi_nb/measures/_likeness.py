@@ -84,7 +84,7 @@ def likeness(  # noqa: PLR0913 - all but the first are options
 
     Raises
     ------
-    InvalidArgument, MissingFile, MissingExtra
+    InvalidArgument, MissingFile
         As `measure`.
     """
     if within is not None and within not in get_args(Within):

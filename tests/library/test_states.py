@@ -278,6 +278,13 @@ class Ledgers(RuleBasedStateMachine):
         assert account.spent == PRICE * len(charged) - account.refunded
         in_doubt = sum(row[1] in {"sending", "uncertain"} for row in self.model.values())
         assert account.uncertain == PRICE * (in_doubt + sum(row[4] for row in self.charged()))
+        assert sum(entry.in_doubt for entry in entries.values()) == account.uncertain
+        tasks = [self.library.task(entry.id) for entry in entries.values()]
+        # of a purchase in doubt, nobody knows what its task cost
+        assert sum(task.credits or 0 for task in tasks) == account.spent
+        unknown = [entry.state for entry in entries.values() if entry.charged is None]
+        assert set(unknown) <= {"sending", "uncertain"}
+        assert len(unknown) == sum(task.credits is None for task in tasks) == in_doubt
         assert {numbers.entry.id for numbers in self.library.unfinished()} == {
             entry_id for entry_id, row in self.model.items() if row[1] == "accepted"
         }
