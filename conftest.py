@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sandbox
@@ -133,11 +133,18 @@ def pytest_terminal_summary(
     skipped = terminalreporter.stats.get("skipped", [])
     not_run = [report for report in skipped if "browser" in report.keywords]
     if not_run:
+        reasons = sorted({_reason(report) for report in not_run})
         terminalreporter.section("NOT RUN: browser tests", sep="!", red=True, bold=True)
         terminalreporter.line(
-            f"{len(not_run)} tests in JupyterLab and Chromium were NOT RUN: no chromium,"
-            " chromium-browser or google-chrome on PATH.\n"
-            "Install one and run again; CI=1 makes this a failure.",
+            f"{len(not_run)} tests in JupyterLab and Chromium were NOT RUN, or not to their end:\n"
+            + "".join(f"  {reason}\n" for reason in reasons)
+            + "Install what is missing and run again; CI=1 makes this a failure.",
             red=True,
         )
         terminalreporter.section("NOT RUN: browser tests", sep="!", red=True, bold=True)
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Return why a test was skipped."""
+    *_, text = cast("tuple[str, int, str]", report.longrepr)
+    return text.removeprefix("Skipped: ")
