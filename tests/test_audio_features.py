@@ -8,6 +8,7 @@ import soundfile
 
 import musicapi_nb as mnb
 from musicapi_nb import sonic
+from musicapi_nb.audio.units import LABELS
 from musicapi_nb.measures.feature_columns import COLUMNS
 from musicapi_nb.simulator import Simulator
 
@@ -35,6 +36,18 @@ def test_features_of_a_run_are_columns_and_outcomes(tmp_path: Path) -> None:
     effects = run.effects("bpm", outcomes=["loudness", "seconds"])
     assert effects["songs"].tolist() == [4, 4]
     assert effects["tasks"].tolist() == [2, 2]
+    api.close()
+
+
+def test_factor_named_like_a_feature_is_the_requested_one(tmp_path: Path) -> None:
+    api = mnb.connect(simulator=Simulator(speed=3000), library=tmp_path / "library")
+    base = {"custom_mode": False, "gpt_description_prompt": "{tempo} bpm, rain"}
+    plan = mnb.Plan.grid(sonic.Create, base=base, factors={"tempo": [80, 120]})
+    run = api.experiment("tempi", plan)
+    assert "tempo_requested" in run.songs().columns
+    table = mnb.audio_features(run)
+    assert {"tempo_requested", "tempo"} <= {*table.columns}
+    assert set(LABELS) == set(COLUMNS)
     api.close()
 
 

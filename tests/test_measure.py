@@ -335,7 +335,18 @@ def test_read_only_library_is_read_and_not_written(
 def test_wrong_arguments_are_refused_before_anything_is_computed(
     library: Library, folder: Path
 ) -> None:
-    for name in ("", "two words", "1st", "title", "cell", "lambda", "audio_features", None):
+    for name in (
+        "",
+        "two words",
+        "1st",
+        "title",
+        "cell",
+        "lambda",
+        "audio_features",
+        "_x",
+        "tempo",
+        None,
+    ):
         with pytest.raises(InvalidArgument, match=r"name is letters|choose another name"):
             mnb.measure(folder, logged, name=name, library=library)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match="not a function"):

@@ -9,6 +9,7 @@ import msgspec
 import pandas as pd
 
 from musicapi_nb import frames
+from musicapi_nb.audio.units import LABELS as SOUND_LABELS
 from musicapi_nb.experiment.progress import UNDER_WAY, CellState
 from musicapi_nb.frames._files_frame import join_files
 from musicapi_nb.frames.builders import TEXT
@@ -62,7 +63,8 @@ def factor_columns(plan: Plan) -> dict[str, str]:
     """Return the column of each factor."""
     reserved = {*CELL_COLUMNS, *_STATES, "songs", "may_have_cost", "what_to_do"}
     reserved |= {str(name) for make in _FRAMES.values() for name in make([]).columns}
-    reserved |= {*RATINGS, *FILES}
+    # a requested tempo must not pass for the measured one
+    reserved |= {*RATINGS, *FILES, *SOUND_LABELS}
     return {name: f"{name}_requested" if name in reserved else name for name in plan.factors}
 
 

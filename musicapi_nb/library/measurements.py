@@ -98,16 +98,18 @@ class Measurements:
     def measured_values(self, songs: Sequence[Song]) -> list[dict[str, Value]]:
         """Return what tables show of each song: the values of all measures, by column."""
         keys = [song_key(song) for song in songs]
+        names = [measure.name for measure in self.measures() if measure.columns]
         query = """
             SELECT song, result FROM attachments
             JOIN measurements ON measurements.sha256 = attachments.sha256
             JOIN current_measures ON current_measures.name = measurements.name
                 AND current_measures.version = measurements.version
             WHERE media = 'audio' AND song IN (SELECT value FROM json_each(?))
+                AND measurements.name IN (SELECT value FROM json_each(?))
             ORDER BY measurements.name
         """
         values: dict[str, dict[str, Value]] = {key: {} for key in keys}
-        for song, result in self._database.rows(query, json.dumps(keys)):
+        for song, result in self._database.rows(query, json.dumps(keys), json.dumps(names)):
             values[song] |= _shown(json.loads(result))
         return [values[key] for key in keys]
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 _TABLES = (schema.SONGS, schema.TASKS, schema.TAGS, schema.STEPS, schema.DURATIONS, schema.RATINGS)
 _RESERVED = frozenset(
-    {"path", "issue", "cell", "block", "take", "audio_features"}.union(COLUMNS, *_TABLES)
+    {"path", "issue", "cell", "block", "take", "audio_features", "likeness"}.union(
+        COLUMNS, *_TABLES
+    )
 )
 _MAX_VERSION = 100  # characters
 

@@ -38,12 +38,12 @@ class ResultStore:
 
     def get(self, sha256: str) -> Outcome | None:
         """Return the stored outcome of a file; None if it has to be computed."""
+        outcome = _in_memory.get((self._measure.name, self._measure.version, sha256))
         if self._library is not None:
             measurement = self._library.measurements(self._measure, [sha256]).get(sha256)
             if measurement is not None:
-                return Outcome(measurement.values, measurement.error, final=True)
-        outcome = _in_memory.get((self._measure.name, self._measure.version, sha256))
-        if outcome is not None:
+                outcome = Outcome(measurement.values, measurement.error, final=True)
+        if outcome is not None:  # perhaps of another process, with columns of its own
             self.columns = merge_dtypes(self.columns, dtypes_of(outcome.values))
         return outcome
 
