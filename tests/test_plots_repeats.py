@@ -79,6 +79,26 @@ def test_variance_draws_correlations_and_what_tasks_are_worth() -> None:
     assert "476 more outcomes" in all_text(plots.variance(variance_frame(MANY)))
 
 
+def test_stability_draws_likeness_too() -> None:
+    table = stability_frame(TAGS)
+    for name, mean in (("likeness_within", 0.7), ("likeness_between", 0.4)):
+        bounds = {f"{name}_low": mean - 0.1, f"{name}_high": mean + 0.1}
+        table = table.assign(**{name: mean, **bounds})
+
+    ax = plots.stability(table)
+
+    text = all_text(ax)
+    assert "Similarity of songs" in text
+    assert "sound: songs of the same task" in text
+    points = [line for line in ax.lines if line.get_marker() in {"o", "s", "^", "D"}]
+    marks = [line.get_marker() for line in points]
+    assert [marks.count(marker) for marker in "os^D"] == [len(table)] * 4
+    sounds = [line for line in points if line.get_marker() == "^"]
+    assert [float(np.asarray(line.get_xdata())[0]) for line in sounds] == [0.7] * len(table)
+    heights = {float(np.asarray(line.get_ydata())[0]) for line in points}
+    assert len(heights) == 4 * len(table)  # no two lie on each other
+
+
 def test_stability_draws_both_similarities() -> None:
     table = stability_frame(TAGS)
 

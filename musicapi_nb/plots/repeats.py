@@ -24,6 +24,13 @@ _MEASURES = {
     "jaccard_within": (figure.BLUE, "o", "songs of the same task"),
     "jaccard_between": (figure.RED, "s", "songs of different tasks"),
 }
+_LIKENESS = ("likeness_within", "likeness_between")
+_WITH_LIKENESS = {
+    "jaccard_within": (figure.BLUE, "o", "tags: songs of the same task"),
+    "jaccard_between": (figure.RED, "s", "tags: songs of different tasks"),
+    "likeness_within": (figure.GREEN, "^", "sound: songs of the same task"),
+    "likeness_between": (figure.ORANGE, "D", "sound: songs of different tasks"),
+}
 _STABILITY_NUMBERS = (
     *(f"{name}{end}" for name in _MEASURES for end in ("", "_low", "_high")),
     *("tasks", "songs", "common_tags"),
@@ -31,6 +38,7 @@ _STABILITY_NUMBERS = (
 _MAX_ROWS = 24
 _ROW_INCHES = 0.46
 _OFFSET = 0.13
+_LIKENESS_INCHES, _LIKENESS_OFFSET = 0.6, 0.09  # of rows with four lines
 
 
 @figure.plot
@@ -76,11 +84,12 @@ def variance(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = N
 
 @figure.plot
 def stability(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
-    """Draw the table of `stability`: how similar the tags of songs are, prompt by prompt.
+    """Draw the table of `stability`: how similar songs are, prompt by prompt.
 
-    Points are mean Jaccard indices (shared tags of all tags of two songs), lines their intervals.
-    `top` limits the prompts to the first ones (default: 24, or as many as fit on the given axes); a
-    note counts the others. BadFrame is raised if a column is missing or of another kind.
+    Points are mean Jaccard indices (shared tags of all tags of two songs) and, if the table has it,
+    the mean likeness of their sound; lines are intervals. `top` limits the prompts to the first
+    ones (default: 24, or as many as fit on the given axes); a note counts the others. BadFrame is
+    raised if a column is missing or of another kind.
     """
     require(frame, dict.fromkeys(_STABILITY_NUMBERS, "number"), _STABILITY)
     by = frame.columns[: list(frame.columns).index("tasks")].astype(str).tolist()
@@ -88,15 +97,18 @@ def stability(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
         raise BadFrame(f"{_STABILITY} has no column of levels before 'tasks'")
     if frame.empty:
         return figure.empty_plot(ax, "the table of stability has no rows")
-    visible = frame.head(top or _rows_that_fit(ax))
-    ax = figure.new_axes(ax, 1.8 + _ROW_INCHES * len(visible))
+    has_likeness = {*_LIKENESS} <= {*frame.columns}
+    measures = _WITH_LIKENESS if has_likeness else _MEASURES
+    inches = _LIKENESS_INCHES if has_likeness else _ROW_INCHES
+    step = _LIKENESS_OFFSET if has_likeness else _OFFSET
+    visible = frame.head(top or _rows_that_fit(ax, inches))
+    ax = figure.new_axes(ax, 1.8 + inches * len(visible))
     row_chart.shade_rows(ax, len(visible))
     names = []
     for y, (_, row) in enumerate(visible.iterrows()):
         names.append(row_chart.SEPARATOR.join(row_chart.level_text(row[name]) for name in by))
-        for (name, (color, marker, _)), offset in zip(
-            _MEASURES.items(), (-_OFFSET, _OFFSET), strict=True
-        ):
+        for index, (name, (color, marker, _)) in enumerate(measures.items()):
+            offset = step * (2 * index + 1 - len(measures))
             figures = tuple(float(row[f"{name}{end}"]) for end in ("", "_low", "_high"))
             _draw_interval(ax, y + offset, figures, color, marker)
         common = markup.plural(row["common_tags"], "tag") + " in every song"
@@ -106,24 +118,28 @@ def stability(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
     figure.grid(ax)
     lines = [
         Line2D([], [], color=color, marker=marker, lw=2, ms=6, label=meaning)
-        for color, marker, meaning in _MEASURES.values()
+        for color, marker, meaning in measures.values()
     ]
-    columns = figure.legend_columns(ax, len(lines), 2.6)
+    columns = min(2, figure.legend_columns(ax, len(lines), 2.6))
     figure.legend(ax, lines, columns)
-    above = 16 if columns > 1 else 29
-    figure.title(ax, f"Similarity of tags by {to_drawable(', '.join(by))}", above=above)
+    above = 3 + 13 * math.ceil(len(lines) / columns)
+    subject = "songs" if has_likeness else "tags"
+    figure.title(ax, f"Similarity of {subject} by {to_drawable(', '.join(by))}", above=above)
     note = row_chart.hidden_levels_note(len(frame), len(visible))
     figure.explain_below(
-        ax, "shared of all tags of two songs (Jaccard index); lines are intervals", note
+        ax,
+        "shared of all tags of two songs (Jaccard index); lines are intervals",
+        "sound: likeness of two songs" if has_likeness else "",
+        note,
     )
     return ax
 
 
-def _rows_that_fit(ax: Axes | None) -> int:
+def _rows_that_fit(ax: Axes | None, row_inches: float = _ROW_INCHES) -> int:
     """Return how many rows fit between the title and the notes."""
     if ax is None:
         return _MAX_ROWS
-    return max(1, min(_MAX_ROWS, int(figure.panels_inches(ax) / (_ROW_INCHES * 0.8))))
+    return max(1, min(_MAX_ROWS, int(figure.panels_inches(ax) / (row_inches * 0.8))))
 
 
 def _draw_interval(ax: Axes, y: float, figures: tuple[float, ...], color: str, marker: str) -> None:
