@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.chromium import ARGUMENTS, VIEWPORT, chromium_path
 from tests.browser.lab import PROBE, Lab, save_screenshot
@@ -15,6 +15,8 @@ from tests.browser.watch import Watch
 
 _FOLDER = Path(__file__).parent
 _FAILED = pytest.StashKey[bool]()
+_MS = 60_000.0  # a busy machine must not fail a test
+expect.set_options(timeout=_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,6 +70,7 @@ def lab_server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def profile(browser: Browser) -> Iterator[BrowserContext]:
     with browser.new_context(viewport=VIEWPORT) as profile:
         profile.add_init_script(path=PROBE)
+        profile.set_default_timeout(_MS)
         yield profile
 
 

@@ -102,7 +102,7 @@ def test_cards_play_also_in_untrusted_notebook(lab: Lab, tmp_path: Path) -> None
 
     notebook.start_run_all()
     for area in cards:
-        expect(area.locator(".mnb-card")).to_have_count(2, timeout=60_000)
+        expect(area.locator(".mnb-card")).to_have_count(2)
         _wait_for_images(notebook.page, area)
     (tmp_path / "shown").touch()
     expect(notebook.output_area(3)).to_contain_text("audio: 0")

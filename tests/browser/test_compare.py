@@ -82,7 +82,7 @@ def test_songs_are_compared(lab: Lab, tmp_path: Path) -> None:
     page = notebook.page
     notebook.start_run_all()
     board = page.locator(".musicapi-nb-board")
-    expect(board.get_by_role("row")).to_have_count(31, timeout=60_000)
+    expect(board.get_by_role("row")).to_have_count(31)
     expect(board.locator(".mnb-count")).to_contain_text(
         re.compile("^30 rows . 2 columns . 119 songs$")
     )
@@ -128,7 +128,7 @@ def _check_keys_and_playing_on(page: Page, board: Locator) -> None:
     page.wait_for_function(f"() => ({_AUDIO})().currentTime > 5")
     songs.nth(3).get_by_role("button", name="4 of 5").click()
     expect(songs.nth(3).locator(".mnb-set")).to_have_count(4)
-    page.wait_for_function(f"() => ({_AUDIO})().duration === 1.5", timeout=10_000)
+    page.wait_for_function(f"() => ({_AUDIO})().duration === 1.5")
     _playing(page, _songs(board, 1).first)  # the next row
     board.get_by_role("button", name="Pause").first.click()
     songs.nth(3).focus()

@@ -35,10 +35,13 @@ _RUN = """\
 run = api.experiment("harbour", plan, budget=200, concurrency=3, deadline=100_000)
 run"""
 
-# The service's clock only moves here, after the test has checked the page.
-_DIRECTOR = """\
+# The service's clock stops before anything is bought, and moves in `direct` only, after the test
+# has checked the page.
+_START = """\
 sim.clock.speed = 0
-
+job = run.start()
+run"""
+_DIRECTOR = """\
 def wait_for(name):
     while not (folder / name).exists():
         time.sleep(0.02)
@@ -77,7 +80,7 @@ def test_experiment_output_follows_run_and_monitor_buttons(  # noqa: C901, PLR09
             _CONNECT.replace("FOLDER", str(tmp_path)),
             _RUN,
             "mnb.monitor(run)",
-            "job = run.start()\nrun",
+            _START,
             _DIRECTOR,
             _AWAITING,
         ]
@@ -96,9 +99,9 @@ def test_experiment_output_follows_run_and_monitor_buttons(  # noqa: C901, PLR09
         return [label.strip() for label in enabled.all_inner_texts()]
 
     notebook.start_run_all()
-    expect(dry_run).to_contain_text("nothing sent yet", timeout=30_000)
+    expect(dry_run).to_contain_text("nothing sent yet")
     for area in outputs:
-        expect(area).to_contain_text("3 being made", timeout=30_000)
+        expect(area).to_contain_text("3 being made")
         expect(area).to_contain_text("5 waiting")
         expect(area).to_contain_text("budget of 200: 0 spent, 60 on hold, 140 left")
     clock = outputs[1].inner_text()
@@ -116,7 +119,7 @@ def test_experiment_output_follows_run_and_monitor_buttons(  # noqa: C901, PLR09
     assert notebook.texts()[5] == "paused\n"
     signal("end bought cells")
     for area in outputs:
-        expect(area).to_contain_text("3 done", timeout=30_000)
+        expect(area).to_contain_text("3 done")
         expect(area).to_contain_text("3 of 8")
         expect(area).to_contain_text("5 waiting")
     notebook.screenshot("experiment-paused")
@@ -126,8 +129,8 @@ def test_experiment_output_follows_run_and_monitor_buttons(  # noqa: C901, PLR09
     expect(outputs[0]).not_to_contain_text("paused")
     signal("continue")
     for area in outputs:
-        expect(area).to_contain_text("1 uncertain", timeout=30_000)
-        expect(area).to_contain_text("6 done", timeout=30_000)
+        expect(area).to_contain_text("1 uncertain")
+        expect(area).to_contain_text("6 done")
         expect(area).to_contain_text("failures() says how to settle each")
     press("Stop (keeps what is paid)")
     for area in outputs:
@@ -140,7 +143,7 @@ def test_experiment_output_follows_run_and_monitor_buttons(  # noqa: C901, PLR09
         notebook.page.wait_for_timeout(20)
     press("Run the rest")
     for area in (*outputs, notebook.output_area(1).nth(1)):  # also the card of before the start
-        expect(area).to_contain_text("8 done", timeout=30_000)
+        expect(area).to_contain_text("8 done")
         expect(area).to_contain_text("complete")
         expect(area).not_to_contain_text("uncertain")
     notebook.screenshot("experiment-complete")

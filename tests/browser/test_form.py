@@ -15,7 +15,6 @@ from tests.browser.lab import Lab, LabNotebook, save_screenshot
 
 _APP = Path(__file__).parents[2] / "notebooks" / "app_compose.ipynb"
 _TIMEOUT = 30.0
-_MS = _TIMEOUT * 1000
 
 # A thread writes the kernel's state to a file, also while a cell awaits or blocks, or none runs.
 _CONNECT = """\
@@ -67,13 +66,13 @@ def _run(lab: LabNotebook) -> tuple[Locator, Locator, Locator]:
     lab.start_run_all()
     form, results = lab.output_area(1).first, lab.output_area(1).nth(1)
     button = form.locator("button.musicapi-buy")
-    expect(button).to_be_visible(timeout=_MS)
+    expect(button).to_be_visible()
     return form, button, results
 
 
 def _type_into(form: Locator, button: Locator) -> None:
     """Fill in the form, with lyrics that are too long at first."""
-    expect(button).to_have_text("Make 2 songs for 20 credits · 980 left after", timeout=_MS)
+    expect(button).to_have_text("Make 2 songs for 20 credits · 980 left after")
     expect(button).to_be_disabled()
     expect(form).to_contain_text("Missing: Description.")
     form.get_by_role("tab", name="Describe the song").press("ArrowRight")
@@ -162,9 +161,9 @@ def test_form_buys_while_cell_awaits_and_while_none_runs(lab: Lab, tmp_path: Pat
     _type_into(form, button)
     _check_options(form, button)
     button.dblclick()
-    expect(results.locator("audio")).to_have_count(2, timeout=_MS)
-    expect(results.locator("audio").first).to_be_in_viewport(timeout=_MS)
-    expect(button).to_have_text("Make 2 songs for 20 credits · 960 left after", timeout=_MS)
+    expect(results.locator("audio")).to_have_count(2)
+    expect(results.locator("audio").first).to_be_in_viewport()
+    expect(button).to_have_text("Make 2 songs for 20 credits · 960 left after")
     state = _wait_for_state(tmp_path, lambda state: state["ended"])
     assert (state["charges"], state["turn"]) == ([20], 1)
     assert "tags='spy jazz, bossa nova'" in state["bought"][0]
@@ -178,11 +177,11 @@ def test_form_buys_while_cell_awaits_and_while_none_runs(lab: Lab, tmp_path: Pat
     expect(form).to_contain_text(f"title={attack!r}")
     expect(form).to_contain_text("api.run(sonic.Create(custom_mode=True")
     button.press("Enter")
-    expect(results.locator("audio")).to_have_count(4, timeout=_MS)
+    expect(results.locator("audio")).to_have_count(4)
     state = _wait_for_state(tmp_path, lambda state: len(state["bought"]) == 2 and state["ended"])
     assert state["charges"] == [20, 20]
     expect(results).to_contain_text(attack)
-    expect(button).to_be_enabled(timeout=_MS)
+    expect(button).to_be_enabled()
     _take_screenshots(notebook)
 
     # the saved notebook, untrusted
@@ -212,7 +211,7 @@ def test_busy_kernel_buys_what_was_typed(lab: Lab, tmp_path: Path) -> None:
     fault = f"sim.faults.arm('task_fails', times=None, message={TEXTS[0]!r})"
     notebook = lab.open([connect, f"form = api.form({request})\nform", fault, _BLOCKING])
     form, button, results = _run(notebook)
-    expect(button).to_be_enabled(timeout=_MS)
+    expect(button).to_be_enabled()
     _wait_for_state(tmp_path, lambda _: (tmp_path / "blocked").exists())
 
     form.get_by_label("Description").press_sequentially(" on a tin roof")
@@ -224,7 +223,7 @@ def test_busy_kernel_buys_what_was_typed(lab: Lab, tmp_path: Path) -> None:
     state = _wait_for_state(tmp_path, lambda state: state["ended"])
     assert state["bought"] == ["nuro.Instrumental(description='rain on a tin roof', duration=30)"]
     assert (len(state["charges"]), state["turn"]) == (1, 1)
-    expect(results).to_contain_text(TEXTS[0], timeout=_MS)
+    expect(results).to_contain_text(TEXTS[0])
     expect(results).to_contain_text("refunded")
     assert notebook.page.evaluate("window.pwned") is None
 
@@ -242,7 +241,7 @@ def test_form_in_notebook_7(lab: Lab, tmp_path: Path) -> None:
     expect(form).to_contain_text("14 / 400")
     expect(button).to_be_enabled()
     button.dblclick()
-    expect(results.locator("audio")).to_have_count(2, timeout=_MS)
+    expect(results.locator("audio")).to_have_count(2)
     state = _wait_for_state(tmp_path, lambda state: state["ended"])
     assert state["charges"] == [20]
     assert "'rain on a tent'" in state["bought"][0]
@@ -252,7 +251,7 @@ def test_form_in_notebook_7(lab: Lab, tmp_path: Path) -> None:
 def test_app_in_voila(lab: Lab) -> None:
     page = lab.open_in_voila(nbformat.read(_APP, as_version=4))
     button = page.locator("button.musicapi-buy")
-    expect(button).to_have_text("Make 2 songs for 20 credits · 980 left after", timeout=_MS)
+    expect(button).to_have_text("Make 2 songs for 20 credits · 980 left after")
     for text in ("mnb.connect()", "MUSICAPI_KEY"):  # neither code nor what it prints
         expect(page.get_by_text(text)).to_have_count(0)
     page.get_by_label("Description").fill("rain on a tin roof")
@@ -264,8 +263,8 @@ def test_app_in_voila(lab: Lab) -> None:
     expect(page.get_by_label("Description")).to_have_value("rain on a tin roof")
     expect(button).to_be_enabled()
     button.dblclick()
-    expect(page.locator(".musicapi-live audio")).to_have_count(2, timeout=_MS)
-    expect(button).to_have_text("Make 2 songs for 20 credits · 960 left after", timeout=_MS)
+    expect(page.locator(".musicapi-live audio")).to_have_count(2)
+    expect(button).to_have_text("Make 2 songs for 20 credits · 960 left after")
     gallery = page.locator(".musicapi-nb-gallery")
     gallery.get_by_role("button", name="Refresh").click()
     expect(gallery.get_by_role("button", name="Play")).to_have_count(2)
@@ -313,11 +312,9 @@ def test_lists_of_clips_and_requests(lab: Lab, tmp_path: Path) -> None:
     box.press("ArrowDown")
     expect(offers.first).to_be_visible()  # the list goes when the button is pressed
     notebook.screenshot("form-picker")
-    expect(button).to_have_text(
-        "Make 2 songs, price unknown (perhaps 14) · 980 left now", timeout=_MS
-    )
+    expect(button).to_have_text("Make 2 songs, price unknown (perhaps 14) · 980 left now")
     button.click()
-    expect(results.locator("audio")).to_have_count(2, timeout=_MS)
+    expect(results.locator("audio")).to_have_count(2)
     expect(results).to_contain_text("Both")
 
     form, results = notebook.output_area(3).first, notebook.output_area(3).nth(1)
@@ -329,7 +326,7 @@ def test_lists_of_clips_and_requests(lab: Lab, tmp_path: Path) -> None:
     expect(button).to_contain_text("Make 4 songs for 40 credits")
     expect(button).to_be_enabled()
     button.dblclick()
-    expect(results.locator("audio")).to_have_count(4, timeout=_MS)
+    expect(results.locator("audio")).to_have_count(4)
     state = _wait_for_state(tmp_path, lambda state: state["ended"])
     assert (len(state["charges"]), state["charges"][2:]) == (4, [20, 20])
     assert len(state["bought"]) == 1
@@ -364,7 +361,7 @@ def test_operation_declared_in_a_cell_has_a_form(lab: Lab, tmp_path: Path) -> No
     expect(button).to_be_enabled()
     save_screenshot(button.page, "form-of-a-custom-operation")
     button.click()
-    expect(results.locator("audio")).to_have_count(2, timeout=_MS)
+    expect(results.locator("audio")).to_have_count(2)
     state = _wait_for_state(tmp_path, lambda state: state["ended"])
     assert state["bought"] == ["sonic.Duet(clip_id='clip-1', tags='spy jazz')"]
     assert len(state["charges"]) == 1

@@ -14,7 +14,7 @@ from tests.blind_helpers import fill_library
 from tests.browser.blind_page import HTML, MessageLog, button, listen
 from tests.browser.lab import Lab, save_screenshot
 
-_MS = 60_000
+_TIMEOUT = 60.0
 
 _CONNECT = """\
 import asyncio, json, threading, time
@@ -78,7 +78,7 @@ def _sources(folder: Path, *sources: str) -> list[str]:
 
 def _read_state(folder: Path, name: str) -> Any:
     """Return the experiment's state and charges that the kernel wrote at an event."""
-    end = time.monotonic() + _MS / 1000
+    end = time.monotonic() + _TIMEOUT
     while not (folder / name).exists() and time.monotonic() < end:
         time.sleep(0.02)
     return json.loads((folder / name).read_text())
@@ -86,14 +86,14 @@ def _read_state(folder: Path, name: str) -> Any:
 
 def _cancel_and_start_again(page: Page, folder: Path) -> None:
     """Press the monitor's buttons while the first two of four plan cells are made."""
-    expect(page.get_by_text("2 being made").first).to_be_visible(timeout=_MS)
+    expect(page.get_by_text("2 being made").first).to_be_visible()
     page.get_by_role("button", name="Stop (keeps what is paid)", exact=True).click()
     expect(page.get_by_text("cancelled", exact=True).first).to_be_visible()
     assert _read_state(folder, "cancelled") == ["cancelled", [20, 20]]
     page.get_by_role("button", name="Run the rest", exact=True).click()
-    expect(page.get_by_text("4 of 4 · ")).to_be_visible(timeout=_MS)
+    expect(page.get_by_text("4 of 4 · ")).to_be_visible()
     cancel = page.get_by_role("button", name="Stop (keeps what is paid)", exact=True)
-    expect(cancel).to_be_hidden(timeout=_MS)  # after the downloads
+    expect(cancel).to_be_hidden()  # after the downloads
     assert _read_state(folder, "ended") == ["ended", [20] * 4]
 
 
@@ -101,7 +101,7 @@ def _filter_play_and_rate(page: Page, folder: Path) -> None:
     """Filter, sort and group by a factor, play, rate by a key; then check the library."""
     gallery = page.locator(".musicapi-nb-gallery").first  # the second shows a task
     cards, count = gallery.locator(".mnb-card"), gallery.locator(".mnb-count")
-    expect(cards).to_have_count(8, timeout=_MS)  # also if it was shown before there were songs
+    expect(cards).to_have_count(8)  # also if it was shown before there were songs
     styles = gallery.get_by_label("style", exact=True)
     levels = styles.locator("option").all_inner_texts()
     assert sorted(levels) == ["all", "sea shanty", "spy jazz"]
@@ -161,7 +161,7 @@ def _compare(page: Page, folder: Path) -> None:
 def _play_task(page: Page) -> None:
     """Play a song of a cell that ends in a task."""
     songs = page.locator(".musicapi-nb-gallery").last
-    expect(songs.locator(".mnb-card")).to_have_count(2, timeout=_MS)
+    expect(songs.locator(".mnb-card")).to_have_count(2)
     songs.get_by_role("button", name="Play").last.click()
     page.wait_for_function(_IS_PLAYING, arg=songs.locator("audio").element_handle())
 
@@ -199,7 +199,7 @@ def test_blind_test_reveals_nothing(lab: Lab, tmp_path: Path, host: str) -> None
     else:
         lab.open_in_notebook7(sources, page).start_run_all()
     area = page.locator(".musicapi-nb-blind")
-    expect(area).to_contain_text("Question 1 of 2", timeout=_MS)
+    expect(area).to_contain_text("Question 1 of 2")
     listen(area)
     area.get_by_role("radio", name="B is better").click()
     save_screenshot(page, f"blind-{host.replace(' ', '-').lower()}")

@@ -130,7 +130,7 @@ def test_job_output_changes_in_place_and_saves_songs(lab: Lab, tmp_path: Path) -
 
     notebook.start_run_all()
     for area in areas:  # while a cell awaits
-        expect(area).to_contain_text("being made", timeout=30_000)
+        expect(area).to_contain_text("being made")
         expect(area).to_contain_text("rain, slow jazz · 20 credits")
         expect(area).to_contain_text("(simulated time)")
     clock = areas[0].inner_text()
@@ -139,7 +139,7 @@ def test_job_output_changes_in_place_and_saves_songs(lab: Lab, tmp_path: Path) -
     (tmp_path / "running").write_bytes(b"")
     notebook.screenshot("job-running")
     for area in areas:  # while a cell blocks
-        expect(area).to_contain_text("2 of 2", timeout=30_000)
+        expect(area).to_contain_text("2 of 2")
         # the second song is not ready yet
         expect(area).to_contain_text("(simulated time)")
     notebook.screenshot("job-one-ready")
@@ -148,8 +148,8 @@ def test_job_output_changes_in_place_and_saves_songs(lab: Lab, tmp_path: Path) -
     _check_single_outputs(notebook, range(1, 3))
     (tmp_path / "idle").write_bytes(b"")
     for area in areas:  # while no cell runs
-        expect(area).not_to_contain_text("(simulated time)", timeout=30_000)
-        expect(area.locator(".musicapi-nb-gallery .mnb-card")).to_have_count(2, timeout=30_000)
+        expect(area).not_to_contain_text("(simulated time)")
+        expect(area.locator(".musicapi-nb-gallery .mnb-card")).to_have_count(2)
     _check_single_outputs(notebook, range(1, 3))
     saved = notebook.save()
 
@@ -216,7 +216,7 @@ def test_errors_are_shown_in_their_job_and_affect_no_other(lab: Lab) -> None:
 
     notebook.start_run_all()
     saving = "Songs are ready · saving the audio to your library…"
-    expect(notebook.output_area(1).last).to_contain_text(saving, timeout=60_000)
+    expect(notebook.output_area(1).last).to_contain_text(saving)
     notebook.screenshot("job-saving")
     notebook.wait_until_done()
 

@@ -11,7 +11,6 @@ from tests.browser.lab import save_screenshot
 from tests.browser.server import running_marimo
 from tests.browser.watch import Watch
 
-_MS = 60_000
 _IS_PLAYING = "audio => !audio.paused && audio.currentTime > 0.2"
 
 _NOTEBOOK = """\
@@ -103,22 +102,22 @@ def test_marimo_shows_live_and_static_values(page: Page, watch: Watch, tmp_path:
 
 def _check(page: Page, sim: Simulator) -> None:
     live = page.locator(".musicapi-live")
-    expect(page.get_by_text("<b>rain</b>").first).to_be_visible(timeout=_MS)  # a request's card
+    expect(page.get_by_text("<b>rain</b>").first).to_be_visible()  # a request's card
     job, bought, monitor = live.nth(0), live.nth(1), live.nth(2)
-    expect(job.locator("audio")).to_have_count(2, timeout=_MS)  # the job has ended by itself
+    expect(job.locator("audio")).to_have_count(2)  # the job has ended by itself
 
     form = page.locator(".musicapi-form")
     form.get_by_role("button", name="Make 2 songs").click()
-    expect(bought.locator("audio")).to_have_count(2, timeout=_MS)
+    expect(bought.locator("audio")).to_have_count(2)
 
     monitor.get_by_role("button", name="Start", exact=True).click()
-    expect(monitor).to_contain_text("100%", timeout=_MS)
-    expect(monitor.get_by_role("button")).to_have_count(0, timeout=_MS)
+    expect(monitor).to_contain_text("100%")
+    expect(monitor.get_by_role("button")).to_have_count(0)
     assert [charge.credits for charge in sim.accounts.charges()] == [20] * 4
 
     for name in ("gallery", "board"):
         area = page.locator(f".musicapi-nb-{name}")
-        area.get_by_role("button", name="Play").first.click(timeout=_MS)
+        area.get_by_role("button", name="Play").first.click()
         page.wait_for_function(_IS_PLAYING, arg=area.locator("audio").element_handle())
 
-    expect(page.locator(".musicapi-nb-blind")).to_contain_text("1 of 2", timeout=_MS)
+    expect(page.locator(".musicapi-nb-blind")).to_contain_text("1 of 2")
