@@ -71,6 +71,18 @@ more = mnb.Plan.grid(
 )
 harbours = slow.experiment("harbours", more, budget=300, concurrency=4, deadline=1e6)"""
 
+_TWICE = """\
+pair = mnb.Plan.grid(
+    sonic.Create,
+    base={"lyrics": "[Verse] The last train home", "styles": "synthwave, 110 bpm"},
+    factors={"mv": ["sonic-v6", "sonic-v6-wild"]},
+    repeats=10,
+)
+trains = api.experiment("night trains", pair, budget=400, concurrency=6)
+await trains
+for number, song in enumerate(song for task in trains.tasks() for song in task.songs):
+    api.library.rate(song, 1 + number * 7 // 3 % 3 + 2 * (song.request.mv == "sonic-v6-wild"))"""
+
 _TAGS = """\
 jobs = [api.run(studio.Description(prompt="spy jazz, slow", model_type="studio130-v1.5"), take=take)
         for take in range(1, 9)]
@@ -149,6 +161,7 @@ PICTURES = (
     ),
     Picture("blind", 'mnb.blind_test(run, factor="mv", trials=6, seed=3)', _play_b),
     Picture("tags", _TAGS),
+    Picture("report", 'trains.report(outcomes=["stars", "duration", "cost"])', before=_TWICE),
     Picture("experiment", "mnb.monitor(harbours)", _start_experiment, before=_PLAN),
 )
 

@@ -166,8 +166,8 @@ def _means_of_blocks(
         retried = adjusted_means(others, column, outcomes=[outcome])
     except BadFrame:
         return means
-    same = retried["level"].tolist() == means["level"].tolist()
-    return retried.assign(missing_songs=means["missing_songs"]) if same else means
+    has_levels = retried["level"].tolist() == means["level"].tolist()
+    return retried.assign(missing_songs=means["missing_songs"]) if has_levels else means
 
 
 def _infer(

@@ -176,7 +176,9 @@ rows = [
      "rating": 1 + 3 * number % 5}
     for number in range(16)
 ]
-mnb.report(pd.DataFrame(rows))"""
+report = mnb.report(pd.DataFrame(rows))
+report.save(folder / "report.html")
+report"""
 _BARS = """\
 areas => areas.flatMap(area => [...area.querySelectorAll("div")])
   .filter(node => getComputedStyle(node).backgroundColor === "rgba(56, 132, 244, 0.5)")
@@ -217,3 +219,11 @@ def test_hostile_names_and_levels_are_shown_as_text(lab: Lab, watch: Watch, tmp_
     save_screenshot(report, "report-dark")
     untrusted = lab.open_untrusted(notebook.save())
     assert untrusted.output_area(8).evaluate_all(_BARS) == bars
+    page = lab.new_page()
+    page.goto((tmp_path / "report.html").as_uri())
+    for width in (420, 1400):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        save_screenshot(page, f"report-{width}")
+    assert axe_violations(page.locator("body")) == []
+    assert page.evaluate("window.pwned ?? null") is None
