@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import musicapi_nb as mnb
 from musicapi_nb import lyrics, sonic, studio, tasks
@@ -283,3 +286,54 @@ async def test_costs_of_an_experiment(tmp_path: Path) -> None:
     kept = mnb.tag_fates(tasks)["fate"].isin(["kept", "split"]).sum()
     assert by_measure["credits per kept tag"]["estimate"] == pytest.approx(90 / kept)
     assert per_song["difference"].isna().tolist() == [True, False]
+
+
+STATES = ("done", "failed", "accepted", "sending", "uncertain", "planned", "refused", "not_run")
+
+
+@settings(max_examples=20)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abc"),
+            st.sampled_from(STATES),
+            st.sampled_from([None, 0, 2, 20]),
+            st.integers(0, 4),
+            st.booleans(),
+        ),
+        max_size=12,
+    )
+)
+def test_levels_add_up_and_intervals_hold_the_estimate(rows: list[tuple[Any, ...]]) -> None:
+    frame = pd.DataFrame(rows, columns=["mv", "state", "price", "songs", "refunded"])
+    frame["price"] = frame["price"].astype("Int64")
+    frame["songs"] = frame["songs"].where(frame["state"] == "done", 0).astype("int64")
+    frame["refunded"] = frame["refunded"] & (frame["state"] == "failed")
+    frame["credits"] = frame["price"].where(frame["state"].isin(["done", "failed"]))
+    frame["credits"] = frame["credits"].mask(frame["refunded"], 0)
+    frame.insert(0, "cell", range(len(frame)))
+    (whole,) = costs_of(frame).to_dict("records")
+    table = costs_of(frame, by="mv")
+    for name in ("tasks", "failed", "songs", "credits", "refunded", "in_doubt", "unpriced"):
+        assert table[name].sum() == whole[name]
+    spent = frame["price"].where(frame["state"].isin(["done", "failed", "accepted"]), 0)
+    assert whole["credits"] + whole["refunded"] == spent.fillna(0).sum()
+    in_doubt = frame["price"].where(frame["state"].isin(["sending", "uncertain"]), 0)
+    assert whole["in_doubt"] == in_doubt.fillna(0).sum()
+    for row in (whole, *table.to_dict("records")):
+        if not math.isnan(row["low"]):
+            assert 0 <= row["low"] <= row["high"]
+            assert math.isnan(row["estimate"]) or row["low"] <= row["estimate"] <= row["high"]
+
+
+def test_intervals_cover_the_cost_of_a_song() -> None:
+    rng = np.random.default_rng(3)
+    tasks, tables = 20, 400
+    frame = cells(tasks * tables // 2, 0).assign(mv="a", table=np.arange(tasks * tables) // tasks)
+    is_failed = rng.random(len(frame)) < 0.15  # without a refund
+    frame["songs"] = np.where(is_failed, 0, 2)
+    table = costs_of(frame, by=["table", "mv"])
+    truth = 20 / (0.85 * 2)
+    covered = (table["low"] <= truth) & (truth <= table["high"])
+    assert 0.92 < covered.mean() < 0.99
+    assert (table["estimate"].mean() - truth) / truth < 0.02

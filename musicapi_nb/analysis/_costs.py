@@ -240,6 +240,8 @@ def _differences(
     numbers_ = figures[["credits", *outcomes]].rename(columns=outcomes)
     table = pd.concat([table, numbers_.rename(columns={"credits": "credits spent"})], axis=1)
     pairs = [("credits spent", name) for name in outcomes.values() if table[name].gt(0).any()]
+    if not pairs or not used.any():
+        return {}
     (factor,) = names
     codes, texts = level_codes(levels, factor)
     order = list(dict.fromkeys(codes.tolist()))
