@@ -65,6 +65,7 @@ class Adopter:
     def __init__(self, database: Database, owner: str, *, simulated: bool) -> None:
         self._database, self._owner, self._simulated = database, owner, simulated
         self._songs: _SongIndex | None = None
+        self._has_unnamed: bool | None = None  # whether there are entries without a task id
         self._entries: dict[int, str] = {}  # what was done with each
         self.issues: list[AdoptionIssue] = []
 
@@ -104,7 +105,9 @@ class Adopter:
             for entry in events.entries(connection, of_task, task.id, simulated):
                 if not (entry.engine and task.engine) or entry.engine == task.engine:
                     return entry
-        if self._songs is None and (task.id is None or _has_unnamed(connection)):
+        if self._has_unnamed is None:
+            self._has_unnamed = _has_unnamed(connection)
+        if self._songs is None and (task.id is None or self._has_unnamed):
             self._songs = _SongIndex(self._database)
         if self._songs is None:
             return None
@@ -193,7 +196,8 @@ def supersede_adopted(connection: sqlite3.Connection, entry: Entry, owner: str) 
     """
     if entry.task_id is None or entry.adopted:
         return
-    of_task = "WHERE task_id=? AND simulated=? AND request_key='' AND state != 'not_run'"
+    # "+": not through the index of request keys, which has all adopted entries under one key
+    of_task = "WHERE task_id=? AND simulated=? AND +request_key='' AND state != 'not_run'"
     for adopted in events.entries(connection, of_task, entry.task_id, entry.simulated):
         if adopted.engine in {"", entry.engine}:
             note = f"its task is that of entry {entry.id}"

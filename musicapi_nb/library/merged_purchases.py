@@ -49,6 +49,7 @@ class PurchaseMerger:
     )
     _matches: dict[int, int] = dataclasses.field(default_factory=dict)  # own number, by other
     _keys: dict[tuple[str, bool], tuple[str, int]] = dataclasses.field(default_factory=dict)
+    _new_keys: set[str] = dataclasses.field(default_factory=set)  # of renumbered takes
     _given_up: list[Entry] = dataclasses.field(default_factory=list)  # planned, bought there
 
     def merge(self) -> None:
@@ -189,15 +190,15 @@ class PurchaseMerger:
             if event.id == first.request_event
         ]
         query = "SELECT 1 FROM entries WHERE request_key=? AND simulated=? LIMIT 1"
-        used = {key for key, _ in self._keys.values()}
         take = 1
         while True:
             key = key_of_json(request, take)
             parameters = (key, other.simulated)
             databases = (self.source, self.target)
-            if key not in used and not any(
+            if key not in self._new_keys and not any(
                 connection.execute(query, parameters).fetchone() for connection in databases
             ):
+                self._new_keys.add(key)
                 return key, take
             take += 1
 
