@@ -9,7 +9,7 @@ from musicapi_nb.audio.spectrum import measure_timbre
 from musicapi_nb.audio.tempo import estimate_tempo
 from musicapi_nb.audio.tonality import estimate_key, measure_notes
 
-VERSION = "4"
+VERSION = "5"
 """Changes whenever a field can have another value for the same file."""
 
 

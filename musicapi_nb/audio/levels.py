@@ -17,6 +17,7 @@ SILENCE = 0.001
 _FULL_SCALE = 32_767 / 32_768
 _HIGHEST = 1_000.0
 """Magnitude that no sound has: 60 dB above full scale."""
+_INAUDIBLE = 1e-6  # magnitude: -120 dBFS
 _CLIPPED_RUN = 3
 """So many samples in a row at full scale are clipped; a peak of a sine touches it with fewer."""
 _MIN_RATE = 8_000  # Hz
@@ -93,9 +94,16 @@ def measure_levels(source: Path | bytes) -> Levels:
         silence_end=seconds if last is None else float((frames - 1 - last) / rate),
         clipped_share=clipped / (frames * channels),
         stereo_width=side / (middle + side) if middle + side else None,
-        mono=decimator.samples,
+        mono=_without_offset(decimator.samples),
         rate=decimator.rate,
     )
+
+
+def _without_offset(mono: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Subtract the mean, which is no sound but would set in and end with the file."""
+    mono = mono - mono.mean(dtype=np.float64).astype(np.float32)
+    mono[np.abs(mono) < _INAUDIBLE] = 0.0
+    return mono
 
 
 def _count_clipped(magnitudes: NDArray[np.float32]) -> int:

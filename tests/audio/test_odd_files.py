@@ -57,6 +57,26 @@ def test_opposite_channels_have_a_width_but_no_sound_in_the_middle() -> None:
     assert (measured.tempo, measured.key, measured.brightness) == (None, None, None)
 
 
+def test_offset_is_no_sound() -> None:
+    measured = extract_features(encode(np.full(3 * RATE, 0.3)))
+    assert (measured.tempo, measured.key, measured.brightness) == (None, None, None)
+    with_offset, without = (extract_features(encode(0.5 * music() + by)) for by in (0.2, 0.0))
+    assert is_music(with_offset)
+    assert with_offset.onset_rate == without.onset_rate
+
+
+def test_strokes_at_random_times_have_no_confident_tempo() -> None:
+    rng = np.random.default_rng(1)
+    samples = np.zeros(20 * RATE)
+    stroke = np.exp(-np.arange(RATE // 20) / 150) * rng.standard_normal(RATE // 20)
+    for first in rng.integers(0, 19 * RATE, 60):
+        samples[first : first + len(stroke)] += 0.5 * stroke
+    measured = extract_features(encode(samples))
+    assert (measured.tempo_confidence or 0.0) < 0.1
+    assert measured.key is None
+    assert measured.onset_rate == pytest.approx(3, abs=0.5)
+
+
 def test_short_sound_has_no_tempo() -> None:
     measured = extract_features(encode(music()[: RATE // 2]))
     assert measured.seconds == pytest.approx(0.5, abs=0.001)
