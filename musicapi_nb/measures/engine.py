@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import tempfile
 import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -28,6 +29,9 @@ from musicapi_nb.widgets.monitor import Bar, BarState
 from musicapi_nb.widgets.songs_of import songs_of
 
 _REDRAW = 0.1  # seconds between two states of the bar
+
+
+_Jobs: TypeAlias = Generator[Path | None, None, None]
 
 
 class MeasuringInterrupted(ShortTraceback, KeyboardInterrupt):
@@ -54,31 +58,35 @@ class Options:
 def measure_sounds(source: Any, method: Method, measure: Measure, options: Options) -> pd.DataFrame:
     """Compute what is not stored yet, and return the table: see `measure`."""
     files = find_sound_files(source)
-    if files is None:
-        songs = songs_of(source, options.library)
-        table, library = song_table(songs, source), songs.library
-        sounds = song_sounds([item.song for item in songs.items], library)
-    else:
-        session = latest_session()
-        library = options.library or getattr(session, "library", None)
-        table, sounds = file_columns(files), _file_sounds(files)
-    run = _Run(ResultStore(measure, library), len(table))
-    jobs = run.jobs(sounds)
+    with tempfile.TemporaryDirectory(prefix="musicapi-nb-") as folder:
+        if files is None:
+            songs = songs_of(source, options.library)
+            table, library = song_table(songs, source), songs.library
+            sounds = song_sounds([item.song for item in songs.items], library, Path(folder))
+        else:
+            session = latest_session()
+            library = options.library or getattr(session, "library", None)
+            table, sounds = file_columns(files), _file_sounds(files)
+        run = _Run(ResultStore(measure, library), len(table))
+        _compute(run, run.jobs(sounds), method, options)
+    return run.table(table)
+
+
+def _compute(run: _Run, jobs: _Jobs, method: Method, options: Options) -> None:
     outcomes = (
         measure_files(method, jobs, options.workers)
         if options.client is None
         else measure_on_cluster(method, jobs, options.client)
     )
-    bar = Bar(measure.name.replace("_", " ")) if options.progress else None
+    bar = Bar(method.name.replace("_", " ")) if options.progress else None
     try:
         # both are closed at once on Ctrl-C: the worker processes end, and no download goes on
         with contextlib.closing(jobs), contextlib.closing(outcomes):
             run.compute(outcomes, bar)
     except KeyboardInterrupt:
         raise MeasuringInterrupted(
-            f"{run.done:,} of {len(table):,} songs are done; the same call does the rest"
+            f"{run.done:,} of {run.rows:,} songs are done; the same call does the rest"
         ) from None
-    return run.table(table)
 
 
 def _file_sounds(files: Sequence[Path]) -> Sounds:
@@ -93,13 +101,13 @@ class _Run:
     """The outcomes of one call, by the hash of the file. Equal files are measured once."""
 
     def __init__(self, store: ResultStore, rows: int) -> None:
-        self._store = store
+        self._store, self.rows = store, rows
         self._sounds: list[Sound | None] = [None] * rows
         self._outcomes: dict[str, Outcome | None] = {}
         self._under_way: dict[Path, Sound] = {}
         self.done = self._failed = 0
 
-    def jobs(self, sounds: Sounds) -> Generator[Path | None, None, None]:
+    def jobs(self, sounds: Sounds) -> _Jobs:
         """Yield the files that have to be measured; None if the next one is not there yet."""
         with contextlib.closing(sounds):
             for sound in sounds:
@@ -140,7 +148,7 @@ class _Run:
 
     def _bar_state(self) -> BarState:
         text = f"{self._failed:,} without a value" if self._failed else ""
-        return BarState(self.done, len(self._sounds), "songs", text)
+        return BarState(self.done, self.rows, "songs", text)
 
     def _issue(self, sound: Sound | None) -> str | None:
         if sound is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future
@@ -69,8 +68,11 @@ def song_table(collection: SongCollection, source: Any) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(levels, index=songs.index), songs], axis=1)
 
 
-def song_sounds(songs: Sequence[Song], library: Library | None) -> Sounds:
-    """Yield the sound of each song; those of the library first. None: a download takes time."""
+def song_sounds(songs: Sequence[Song], library: Library | None, folder: Path) -> Sounds:
+    """Yield the sound of each song; those of the library first. None: a download takes time.
+
+    Downloads that the library does not take are written into `folder`.
+    """
     missing = []
     for row, song in enumerate(songs):
         path = None if library is None else library.file_of(song)
@@ -80,9 +82,7 @@ def song_sounds(songs: Sequence[Song], library: Library | None) -> Sounds:
             yield Sound(row, issue=_one_line(reason))
         else:
             missing.append((row, song))
-    if missing:
-        with tempfile.TemporaryDirectory(prefix="musicapi-nb-") as folder:
-            yield from _download(missing, library, Path(folder))
+    yield from _download(missing, library, folder)
 
 
 def _download(songs: Sequence[tuple[int, Song]], library: Library | None, folder: Path) -> Sounds:
