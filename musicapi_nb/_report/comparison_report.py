@@ -17,7 +17,7 @@ from musicapi_nb._report.outcomes import ReportOutcome, read_outcomes
 from musicapi_nb._report.tables import ReportTables, dates_of, read_tables
 from musicapi_nb._report.verdicts import HEADINGS, Verdict, find_verdicts, plain
 from musicapi_nb.analysis.source_tables import Source
-from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.widgets.gallery.saved_page import page_path, write_page
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _origin(tables: ReportTables, figures: Figures) -> list[tuple[str, str]]:
         plan = experiment.plan
         rounds = markup.plural(plan.blocks, "round")
         rows.append(("Plan", f"{markup.plural(len(plan.cells), 'request')} in {rounds}"))
-        with contextlib.suppress(InvalidArgument):  # without a stop rule
+        with contextlib.suppress(MusicAPIError):  # without a stop rule, or too early for a look
             looks = markup.plural(len(experiment.looks()), "look")
             rows.append(("Stop rule", f"{looks}; p is not corrected for them: see run.looks()"))
     for name, levels in figures.levels.items():
