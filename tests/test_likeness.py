@@ -12,10 +12,10 @@ import soundfile
 from numpy.typing import NDArray
 
 import musicapi_nb as mnb
-from musicapi_nb.audio.profile import Profile, measure_profile
+from musicapi_nb.audio.profile import VERSION, Profile, measure_profile
 from musicapi_nb.audio.profile_comparison import Comparison, compare, prepare
 from musicapi_nb.errors import InvalidArgument, NoAudio
-from musicapi_nb.library import Library
+from musicapi_nb.library import Library, Measure, Measurement
 from musicapi_nb.simulator.music.recording import Recording, samples_of
 from tests.library.helpers import acknowledged, buy, looked, song
 
@@ -102,6 +102,12 @@ def test_transposition_and_timbre_are_told_apart() -> None:
     assert others.harmony < 0.8
 
 
+def test_short_sounds_are_duplicates_only_of_themselves() -> None:
+    short = [encoded(chords(roots), "wav") for roots in ([60, 65], [62, 57])]
+    assert compared(short[0], short[0]).duplicate
+    assert not compared(*short).duplicate
+
+
 def test_noise_and_clicks_are_compared_too() -> None:
     rng = np.random.default_rng(0)
     noises = [rng.normal(0, 0.1, 8 * RATE).astype(np.float32) for _ in range(2)]
@@ -121,7 +127,8 @@ def test_profiles_are_texts(jazz: Samples) -> None:
     np.testing.assert_array_equal(again.bits, profile.bits)
     np.testing.assert_array_equal(again.timbre, profile.timbre)
     np.testing.assert_allclose(again.notes, profile.notes, atol=1 / 500)
-    for wrong in ("", "x", "bm90IGFuIGFyY2hpdmU=", text[: len(text) // 2]):
+    other_shape = profile._replace(notes=profile.notes[:, :5]).to_text()
+    for wrong in ("", "x", "bm90IGFuIGFyY2hpdmU=", text[: len(text) // 2], other_shape):
         with pytest.raises(ValueError, match="no profile"):
             Profile.from_text(wrong)
     silent, short = np.zeros(3 * RATE, np.float32), np.ones(RATE // 2, np.float32)
@@ -176,6 +183,12 @@ def test_likeness_of_pairs_of_songs(library: Library) -> None:
     assert "_profile" not in mnb.measures_frame(library)
     (measure,) = library.measures()
     assert (measure.name, dict(measure.columns)) == ("likeness", {})
+    file = library.file_of(library.task(1).songs[0])
+    assert file is not None
+    damaged = Measurement(file.stem, {"_profile": "x"})
+    library.store_measurements(Measure("likeness", VERSION), [damaged])
+    again = mnb.likeness(library, **options)
+    assert again["issue"].tolist()[0] == "the profile in the library is damaged"
     with pytest.raises(InvalidArgument, match="within"):
         mnb.likeness(library, within="album")  # type: ignore[arg-type]  # the mistake itself
     with pytest.raises(InvalidArgument, match="name is"):

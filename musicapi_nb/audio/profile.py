@@ -68,10 +68,16 @@ class Profile(NamedTuple):
         """Read the text of a profile; ValueError if it is none."""
         try:
             with np.load(io.BytesIO(base64.b64decode(text))) as arrays:
-                notes = arrays["notes"].astype(np.float32) / 255
-                return cls(notes, arrays["timbre"], arrays["bits"])
+                profile = cls(
+                    arrays["notes"].astype(np.float32) / 255, arrays["timbre"], arrays["bits"]
+                )
         except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError("this text is no profile") from error
+        notes, timbre, bits = profile
+        has_shapes = notes.shape[1:] == (12,) and timbre.shape == (1 + _COEFFICIENTS, _COEFFICIENTS)
+        if not (has_shapes and len(notes) and bits.ndim == 1 and bits.dtype == np.uint32):
+            raise ValueError("this text is no profile of this version")
+        return profile
 
 
 def measure_profile(source: Path | bytes) -> Profile:

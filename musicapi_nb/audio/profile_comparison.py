@@ -19,7 +19,7 @@ from musicapi_nb.audio.profile import BITS_PER_SECOND, Profile
 _LEAST_OVERLAP = 0.6  # of the shorter song
 _VARIANCE = 10.0  # dB^2, added to those of the coefficients: less is no difference that is heard
 _MAX_SHIFT_SECONDS = 3.0
-_LEAST_SECONDS = 3.0  # of sound that two songs have in common
+_LEAST_SECONDS, _OVERLAP_OF_SHORT = 3.0, 0.9  # of sound in common; of shorter ones this share
 _LONGEST_DIFFERENCE = 3.5  # s in length, of one recording
 _DUPLICATE = 0.3
 """One recording differs in fewer bits: up to a quarter if it is encoded again, shifted by half a
@@ -124,10 +124,12 @@ def _is_duplicate(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> bool
     if abs(len(first) - len(second)) > _LONGEST_DIFFERENCE * BITS_PER_SECOND:
         return False
     reach = round(_MAX_SHIFT_SECONDS * BITS_PER_SECOND)
+    shorter = min(len(first), len(second))
+    least = max(1.0, min(_LEAST_SECONDS * BITS_PER_SECOND, _OVERLAP_OF_SHORT * shorter))
     for lag in range(-reach, reach + 1):
         ours, theirs = first[max(lag, 0) :], second[max(-lag, 0) :]
         number = min(len(ours), len(theirs))
-        if number < _LEAST_SECONDS * BITS_PER_SECOND:
+        if number < least:
             continue
         different = int(_ONES[(ours[:number] ^ theirs[:number]).view(np.uint8)].sum())
         if different < _DUPLICATE * 32 * number:

@@ -21,6 +21,7 @@ from musicapi_nb.widgets.songs_of import songs_of
 
 Within: TypeAlias = Literal["task", "request"]
 NAME, _PROFILE = "likeness", "_profile"
+_DAMAGED = "the profile in the library is damaged"
 _SONG = ("task_id", "song_id", "song_position", "title")
 _COLUMNS: Mapping[str, str] = {
     **dict.fromkeys(("same_task", "same_request"), "boolean"),
@@ -145,6 +146,9 @@ def _pair_table(
 ) -> pd.DataFrame:
     profiles = [_comparable(text) for text in table[_PROFILE]]
     issues = table["issue"].astype(object).where(table["issue"].notna(), None).tolist()
+    for index, text in enumerate(table[_PROFILE]):
+        if isinstance(text, str) and profiles[index] is None:
+            issues[index] = _DAMAGED
     values = []
     for first, second in pairs:
         row: dict[str, Any] = {
@@ -166,7 +170,11 @@ def _pair_table(
 
 
 def _comparable(text: Any) -> Comparable | None:
-    return prepare(Profile.from_text(text)) if isinstance(text, str) else None
+    """Return a stored profile, prepared; None without one, or if it is damaged."""
+    try:
+        return prepare(Profile.from_text(text)) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def _equal(one: Any, other: Any) -> bool | None:
