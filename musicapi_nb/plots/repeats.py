@@ -1,7 +1,6 @@
 """plots.variance and plots.stability: how alike the songs of a task are."""
 
 import math
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -61,7 +60,7 @@ def variance(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = N
         ax.axvline(position, color=figure.text_color(ax), lw=1, alpha=0.6)
     for y, (_, row) in enumerate(visible.iterrows()):
         figures = tuple(float(row[name]) for name in ("icc", "low", "high"))
-        _draw_interval(ax, y, figures, figure.BLUE, "o")
+        row_chart.draw_interval(ax, y, figures, figure.BLUE, "o")
         worth = [_songs_text(float(row[f"effective_songs{end}"])) for end in ("", "_low", "_high")]
         note = f"worth {worth[0]} songs [{worth[1]}, {worth[2]}]"
         note = note if math.isfinite(figures[0]) else "no estimate"
@@ -110,7 +109,7 @@ def stability(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
         for index, (name, (color, marker, _)) in enumerate(measures.items()):
             offset = step * (2 * index + 1 - len(measures))
             figures = tuple(float(row[f"{name}{end}"]) for end in ("", "_low", "_high"))
-            _draw_interval(ax, y + offset, figures, color, marker)
+            row_chart.draw_interval(ax, y + offset, figures, color, marker)
         common = markup.plural(row["common_tags"], "tag") + " in every song"
         row_chart.write_beside(ax, y, f"{_sizes_text(row)}\n{common}")
     row_chart.name_rows(ax, names)
@@ -140,16 +139,6 @@ def _rows_that_fit(ax: Axes | None, row_inches: float = _ROW_INCHES) -> int:
     if ax is None:
         return _MAX_ROWS
     return max(1, min(_MAX_ROWS, int(figure.panels_inches(ax) / (row_inches * 0.8))))
-
-
-def _draw_interval(ax: Axes, y: float, figures: tuple[float, ...], color: str, marker: str) -> None:
-    """Draw an estimate with its bounds; what is NaN is left out."""
-    estimate, low, high = figures
-    if math.isfinite(low) and math.isfinite(high):
-        ax.plot([low, high], [y, y], color=color, lw=2, solid_capstyle="butt")
-    if math.isfinite(estimate):
-        edge: dict[str, Any] = {"mec": figure.background_color(ax), "mew": 0.8}
-        ax.plot(estimate, y, marker, color=color, ms=6.5, **edge)
 
 
 def _songs_text(number: float) -> str:

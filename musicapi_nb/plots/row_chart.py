@@ -1,5 +1,6 @@
 """Charts with one row for each level: their groups, row labels, notes and stripes."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -62,6 +63,16 @@ def write_beside(ax: Axes, y: float, text: str) -> None:
     """Write a note at the right of a row."""
     options = {"fontsize": figure.SMALL, "alpha": 0.75, "clip_on": False, "linespacing": 1.35}
     figure.write(ax, 1.02, y, text, transform=ax.get_yaxis_transform(), **options)
+
+
+def draw_interval(ax: Axes, y: float, figures: Sequence[float], color: str, marker: str) -> None:
+    """Draw an estimate with its lower and upper bound; what is NaN is left out."""
+    estimate, low, high = figures
+    if math.isfinite(low) and math.isfinite(high):
+        ax.plot([low, high], [y, y], color=color, lw=2, solid_capstyle="butt")
+    if math.isfinite(estimate):
+        edge: dict[str, Any] = {"mec": figure.background_color(ax), "mew": 0.8}
+        ax.plot(estimate, y, marker, color=color, ms=6.5, **edge)
 
 
 def shade_rows(ax: Axes, rows: int, height: float = 1) -> None:

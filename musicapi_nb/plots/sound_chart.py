@@ -87,7 +87,8 @@ def _draw_shares(ax: Axes, table: pd.DataFrame, by: Sequence[str], rows: int) ->
             row_chart.SEPARATOR.join(row_chart.level_text(row[n]) for n in ["property", *by])
         )
         for name, (low, high, color, marker, offset) in _SHARES.items():
-            _draw_share(ax, y + offset, [float(row[n]) for n in (name, low, high)], color, marker)
+            figures = [float(row[column]) for column in (name, low, high)]
+            row_chart.draw_interval(ax, y + offset, figures, color, marker)
         if math.isfinite(row["chance"]):
             ends = [y - 2.4 * _OFFSET, y + 2.4 * _OFFSET]
             ax.plot([row["chance"]] * 2, ends, color=figure.text_color(ax), lw=1.6, alpha=0.7)
@@ -108,15 +109,6 @@ def _draw_shares(ax: Axes, table: pd.DataFrame, by: Sequence[str], rows: int) ->
     hidden = markup.plural(rows - len(table), "more row")
     note = f"and {hidden} not drawn" if rows > len(table) else ""
     figure.explain_below(ax, "share of songs; lines are intervals", note)
-
-
-def _draw_share(ax: Axes, y: float, figures: Sequence[float], color: str, marker: str) -> None:
-    share, low, high = figures
-    if math.isfinite(low) and math.isfinite(high):
-        ax.plot([low, high], [y, y], color=color, lw=2, solid_capstyle="butt")
-    if math.isfinite(share):
-        edge: dict[str, Any] = {"mec": figure.background_color(ax), "mew": 0.8}
-        ax.plot(share, y, marker, color=color, ms=6, **edge)
 
 
 def _note(row: pd.Series) -> str:
