@@ -25,6 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@echo "make demo      generate songs with the simulator in a real kernel; writes a page with players"
 	@echo "make test      lint, types, import contract, tests (Python, JavaScript, notebooks, Chromium)"
+	@echo "make checks    the same without the tests of Python, notebooks and Chromium"
 	@echo "make coverage  run the tests and print the line coverage of the package"
 	@echo "make docs      build the documentation, with notebooks as run, into build/site"
 	@echo "make pictures  take the pictures of README and docs again, in Chromium"

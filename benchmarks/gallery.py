@@ -66,9 +66,9 @@ for number in range(0, NUMBER, 2):
 
 library = Library(tempfile.mkdtemp())
 for number, song in enumerate(song for task in songs[:12] for song in task.songs):
-    path = library.temporary_path(".png")
-    shutil.copy(f"PICTURES/{number}.png", path)
-    library.attach(song, "image", library.add_file(path, ".png"))
+    path = library.temporary_path(".jpg")
+    shutil.copy(f"PICTURES/{number}.jpg", path)
+    library.attach(song, "image", library.add_file(path, ".jpg"))
 
 gallery(songs[-1:], library=library)"""
 
@@ -124,11 +124,11 @@ class _ByteCounter:
 
 
 def write_pictures(folder: Path) -> None:
-    """Write the covers of the gallery's first page: to make them takes longer than a round."""
+    """Write the covers of the gallery's first page, JPEG as those of the service."""
     folder.mkdir()
     for number in range(_COVERS):
         pixels = np.random.default_rng(number).integers(0, 255, (16, 16, 3), np.uint8)
-        Image.fromarray(pixels).resize((1024, 1024)).save(folder / f"{number}.png")
+        Image.fromarray(pixels).resize((1024, 1024)).save(folder / f"{number}.jpg", quality=90)
 
 
 def measure(lab: Lab, counter: _ByteCounter, display: str, number: int) -> Round:
