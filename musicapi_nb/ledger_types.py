@@ -227,7 +227,10 @@ class MissingFile:
 
 
 class AdoptionIssue(NamedTuple):
-    """A reply that was not adopted: its place in the source, its task if it names one, and why."""
+    """A reply or task id that was not adopted: which, its task if it names one, and why.
+
+    `reply` is its place among the replies of the source, as in `issues_frame`, or the id.
+    """
 
     reply: str
     task_id: str | None

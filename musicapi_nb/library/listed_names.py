@@ -25,6 +25,8 @@ _FOR_MEASURES = frozenset(
 _OTHER_NAMES = {
     "songs": "api.songs(), or api.gallery()",
     **dict.fromkeys(("search", "find", "show", "gallery", "play"), "api.gallery()"),
+    **dict.fromkeys(("add", "load", "import_songs"), "api.adopt(...)"),
+    **dict.fromkeys(("combine", "join", "union"), "library.merge(folder)"),
     **dict.fromkeys(("files", "paths"), "mnb.files_frame(api.library)"),
     **dict.fromkeys(("frame", "table", "df"), "mnb.songs_frame(api.library)"),
     **dict.fromkeys(("save", "export"), "api.export(folder)"),
