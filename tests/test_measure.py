@@ -374,10 +374,10 @@ def test_wrong_arguments_are_refused_before_anything_is_computed(
     with pytest.raises(InvalidArgument, match="library is a Library"):
         mnb.measure(folder, logged, name="size", library="songs")  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match=r"distributed\.Client"):
-        mnb.measure(folder, logged, name="size", client="tcp://here")
+        mnb.measure(folder, logged, name="size", library=library, client="tcp://here")
     lock = threading.Lock()
     with pytest.raises(InvalidArgument, match="cannot be sent to a worker"):
-        mnb.measure(folder, lambda _: lock.locked(), name="size")
+        mnb.measure(folder, lambda _: lock.locked(), name="size", library=library)
     with pytest.raises(MissingFile, match="there is no file"):
         mnb.measure(str(folder / "absent.mp3"), logged, name="size")
     (folder / "empty").mkdir()
@@ -386,6 +386,7 @@ def test_wrong_arguments_are_refused_before_anything_is_computed(
     with pytest.raises(InvalidArgument, match="songs come from"):
         mnb.measure(5, logged, name="size")
     assert computed(folder) == []
+    assert library.measures() == []  # tables show what they showed before
 
 
 def test_result_that_is_no_value_is_refused_at_once(folder: Path) -> None:

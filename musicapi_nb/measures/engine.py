@@ -127,6 +127,7 @@ class _Run:
     def compute(self, outcomes: Iterator[tuple[Path, Outcome]], bar: Bar | None) -> None:
         """Store each outcome as soon as it is there; without any, no bar is shown."""
         drawn = 0.0
+        self._store.open()
         try:
             for path, outcome in outcomes:
                 sound = self._under_way.pop(path)

@@ -26,15 +26,18 @@ class ResultStore:
         self.name = measure.name
         self._can_write = library is not None
         self.columns = dict(measure.columns)
-        if library is not None:
-            try:
-                library.use_measure(measure)
-            except LibraryError as error:
-                self._stop_writing(error)
-            stored = (item for item in library.measures() if item.name == measure.name)
-            for item in stored:
-                if item.version == measure.version:
-                    self.columns = merge_dtypes(self.columns, item.columns)
+
+    def open(self) -> None:
+        """Make this version the one that tables show, and read its columns."""
+        if self._library is None:
+            return
+        try:
+            self._library.use_measure(self._measure)
+        except LibraryError as error:
+            self._stop_writing(error)
+        for item in self._library.measures():
+            if (item.name, item.version) == (self._measure.name, self._measure.version):
+                self.columns = merge_dtypes(self.columns, item.columns)
 
     def get(self, sha256: str) -> Outcome | None:
         """Return the stored outcome of a file; None if it has to be computed."""
