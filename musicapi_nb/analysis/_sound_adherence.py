@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from musicapi_nb.analysis._sound_matches import sound_matches
-from musicapi_nb.analysis.array_types import Flags, Ints
+from musicapi_nb.analysis.array_types import Floats, Ints
 from musicapi_nb.analysis.checks import as_frame, check_level, finite_values, level_names, require
 from musicapi_nb.analysis.clustered_median import clustered_median
-from musicapi_nb.analysis.clusters import cluster_codes, row_codes
+from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.ratio_estimator import ratio_sums, ratios
 from musicapi_nb.analysis.sound_relations import COMPARISONS, RELATED, Comparison
 from musicapi_nb.analysis.source_tables import Source
@@ -88,19 +88,21 @@ def sound_adherence(
     require(matches, dict.fromkeys(names, "key"), _MATCHES)
     tasks = cluster_codes(matches, cluster, _MATCHES)
     codes, levels = row_codes(matches[names]) if names else (np.zeros(len(matches), int), None)
-    rows = []
-    for code in range(int(codes.max(initial=-1)) + 1):
-        for name, comparison in COMPARISONS.items():
-            selected = (codes == code) & matches[comparison.requested[0]].notna().to_numpy()
-            if selected.any():
-                figures = _figures(matches, tasks, selected, name, comparison, level)
-                rows.append({"code": code, "property": name, **figures})
-    if not rows and len(matches):
+    parts = [
+        _property_rows(matches, tasks, codes, name, level)
+        for name in COMPARISONS
+        if matches[COMPARISONS[name].requested[0]].notna().any()
+    ]
+    columns = ["code", *_COLUMNS]
+    # a stable sort keeps the properties of a level together
+    table = pd.concat([pd.DataFrame(columns=columns, dtype=object), *parts]).sort_values(
+        "code", kind="stable", ignore_index=True
+    )
+    if table.empty and len(matches):
         raise BadFrame(
             "no song requested a tempo, key, duration or instrumental that could be read; "
             "sound_matches(...) lists the songs"
         )
-    table = pd.DataFrame(rows, columns=["code", *_COLUMNS])
     result = as_frame(table, _COLUMNS)
     if levels is not None:
         lead = levels.iloc[table["code"].astype("int64")].reset_index(drop=True)
@@ -109,56 +111,60 @@ def sound_adherence(
     return result
 
 
-def _figures(  # noqa: PLR0913, PLR0917 - one property of one level
-    matches: pd.DataFrame,
-    tasks: Ints,
-    selected: Flags,
-    name: str,
-    comparison: Comparison,
-    level: float,
-) -> dict[str, Any]:
-    """Return the columns of one property for the selected songs, which all requested it."""
+def _property_rows(
+    matches: pd.DataFrame, tasks: Ints, codes: Ints, name: str, level: float
+) -> pd.DataFrame:
+    """Return the columns of one property, a row for each code of levels that requested it."""
+    comparison = COMPARISONS[name]
+    requested = matches[comparison.requested[0]].notna().to_numpy(bool)
     followed = matches[f"{name}_followed"]
-    compared = selected & followed.notna().to_numpy()
-    clusters = tasks[compared]
-    shares = {"followed": followed[compared].to_numpy(bool)}
+    compared = requested & followed.notna().to_numpy(bool)
+    number = int(codes.max(initial=-1)) + 1
+    group, clusters, ones = codes[compared], tasks[compared], np.ones(int(compared.sum()))
+    hits = {"followed": followed[compared].to_numpy(bool)}
     if name in RELATED:
-        shares["related"] = matches[f"{name}_relation"][compared].isin(RELATED[name]).to_numpy()
-    figures: dict[str, Any] = {"songs": int(compared.sum()), "tasks": len(np.unique(clusters))}
-    figures["unknown"] = int(selected.sum()) - figures["songs"]
-    for column, hits in shares.items():
-        ones, group = np.ones(len(hits)), np.zeros(len(hits), dtype="int64")
-        sums = ratio_sums(group, clusters, hits.astype(float), ones, 1)
+        hits["related"] = matches[f"{name}_relation"][compared].isin(RELATED[name]).to_numpy(bool)
+    rows: dict[str, Any] = {"code": np.arange(number), "property": name}
+    for column, values in hits.items():
+        sums = ratio_sums(group, clusters, values.astype("float64"), ones, number)
         prefix = "" if column == "followed" else "related_"
-        for part, bound in zip(
-            (column, f"{prefix}low", f"{prefix}high"), ratios(sums, level), strict=True
-        ):
-            figures[part] = float(bound[0])
-    figures["chance"] = _chance(matches, compared, comparison)
+        rows |= dict(
+            zip((column, f"{prefix}low", f"{prefix}high"), ratios(sums, level), strict=True)
+        )
+        rows |= {"songs": sums["cases"].astype("int64"), "tasks": sums["tasks"].astype("int64")}
+    rows["unknown"] = np.bincount(codes[requested], minlength=number) - rows["songs"]
+    chance = sum_by_code(group, _chances(matches, comparison)[compared], number)
+    rows["chance"] = np.where(rows["songs"] > 0, chance / np.maximum(rows["songs"], 1), np.nan)
     if unit := _UNITS.get(name):
-        distance = np.abs(finite_values(matches[f"{name}_deviation"][compared]))
-        median, low, high = clustered_median(distance, clusters, level)
-        bounds = (median, max(low, 0.0), high)  # of distances
-        figures |= dict(zip(("deviation", "deviation_low", "deviation_high"), bounds, strict=True))
-        figures["unit"] = unit
-    return figures
+        distance = np.abs(finite_values(matches[f"{name}_deviation"]))[compared]
+        medians = np.array(
+            [
+                clustered_median(distance[group == code], clusters[group == code], level)
+                for code in range(number)
+            ]
+        )
+        medians[:, 1] = np.maximum(medians[:, 1], 0.0)  # a bound of distances
+        rows |= dict(zip(("deviation", "deviation_low", "deviation_high"), medians.T, strict=True))
+        rows["unit"] = unit
+    table = pd.DataFrame(rows, columns=["code", *_COLUMNS])
+    return table[np.bincount(codes[requested], minlength=number) > 0]
 
 
-def _chance(matches: pd.DataFrame, compared: Flags, comparison: Comparison) -> float:
-    """Return the expected share of songs that follow these requests, dealt at random.
+def _chances(matches: pd.DataFrame, comparison: Comparison) -> Floats:
+    """Return the share of all measured songs that would follow the request of each song, (rows,).
 
-    The expected agreement of Cohen, Educ. Psychol. Meas. 20, 1960: the mean over the requests of
-    the share of all measured songs that would follow it.
+    Their mean is the expected agreement of Cohen, Educ. Psychol. Meas. 20, 1960. NaN where nothing
+    is requested, and everywhere if all measured songs have the same request.
     """
-    requested, measured = comparison.columns(matches)
-    both = requested[0].notna() & measured.notna()
-    table = pd.concat(requested, axis=1)
-    if len(table[both].drop_duplicates()) < 2 or not compared.any():  # noqa: PLR2004 - two requests
-        return np.nan
-    codes, distinct = row_codes(table[compared].reset_index(drop=True))
-    values = measured[both].to_numpy()
-    shares = [
-        float(np.mean(comparison.follows(list(request), values)))
-        for request in distinct.itertuples(index=False)
-    ]
-    return float(np.mean(np.asarray(shares)[codes]))
+    columns, measured = comparison.columns(matches)
+    both = (columns[0].notna() & measured.notna()).to_numpy(bool)
+    chances = np.full(len(matches), np.nan)
+    codes, distinct = row_codes(pd.concat(columns, axis=1)[both].reset_index(drop=True))
+    if len(distinct) > 1:
+        values = measured[both].to_numpy()
+        shares = [
+            float(np.mean(comparison.follows(list(request), values)))
+            for request in distinct.itertuples(index=False)
+        ]
+        chances[both] = np.asarray(shares)[codes]
+    return chances
