@@ -38,6 +38,7 @@ _TRANSITIONS: Mapping[str, tuple[frozenset[EntryState | None], EntryState]] = {
     "adopted": (frozenset({None, "accepted", "done", "failed"}), "accepted"),
     "superseded": (frozenset({"accepted", "done", "failed"}), "not_run"),
 }
+_OF_ADOPTED = frozenset({"adopted", "superseded"})
 _ADOPTED_STATES: Mapping[str, EntryState] = {"succeeded": "done", "failed": "failed"}
 _ENDS = frozenset(
     {"done", "failed", "refused", "unsent", "not_run", "charged", "refunded", "superseded"}
@@ -78,6 +79,8 @@ class Event(msgspec.Struct, frozen=True):
 
 def is_allowed(entry: Entry | None, kind: str) -> bool:
     """Return whether an event of this kind may follow."""
+    if entry is not None and kind in _OF_ADOPTED and not entry.adopted:
+        return False  # a purchase is never changed by what is adopted
     return (entry.state if entry else None) in _TRANSITIONS[kind][0]
 
 

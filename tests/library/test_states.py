@@ -42,6 +42,8 @@ KINDS = (
     "not_run",
     "charged",
     "refunded",
+    "adopted",
+    "superseded",
 )
 
 
@@ -262,9 +264,22 @@ class Ledgers(RuleBasedStateMachine):
             self.library.record_skipped(entry, "cancelled")
             self.model[entry][1] = "not_run"
 
+    @rule(number=st.integers(1, 30), state=st.sampled_from(["running", "succeeded"]))
+    def adopt(self, number: int, state: str) -> None:
+        """Adopt a reply about a task: of a purchase, of one whose reply was lost, or of none."""
+        songs = [{"clip_id": f"{number}-{position}", "state": state} for position in range(2)]
+        songs = [{**song, "audio_url": "https://a.example/a.mp3"} for song in songs]
+        adoption = self.library.adopt({"code": 200, "data": songs, "task_id": f"t{number}"})
+        assert not adoption.issues
+
+    @invariant()
+    def each_task_is_listed_once(self) -> None:
+        ids = [task.id for task in self.library.tasks() if task.id]
+        assert len(ids) == len(set(ids))
+
     @invariant()
     def library_matches_the_model(self) -> None:
-        entries = {entry.id: entry for entry in self.library.entries()}
+        entries = {entry.id: entry for entry in self.library.entries() if not entry.adopted}
         states = {entry_id: (entry.state, entry.refunded) for entry_id, entry in entries.items()}
         assert states == {entry_id: (row[1], row[2]) for entry_id, row in self.model.items()}
         assert self.library.budgets()["b"].held == self.credits_held() <= LIMIT
@@ -285,7 +300,8 @@ class Ledgers(RuleBasedStateMachine):
         unknown = [entry.state for entry in entries.values() if entry.charged is None]
         assert set(unknown) <= {"sending", "uncertain"}
         assert len(unknown) == sum(task.credits is None for task in tasks) == in_doubt
-        assert {numbers.entry.id for numbers in self.library.unfinished()} == {
+        unfinished = [work.entry for work in self.library.unfinished()]
+        assert {entry.id for entry in unfinished if not entry.adopted} == {
             entry_id for entry_id, row in self.model.items() if row[1] == "accepted"
         }
 
