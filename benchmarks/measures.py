@@ -7,6 +7,7 @@ worker and of that process, and how long a second call takes, which must compute
 run of the smaller size is killed (-9) halfway and started again: together, the two compute each
 song once, but for those that were under way.
 
+The memory of a worker is an upper bound: the system counts that of the process it was forked from.
 Processor time does not depend on what else the machine does, as far as its caches allow. The time
 per song at the two sizes says whether it is linear.
 
@@ -156,7 +157,7 @@ def measure(number: int) -> tuple[dict[str, float], dict[str, float]]:
         f"processor seconds per song, {number:,} songs": totals[number],
         "the latter / the former": totals[number] / totals[sizes[0]],
         "share of the process that starts the workers": many["own"] / number / totals[number],
-        "memory of a worker, MB": many["worker_memory"],
+        "memory of a worker, MB, at most": many["worker_memory"],
         "memory of a worker: many / few songs": many["worker_memory"] / few["worker_memory"],
         "memory of the process, MB": many["own_memory"],
         "memory of the process: many / few songs": many["own_memory"] / few["own_memory"],
