@@ -5,6 +5,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
+from random import Random
 from typing import Any, NamedTuple
 
 import pytest
@@ -20,6 +21,10 @@ from musicapi_nb.measures.subsequence import common_subsequence
 from musicapi_nb.notebook.experiment_run import ExperimentRun
 from musicapi_nb.notebook.session import Session
 from musicapi_nb.simulator import Simulator
+from musicapi_nb.simulator.music.lyric_writer import make_lyrics
+from musicapi_nb.simulator.music.midi import align_words
+from musicapi_nb.simulator.music.recording import Recording
+from musicapi_nb.simulator.music.singer import sing as sing_freely
 from musicapi_nb.tasks import Song, Task
 from tests.test_experiment import disable_files
 
@@ -288,9 +293,24 @@ def test_the_longest_lyrics_take_little_time() -> None:
     lyrics = "雨が降る夜\n" * 830  # 4,980 characters, the most there are
     start = time.process_time()
     assert compare_lyrics(lyrics, aligned(lyrics[::-1], plain=True)).sung_share == 1.0
-    hostile = [{"word": "[" * 50 + "la " * 20, "start_s": 1}] * 500
+    hostile = [{"word": "[" * 50 + "la " * 20, "start_s": 1}] * 200
     assert compare_lyrics("la " * 1_600, hostile).sung_share == 1.0
     assert time.process_time() - start < 15
+
+
+def test_whole_lines_are_those_that_simulated_singers_keep() -> None:
+    right = 0
+    for number in range(60):
+        lyrics = make_lyrics("harbour rain lantern", Random(number))  # noqa: S311 - no secret
+        recording = Recording(str(number), (), 30.0, instrumental=False)
+        sung = sing_freely(lyrics, recording)
+        alignment = align_words(sung, recording, breaks=number % 2 == 0)
+        requested, kept = (
+            Counter(line for line in text.split("\n") if line and not line.startswith("["))
+            for text in (lyrics, sung)
+        )
+        right += compare_lyrics(lyrics, alignment).count("sung") == (requested & kept).total()
+    assert right >= 57
 
 
 # --- tables --------------------------------------------------------------------------------
