@@ -15,7 +15,8 @@ the documentation is silent.
 
 The simulator is written from the service's public facts and imports nothing of the package. If it
 used the client's reading of a reply, both could share one mistake. Songs, titles, lyrics, tags,
-covers and audio are made from the seed; requested tags change by ``vocabulary.RULES``. Lyrics or
+covers and audio are made from the seed; requested tags change by ``vocabulary.RULES``, requested
+tempi and keys are followed by its ``TEMPO_HABITS`` and ``KEY_HABITS``. Lyrics or
 descriptions with one of ``rules.REFUSED_PHRASES`` are refused as content. Uploaded files are never
 fetched: a made-up song takes the place of each, and ``rules.file_problem`` decides which are
 refused. Where the service offers M4A, the simulator serves MP3, or answers 404.
