@@ -54,7 +54,8 @@ def values_of(api: Session, folder: Path) -> list[Any]:
     page = gallery.save_page(folder / "songs.html")
     assert api.library is not None
     others = [api.compare(run), api.library, api.library.lineage(), api.resume().result()]
-    others.append(mnb.issues_frame(task))
+    others += [mnb.issues_frame(task), run.report()]
+    others += [api.library.adopt(task), api.library.merge(folder / "blind")]
     return [*jobs, *songs, exported, gallery, page, *others]
 
 
