@@ -62,7 +62,7 @@ _REPLIES = st.lists(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(replies=_REPLIES, split=st.integers(0, 8))
 def test_the_frames_are_those_of_the_replies(
     tmp_path_factory: pytest.TempPathFactory, replies: list[Any], split: int
