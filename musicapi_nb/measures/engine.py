@@ -126,7 +126,7 @@ class _Run:
 
     def compute(self, outcomes: Iterator[tuple[Path, Outcome]], bar: Bar | None) -> None:
         """Store each outcome as soon as it is there; without any, no bar is shown."""
-        drawn = 0.0
+        draw_time = 0.0
         self._store.open()
         try:
             for path, outcome in outcomes:
@@ -136,11 +136,11 @@ class _Run:
                 self._outcomes[sound.sha256] = outcome
                 self._store.put(sound.sha256, outcome)
                 self._count(sound)
-                if bar is not None and time.monotonic() - drawn >= _REDRAW:
+                if bar is not None and time.monotonic() - draw_time >= _REDRAW:
                     bar.show(self._bar_state(), is_final=False)
-                    drawn = time.monotonic()
+                    draw_time = time.monotonic()
         finally:
-            if bar is not None and drawn:
+            if bar is not None and draw_time:
                 bar.show(self._bar_state(), is_final=True)
 
     def _count(self, sound: Sound) -> None:

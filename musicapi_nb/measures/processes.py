@@ -122,14 +122,14 @@ class _Worker:
 
         # loky, so that scripts need no `if __name__ == "__main__"`.
         loky = context.get_context("loky")
-        self.connection, there = loky.Pipe()
-        self.process = loky.Process(target=serve, args=(there, content), daemon=True)
+        self.connection, worker_end = loky.Pipe()
+        self.process = loky.Process(target=serve, args=(worker_end, content), daemon=True)
         self.process.env = dict.fromkeys(_THREADS, str(threads))
         self.path = Path()
         self._has_loaded = False
         self.has_ended = False
         self.process.start()
-        there.close()
+        worker_end.close()
 
     def start(self, path: Path) -> None:
         self.path = path
