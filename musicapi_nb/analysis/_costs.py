@@ -84,8 +84,8 @@ def costs(  # noqa: PLR0913 - all but two are keywords
         lost), `unpriced` (int64: tasks of unknown cost), `difference, difference_low,
         difference_high, p, p_adjusted` (float64: against the first level, from the model of
         `effects`; missing with several columns in `by`), `note` (str: why there is no difference).
-        Kept tags are known if replies list how tags were rewritten (studio). With `price`: `money,
-        money_low, money_high, money_spent` (float64) and `currency` (str).
+        Kept tags are those of `adherence`: requested tags that the replies return. With `price`:
+        `money, money_low, money_high, money_spent` (float64) and `currency` (str).
     """
     names = [] if by is None else names_of(by, "by")
     no_conflict(names, [*_COLUMNS, *_MONEY.values(), "currency"], "by")

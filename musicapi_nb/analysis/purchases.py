@@ -86,31 +86,29 @@ def read_purchases(source: Any, by: Sequence[str], stars: int) -> Purchases:
 
 def _read_tables(source: Any) -> _Tables:
     if has_frames(source) and not isinstance(source, Library):  # an experiment
-        names = ("cells", "songs", "tags", "replaced_tags")
-        tasks, songs, tags, steps = map(source.result_frame, names)
+        tasks, songs, tags = map(source.result_frame, ("cells", "songs", "tags"))
     else:
-        tasks, songs, tags, steps, _, _ = frames_of(source)
+        tasks, songs, tags, _, _, _ = frames_of(source)
         if callable(getattr(type(source), "ratings", None)):
             stars = frames.ratings_frame(source)[[*_SONG_KEYS, "rating"]]
             songs = songs.merge(stars, how="left", on=_SONG_KEYS)
-    return _Tables(tasks, songs, _kept_tags(songs, tags, steps))
+    return _Tables(tasks, songs, _kept_tags(songs, tags))
 
 
-def _kept_tags(songs: pd.DataFrame, tags: pd.DataFrame, steps: pd.DataFrame) -> Floats:
+def _kept_tags(songs: pd.DataFrame, tags: pd.DataFrame) -> Floats:
     """Count the requested tags that each song kept, whole or split: (songs,).
 
-    NaN for songs whose reply does not list how its tags were rewritten: the tags that other
-    engines return are the requested ones.
+    NaN for songs that did not succeed, request no tags, or return none.
     """
     result = np.full(len(songs), np.nan)
     keys = ["task_id", "song_id"]
-    rewritten = pd.MultiIndex.from_frame(steps[keys].drop_duplicates().astype(str))
+    returned = pd.MultiIndex.from_frame(tags[keys].drop_duplicates().astype(str))
     names = pd.MultiIndex.from_frame(songs[keys].astype(str))
-    listed = names.isin(rewritten) & songs["state"].eq("succeeded").to_numpy(dtype=bool)
-    texts = songs.loc[listed, ["requested_tags", "negative_tags"]]
-    if texts.notna().any(axis=None):
-        counts = adherence(songs.loc[listed, _TAG_COLUMNS], tags[[*keys, "tag"]])
-        result[listed] = (counts["kept"] + counts["split"]).to_numpy("float64")
+    compared = names.isin(returned) & songs["state"].eq("succeeded").to_numpy(dtype=bool)
+    compared &= songs["requested_tags"].notna().to_numpy(dtype=bool)
+    if compared.any():
+        counts = adherence(songs.loc[compared, _TAG_COLUMNS], tags[[*keys, "tag"]])
+        result[compared] = (counts["kept"] + counts["split"]).to_numpy("float64")
     return result
 
 
