@@ -7,6 +7,7 @@ JOBS ?= 4
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+COMPILED := .venv/.compiled
 
 .PHONY: help test checks coverage demo docs pictures lab lint types js contract pytest chromium clean
 # One after the other, except below `checks`.
@@ -16,7 +17,7 @@ endif
 
 # Nothing is written outside this folder, not even pip's cache.
 export PIP_NO_CACHE_DIR := 1
-# uv leaves compiling to the first import; without files for it each process would compile again.
+# uv leaves compiling to the first import; without its files each process would compile again.
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -42,7 +43,7 @@ test: checks pytest
 # ends, where make can do so (not in the one of macOS).
 checks: OUTPUT := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 checks: $(INSTALLED)
-	@$(MAKE) --no-print-directory --jobs=2 $(OUTPUT) PARALLEL=1 types js lint contract
+	@$(MAKE) --no-print-directory --jobs=2 $(OUTPUT) PARALLEL=1 types js lint contract $(COMPILED)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
@@ -61,10 +62,16 @@ contract: $(INSTALLED)
 PYTEST := pytest tests notebooks -ra -n $(JOBS) --no-loadscope-reorder \
 	--nbval --nbval-current-env --nbval-cell-timeout 120
 
-pytest: $(INSTALLED) chromium
+pytest: $(INSTALLED) $(COMPILED) chromium
 	$(BIN)/python -m $(PYTEST)
 
-coverage: $(INSTALLED) chromium
+# Compiles what the tests import: else each worker does so, 13 CPU seconds each.
+$(COMPILED): $(INSTALLED)
+	@$(BIN)/python -m pytest tests notebooks --nbval --nbval-current-env --collect-only -qq \
+		>/dev/null 2>&1 || true  # the tests will say what is wrong
+	@touch $@
+
+coverage: $(INSTALLED) $(COMPILED) chromium
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m $(PYTEST)
 	$(BIN)/coverage combine --quiet
