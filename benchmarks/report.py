@@ -165,7 +165,10 @@ def read_page(task: tuple[Design, int, str, float]) -> Page:
     found = [part for part in report.sentences if part.kind == "difference"]
     rows = report.table[(report.table["factor"] == "mv") & report.table["baseline"].notna()]
     columns = rows.astype({"more_needed": "float64"}).groupby("outcome")
-    detectable, needed = (columns[name].max().to_dict() for name in ("detectable", "more_needed"))
+    detectable, needed = (
+        {str(outcome): float(value) for outcome, value in columns[name].max().items()}
+        for name in ("detectable", "more_needed")
+    )
     named = [(part.factor, part.outcome) for part in found]
     return Page(named, [part.text for part in found], detectable, needed, seconds)
 
