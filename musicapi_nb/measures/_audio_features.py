@@ -44,7 +44,7 @@ def audio_features(
     seconds : float64
         Duration of the decoded sound, in seconds.
     tempo, tempo_confidence : float64
-        Beats per minute; and from 0 to 1, how regular the pulse is.
+        Beats per minute; from 0 to 1, how regular the pulse is, and how clearly not half or double.
     tempo_candidates : str
         Other tempi at which the pulse could be counted, such as "180, 45"; the likeliest first.
     key, key_runner_up : str; key_confidence : float64
