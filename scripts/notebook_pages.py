@@ -25,7 +25,7 @@ OUT = _ROOT / "build" / "notebooks"
 _TEMPLATE = """\
 {%- extends 'markdown/index.md.j2' -%}
 {% block stream %}
-<pre class="output">{{ output.text | overwritten | ansi2html }}</pre>
+<pre class="output">{{ output.text | ansi2html }}</pre>
 {% endblock stream %}
 {% block error %}
 <pre class="output">{{ output.traceback | join('\n') | ansi2html }}</pre>
@@ -44,14 +44,9 @@ _TEMPLATE = """\
 """
 
 
-def _overwritten(text: str) -> str:
-    """Return what a terminal shows: a carriage return overwrites its line, as progress bars do."""
-    return re.sub(r"[^\n]*\r(?!\n)", "", text)
-
-
 def page(notebook: NotebookNode, name: str) -> tuple[str, dict[str, bytes]]:
     """Return an executed notebook as Markdown, and its pictures by file name."""
-    exporter = MarkdownExporter(raw_template=_TEMPLATE, filters={"overwritten": _overwritten})
+    exporter = MarkdownExporter(raw_template=_TEMPLATE)
     resources: dict[str, Any] = {"unique_key": name, "output_files_dir": f"{name}_files"}
     text, extras = exporter.from_notebook_node(notebook, resources=resources)
     linked = re.sub(r"\((\w+)\.ipynb(#[\w-]+)?\)", r"(\1.md\2)", text)

@@ -37,6 +37,7 @@ class Kernel:
 
     def __init__(self, folder: Path) -> None:
         self.traceback = ""  # of the last error, without colors
+        self.outputs: list[dict[str, Any]] = []  # messages of the last cell with its output
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
         self.manager, self.client = start_new_kernel(
             kernel_name="python3", cwd=str(folder), env=environment
@@ -46,6 +47,7 @@ class Kernel:
         """Run a cell; return its text, its error, and the seconds from the interrupt to its end."""
         number = self.client.execute(code)
         text, error, start = "", "", time.monotonic()
+        self.outputs = []
         while time.monotonic() - start < 60:
             try:
                 message = self.client.get_iopub_msg(timeout=1)
@@ -58,6 +60,8 @@ class Kernel:
                 continue
             content: dict[str, Any] = message["content"]
             text += content.get("text", "")
+            if message["msg_type"] in {"stream", "display_data", "update_display_data"}:
+                self.outputs.append(message)
             if message["msg_type"] == "error":
                 error = f"{content['ename']}: {content['evalue']}"
                 self.traceback = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(content["traceback"]))
@@ -229,3 +233,23 @@ async def test_cancelled_await_says_that_the_job_continues(api: Session) -> None
         await asyncio.wait_for(job, 0.01)
     assert not job.done()
     job.cancel()
+
+
+# --- bars in a cell --------------------------------------------------------------------------
+
+
+def test_bar_is_one_output_of_the_cell(kernel: Kernel) -> None:
+    _, error, _ = kernel.run("""
+from musicapi_nb.widgets.monitor import Bar, BarState
+bar = Bar("<b>tempo</b>")
+bar.show(BarState(1, 2, "songs", ""), is_final=False)
+bar.show(BarState(2, 2, "songs", "1 without a value"), is_final=True)
+bar.show(BarState(1, 2, "songs", ""), is_final=False)
+""")
+    assert not error
+    kinds = [message["msg_type"] for message in kernel.outputs]
+    assert kinds == ["display_data", "update_display_data"]  # nothing on standard error
+    first, last = (message["content"] for message in kernel.outputs)
+    assert first["transient"]["display_id"] == last["transient"]["display_id"]
+    assert last["data"]["text/plain"] == "<b>tempo</b>: 2 of 2 songs, 1 without a value"
+    assert "&lt;b&gt;tempo&lt;/b&gt;: 2 of 2 songs" in last["data"]["text/html"]

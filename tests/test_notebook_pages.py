@@ -9,9 +9,6 @@ _PNG = "iVBORw0KGgo="  # the first eight bytes of a PNG file
 def _page() -> tuple[str, dict[str, bytes]]:
     outputs = [
         v4.new_output("stream", name="stdout", text="<b>bold?</b>\n\x1b[31mred\x1b[0m\n"),
-        v4.new_output(
-            "stream", name="stderr", text="\rbar: 0/2\rbar: 1/2\rbar: 2/2\nline\r\nend\n"
-        ),
         v4.new_output("execute_result", data={"text/plain": "<Session 1 < 2>"}),
         v4.new_output(
             "display_data", data={"text/plain": "x", "text/html": "<p>one</p>\n\n<p>*two*</p>"}
@@ -31,16 +28,6 @@ def test_text_output_is_escaped() -> None:
     assert '<pre class="output">&lt;b&gt;bold?&lt;/b&gt;' in text
     assert "\x1b" not in text
     assert '<pre class="output">&lt;Session 1 &lt; 2&gt;</pre>' in text
-
-
-def test_progress_bar_is_shown_once_at_its_end() -> None:
-    text, _ = _page()
-    (shown,) = [part for part in text.split("<pre ") if "bar:" in part]
-    assert [line.strip() for line in shown.splitlines()[:3]] == [
-        'class="output">bar: 2/2',
-        "line",
-        "end",
-    ]
 
 
 def test_html_output_replaces_plain_text() -> None:

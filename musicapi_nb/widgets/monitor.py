@@ -153,11 +153,12 @@ class Monitor:
 
 
 class Bar:
-    """A progress bar on standard error."""
+    """A progress bar: a line on standard error, or the output of a notebook's cell."""
 
     def __init__(self, title: str) -> None:
         self._title = title
         self._line: Any = None
+        self._output: Any = None  # of the cell: text on standard error would look like an error
         self._has_ended = False
         self._lock = threading.Lock()  # the thread of the work draws, and the one that follows it
 
@@ -167,24 +168,42 @@ class Bar:
 
     def show(self, state: BarState, *, is_final: bool) -> None:
         """Draw the bar; the final state ends it, and later states are ignored."""
-        from tqdm import tqdm  # noqa: PLC0415 - only bars need it
-
         with self._lock:
             if self._has_ended:
                 return
-            if self._line is None:
-                self._line = tqdm(
-                    desc=self._title,
-                    total=state.total,
-                    unit=state.unit,
-                    bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} {unit}{postfix}",
-                    dynamic_ncols=True,
-                )
-            self._line.n, self._line.total = state.done, state.total
-            self._line.set_postfix_str(state.text)
-            if is_final:
-                self._has_ended = True
-                self._line.close()
+            self._has_ended = is_final
+            if host() in {"jupyter", "voila"}:
+                self._show_in_cell(state)
+            else:
+                self._print(state)
+
+    def _show_in_cell(self, state: BarState) -> None:
+        from IPython.display import display  # noqa: PLC0415 - there is one
+
+        texts = [f"{self._title}: {state.done:,} of {state.total:,} {state.unit}"]
+        label = ", ".join(texts + ([state.text] if state.text else []))
+        bar = markup.progress(state.done / state.total if state.total else None, label)
+        bundle = {"text/html": str(markup.card(None, bar)), "text/plain": label}
+        if self._output is None:
+            self._output = display(bundle, raw=True, display_id=True)
+        else:
+            self._output.update(bundle, raw=True)
+
+    def _print(self, state: BarState) -> None:
+        from tqdm import tqdm  # noqa: PLC0415 - only bars need it
+
+        if self._line is None:
+            self._line = tqdm(
+                desc=self._title,
+                total=state.total,
+                unit=state.unit,
+                bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} {unit}{postfix}",
+                dynamic_ncols=True,
+            )
+        self._line.n, self._line.total = state.done, state.total
+        self._line.set_postfix_str(state.text)
+        if self._has_ended:
+            self._line.close()
 
 
 def follow(work: Watchable) -> Bar:
@@ -200,7 +219,9 @@ def follow(work: Watchable) -> Bar:
 
 
 def progress_bar(title: str | None = None) -> Callable[[Progress], None]:
-    """Return a callback for `Experiment.run` that prints a bar on standard error.
+    """Return a callback for `Experiment.run` that shows a bar.
+
+    It is part of a notebook cell's output; elsewhere it is printed on standard error.
 
     Parameters
     ----------
