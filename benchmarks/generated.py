@@ -96,7 +96,7 @@ def _pretty(rng: random.Random) -> bytes:
 
 
 def _optional(rng: random.Random) -> bytes:
-    """Leave out each field that is not needed to recognise the reply, at random."""
+    """Leave out each field that is not needed to recognize the reply, at random."""
     reply = _studio_reply(rng)
     task = reply["data"]
     reply["data"] = _without_some(rng, task, {"status", "data", "task_id"})

@@ -2,7 +2,7 @@
 
 Songs of the simulator: 18 styles, two requests each, two takes each. Takes share the style, but
 neither key, chords, tempo nor melody. Their copies are encoded anew, resampled, shifted, quieter or
-noisy. Independent sounds: chords and melodies of another synthesiser, noise and clicks.
+noisy. Independent sounds: chords and melodies of another synthesizer, noise and clicks.
 
     python benchmarks/likeness.py [--check] [--songs N]
 
@@ -81,7 +81,7 @@ def song(style: str, request: int, take: int) -> Samples:
 
 
 def chords(rng: np.random.Generator, brightness: float) -> Samples:
-    """Play random major and minor chords by another synthesiser, one a second."""
+    """Play random major and minor chords by another synthesizer, one a second."""
     moments = np.arange(RATE) / RATE
     parts = []
     for _ in range(20):

@@ -19,7 +19,7 @@ _RATIOS = (1.0, 0.5, 2.0, 2 / 3, 1.5, 0.75, 4 / 3)
 # Music repeats itself, its bass above all, with the bar of four beats, and chords change with the
 # bar rather than within it (Goto 2001, "An audio-based real-time beat tracking system for music
 # with or without drum-sounds", Journal of New Music Research 30). The weights are those of a
-# conditional logit model of 300 songs by two synthesisers and 40 click tracks, none of which is in
+# conditional logit model of 300 songs by two synthesizers and 40 click tracks, none of which is in
 # benchmarks/audio.py.
 _BEAT_OCTAVES = 0.43
 _BEAT_WEIGHT, _BAR_WEIGHT, _BASS_WEIGHT, _CHORD_WEIGHT, _HALF_BAR_WEIGHT = 4.7, 3.6, 4.6, 4.0, -1.7
