@@ -37,7 +37,7 @@ _ANSWERS = 60
 _LOST, _FAILED, _UNRATED, _DEAR, _TIES = 0.05, 0.1, 0.35, 0.2, 0.1  # shares
 _OUTCOMES = {"stars": 0.8, "requested tags": 0.13, "duration": 12.0, "loudness": 1.5}
 """The standard deviation of a song, of the outcomes that get a planted difference."""
-_DIRECTIONS = ("more with model 1 than with model 0", "less with model 0 than with model 1")
+_DIRECTIONS = ('more with "model 1" than with "model 0"', 'less with "model 0" than with "model 1"')
 
 
 class Design(NamedTuple):

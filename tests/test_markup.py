@@ -50,7 +50,7 @@ KEPT_STYLES = {
     "box-sizing": "border-box",
     "cursor": "pointer",
     "display": "flex|grid|block|inline-block",
-    "flex": "none|1 1 0",
+    "flex": r"none|1 1 (?:0|\d+px)",
     "flex-direction": "column",
     "flex-wrap": "wrap",
     "font-size": NUMBER,

@@ -13,6 +13,7 @@ from musicapi_nb import MusicAPI, Song, sonic
 from musicapi_nb._blind_test.store import Trial, TrialSong, save_answer, save_blind_test
 from musicapi_nb._report.comparison_report import Report
 from musicapi_nb._report.figures import collect_figures
+from musicapi_nb._report.level_names import level_names
 from musicapi_nb._report.outcomes import TableName, read_outcomes
 from musicapi_nb._report.tables import ReportTables, observed_times
 from musicapi_nb._report.verdicts import find_verdicts
@@ -95,6 +96,96 @@ def test_undecided_outcomes_say_what_would_have_been_found() -> None:
     # errors fall with the square root of the tasks; quantiles of t fall a little, too
     growth = (row["more_needed"] + row["tasks"]) / row["tasks"]
     assert 0.8 * growth <= (row["detectable"] / 0.5) ** 2 * 0.9 <= 1.5 * growth
+
+
+def test_undecided_outcomes_are_rows_of_a_table() -> None:
+    songs = rated_songs(tasks=8).drop(columns="block")
+    topics = np.array(["rain", "sea"])[songs["cell"] // 2 % 2]
+    songs.insert(3, "topic", topics)
+    report = mnb.report(songs)
+    lines = report.text.splitlines()
+    start = lines.index("Not decided") + 2
+    head, *rows = lines[start : lines.index("", start)]
+    columns = [match.start() for match in re.finditer(r"(?<=  )\S", head)]
+    assert len(columns) == 5
+    cells = [[row[a:b].strip() for a, b in itertools.pairwise([*columns, None])] for row in rows]
+    undecided = [part for part in report.sentences if part.kind == "not decided"]
+    assert cells == [list(part.undecided or ()) for part in undecided]
+    assert [row[:2] for row in cells[:4]] == [
+        ["Stars", "mv"],
+        ["Stars", "topic"],
+        ["Songs rated 4 or more", "mv"],
+        ["Songs rated 4 or more", "topic"],
+    ]
+    stars = report.table[(report.table["outcome"] == "stars") & report.table["verdict"].notna()]
+    detectable, needed = stars[["detectable", "more_needed"]].iloc[0]
+    assert cells[0][2:] == [f"{detectable:.2f} stars", "0.50 stars", f"{needed:.0f} tasks"]
+    page = report._repr_html_()
+    assert all(f">{cell}<" in page for row in cells for cell in row)
+    assert not any(part.sentence in page for part in undecided)
+
+
+@pytest.mark.parametrize("tasks", [2, 3])
+def test_figures_stay_within_what_is_possible(tasks: int) -> None:
+    songs = rated_songs(tasks=tasks, rated=1.0, seed=4)
+    report = mnb.report(songs)
+    for outcome, (low, high) in {"stars": (1, 5), "rated 4 or more": (0, 1)}.items():
+        rows = report.table[report.table["outcome"] == outcome]
+        levels, pair = rows[rows["baseline"].isna()], rows[rows["baseline"].notna()]
+        assert levels["low"].ge(low).all()
+        assert levels["high"].le(high).all()
+        assert pair[["low", "joint_low"]].ge(low - high).all(axis=None)
+        assert pair[["high", "joint_high"]].le(high - low).all(axis=None)
+    page = re.sub(r"<[^>]+>", " ", report._repr_html_())
+    assert "\N{MINUS SIGN}100 +100" in " ".join(page.split()), "the axis goes to the bounds"
+    text = sentence(report, "rated 4 or more")
+    assert "So few tasks could not show any." in text
+    assert "points would have been found" not in text
+    assert "none: too few" in report.text
+
+
+def test_constant_outcomes_have_no_axis() -> None:
+    songs = rated_songs(tasks=3).assign(credits=10, songs=1)
+    page = mnb.report(songs, outcomes=["cost"])._repr_html_()
+    assert "10.0" in page
+    assert "justify-content:space-between" not in page
+    assert "background:rgba(56,132,244,.85)" not in page, "there is a dot"
+
+
+def test_small_differences_are_called_small() -> None:
+    songs = rated_songs(tasks=12)
+    rng = np.random.default_rng(1)
+    loudness = -14 + 0.5 * (songs["mv"] == "wild") + 0.2 * rng.normal(size=len(songs))
+    report = mnb.report(
+        songs.assign(loudness=loudness, duration=30.0 * (songs["mv"] == "wild") + songs["duration"])
+    )
+    assert re.fullmatch(
+        r"difference: 0\.\d LU more with wild than with plain \(interval 0\.\d to 0\.\d\): a small "
+        r"one, less than 1\.0 LU\.",
+        sentence(report, "loudness"),
+    )
+    assert "small difference" in report._repr_html_()
+    decided = [part.outcome for part in report.sentences if part.kind == "difference"]
+    assert decided == ["duration", "loudness"], "the small one is the last"
+    assert "small one" not in sentence(report, "duration")
+    (row,) = comparisons(report)[comparisons(report)["outcome"] == "loudness"].to_dict("records")
+    assert row["joint_high"] < row["margin"]
+
+
+def test_levels_are_quoted_in_sentences() -> None:
+    lyrics = [
+        f"[Verse]\nrain on the {thing}, and all night long it " * 9 for thing in ("roof", "sea")
+    ]
+    levels = ("spy jazz, 90 bpm", *lyrics, "sonic-v5")
+    report = mnb.report(rated_songs(levels, tasks=8, stars=2.5), outcomes=["stars", "duration"])
+    text = sentence(report, "duration")
+    assert 'between "spy jazz, 90 bpm", "[Verse] rain on the roof,\N{HORIZONTAL ELLIPSIS}' in text
+    assert '" and sonic-v5;' in text
+    short = re.findall(r'"(\[Verse\][^"]*)"', text)
+    assert len(set(short)) == 2
+    assert max(map(len, short)) <= 44
+    same = level_names([lyrics[0], lyrics[0][:100] + "!" + lyrics[0][101:]])
+    assert len(set(same.values())) == 2
 
 
 def test_outcomes_without_data_say_how_to_get_it() -> None:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from musicapi_nb import markup
 from musicapi_nb._report import html
 from musicapi_nb._report.figures import Figures, collect_figures
+from musicapi_nb._report.level_names import plain, quoted
 from musicapi_nb._report.outcomes import ReportOutcome, read_outcomes
 from musicapi_nb._report.tables import ReportTables, dates_of, read_tables
-from musicapi_nb._report.verdicts import HEADINGS, Verdict, find_verdicts, plain
+from musicapi_nb._report.verdicts import HEADINGS, NOT_DECIDED, Verdict, find_verdicts, table_rows
 from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import MusicAPIError
+from musicapi_nb.markup.escape import TITLE_LIMIT
 from musicapi_nb.widgets.gallery.saved_page import page_path, write_page
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ class Report:
     sentences
         What is said, decided outcomes first: `factor`, `outcome`, `kind` ("difference", "no
         difference", "not decided" or "no data"), `title` and `sentence`; `text` has both.
+        `is_small` is true of differences that are certain to be smaller than the margin;
+        `undecided` has the figures of an outcome that is not decided, as the page shows them.
     """
 
     title: str
@@ -61,10 +65,12 @@ class Report:
         """The report in words: what is decided, what is not, what has no data, and its origin."""
         lines = [self.title, self.facts]
         for kind, heading in HEADINGS.items():
-            texts = [verdict.text for verdict in self.sentences if verdict.kind == kind]
-            lines += (
-                ["", heading, *(f"- {markup.one_line(text)}" for text in texts)] if texts else []
-            )
+            verdicts = [verdict for verdict in self.sentences if verdict.kind == kind]
+            rows, heads = table_rows(verdicts)
+            texts = [verdict.text for verdict in verdicts if verdict.undecided is None]
+            lines += ["", heading] if verdicts else []
+            lines += [f"{NOT_DECIDED}:", *_columns(heads, rows)] if rows else []
+            lines += [f"- {markup.one_line(text)}" for text in texts]
         lines += ["", *(f"{name}: {value}" for name, value in self._origin)]
         return "\n".join(lines)
 
@@ -81,9 +87,7 @@ class Report:
 
     @markup.html_repr
     def _repr_html_(self) -> str:
-        return markup.stack(
-            html.summary_card(self.title, self.facts, self.sentences), *self._sections()
-        )
+        return markup.stack(html.summary(self.title, self.facts, self.sentences), *self._sections())
 
     def _sections(self) -> list[markup.Html]:
         sections = [
@@ -103,8 +107,8 @@ class Report:
             It cannot be written.
         """
         target = page_path(path)
-        summary = html.summary_card("In words", self.facts, self.sentences)
-        page = markup.page(self.title, summary, *self._sections())
+        top = html.summary("In words", self.facts, self.sentences)
+        page = markup.page(self.title, top, *self._sections())
         write_page(target, page.encode("utf-8", "replace"))
         return target
 
@@ -156,7 +160,7 @@ def report(
     verdicts = find_verdicts(figures, used)
     name = tables.experiment.name if tables.experiment else ""
     return Report(
-        title=f"Report on {plain(name)}" if name else "Report",
+        title=f"Report on {plain(name, TITLE_LIMIT)}" if name else "Report",
         facts=_facts(tables, figures),
         table=figures.table,
         sentences=tuple(verdicts),
@@ -164,6 +168,13 @@ def report(
         _outcomes=tuple(used),
         _origin=tuple(_origin(tables, figures)),
     )
+
+
+def _columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines of text with aligned columns."""
+    table = [[markup.one_line(cell) for cell in row] for row in (heads, *rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
 
 
 def _facts(tables: ReportTables, figures: Figures) -> str:
@@ -188,7 +199,7 @@ def _origin(tables: ReportTables, figures: Figures) -> list[tuple[str, str]]:
     """Return what the page is made of, and how."""
     rows = []
     if (experiment := tables.experiment) is not None:
-        rows.append(("Experiment", plain(experiment.name)))
+        rows.append(("Experiment", plain(experiment.name, TITLE_LIMIT)))
         plan = experiment.plan
         rounds = markup.plural(plan.blocks, "round")
         rows.append(("Plan", f"{markup.plural(len(plan.cells), 'request')} in {rounds}"))
@@ -196,7 +207,12 @@ def _origin(tables: ReportTables, figures: Figures) -> list[tuple[str, str]]:
             looks = markup.plural(len(experiment.looks()), "look")
             rows.append(("Stop rule", f"{looks}; p is not corrected for them: see run.looks()"))
     for name, levels in figures.levels.items():
-        rows.append((f"Factor {plain(name)}", ", ".join(map(plain, levels))))
+        rows.append(
+            (
+                f"Factor {plain(name)}",
+                ", ".join(quoted(plain(level, TITLE_LIMIT)) for level in levels),
+            )
+        )
     if (dates := dates_of(tables.songs)) is not None:
         first, last = (markup.format_datetime(date) for date in dates)
         rows.append(("Songs made", f"{first} to {last} UTC"))

@@ -25,9 +25,10 @@ LEVEL = 0.95
 ERROR = 0.05
 MOST_PAIRS_OF = 6
 """Of more levels, each is compared with the first one only."""
-_MOST_TASKS = 10_000
+MOST_TASKS = 10_000
 _ROUNDING = 9  # decimals; equal prices give no difference
 _SINGLE = ("estimate", "low", "high", "joint_low", "joint_high", "p", "p_adjusted", "detectable")
+_BOUNDS = ("low", "high", "joint_low", "joint_high")
 COLUMNS = {
     **dict.fromkeys(("factor", "outcome", "unit", "level", "baseline"), "str"),
     **dict.fromkeys((*_SINGLE, "margin"), "float64"),
@@ -42,11 +43,10 @@ _EMPTY_ROW = {name: math.nan if kind == "float64" else None for name, kind in CO
 
 
 class Missing(NamedTuple):
-    """An outcome of a factor without data, and how to get it."""
+    """An outcome of a factor without data."""
 
     factor: str
     outcome: ReportOutcome
-    advice: str
 
 
 class Figures(NamedTuple):
@@ -92,7 +92,7 @@ def collect_figures(
             if answers is not None:
                 blind.append(answers._replace(factor=factor))
             elif table is None or column not in tables.frames[table].columns:
-                missing.append(Missing(factor, outcome, outcome.advice.format(factor=factor)))
+                missing.append(Missing(factor, outcome))
             else:
                 by_table.setdefault(table, []).append(outcome)
         for name, parts in by_table.items():
@@ -215,6 +215,7 @@ def _rows_of_fit(fit: _Fit, adjusted: Sequence[Floats], joint_level: float) -> l
                 **common,
                 "estimate": round(mean["mean"], _ROUNDING),
                 **{name: mean[name] for name in names},
+                **_within(outcome.limits, mean, "low", "high"),
             }
             for mean in means
         ]
@@ -225,8 +226,15 @@ def _rows_of_fit(fit: _Fit, adjusted: Sequence[Floats], joint_level: float) -> l
             }
             values["fixed"] = outcome.fixed
             values["estimate"] = round(values["estimate"], _ROUNDING)
+            values |= _within((-outcome.span, outcome.span), values, *_BOUNDS)
             rows.append({**record, **common, **values, "margin": margin})
     return rows
+
+
+def _within(limits: tuple[float, float], figures: dict[str, Any], *names: str) -> dict[str, float]:
+    """Cut intervals at what is possible: that keeps every true value that they cover."""
+    low, high = limits
+    return {name: float(np.clip(figures[name], low, high)) for name in names}
 
 
 def _columns(part: Estimates, p_adjusted: Floats, joint_level: float) -> dict[str, Floats]:
@@ -280,7 +288,7 @@ def _more_needed(row: dict[str, Any], joint_level: float) -> Any:
         ratio = quantiles / _quantiles(row["degrees"], joint_level)
         return float(row["detectable"] * ratio / math.sqrt(growth))
 
-    low, high = tasks, tasks + _MOST_TASKS
+    low, high = tasks, tasks + MOST_TASKS
     if row["margin"] <= 0 or detectable(low) <= row["margin"] or detectable(high) > row["margin"]:
         return None
     while high - low > 1:

@@ -1,16 +1,25 @@
 """The page of a report as static HTML blocks. No I/O."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb._report.figures import Figures
-from musicapi_nb._report.interval_plot import axis_labels, axis_of, interval_plot
+from musicapi_nb._report.interval_plot import Axis, axis_labels, axis_of, interval_plot
+from musicapi_nb._report.level_names import plain
 from musicapi_nb._report.numbers import NumberFormat, p_text
 from musicapi_nb._report.outcomes import BLIND_TEST, ReportOutcome
-from musicapi_nb._report.verdicts import HEADINGS, Verdict, VerdictKind, number_format, plain
-from musicapi_nb.markup import Html
+from musicapi_nb._report.verdicts import (
+    HEADINGS,
+    NOT_DECIDED,
+    Verdict,
+    VerdictKind,
+    names_of_levels,
+    number_format,
+    table_rows,
+)
+from musicapi_nb.markup import EMPTY, Html
 from musicapi_nb.markup.escape import element
 
 _TONES: dict[VerdictKind, markup.Tone] = {
@@ -20,29 +29,60 @@ _TONES: dict[VerdictKind, markup.Tone] = {
     "no data": "neutral",
 }
 _HEADING = "margin:6px 0 0;font-size:16px;font-weight:600;line-height:1.3"
-_LABEL = "width:96px;word-wrap:break-word"
-_NUMBERS = "text-align:right;white-space:nowrap"
+_BADGE = "margin:0 0 0 8px;font-weight:400"
+_LABEL = "max-width:160px;word-wrap:break-word"
+_RIGHT = "text-align:right"
+_UNBROKEN = "white-space:nowrap"
 _HALF = 0.5
 _SENTENCES = 2_000  # characters
+_CARD, _WIDE = (380, 560), (500, 720)  # usual and greatest width of a card, in pixels
+_FILLERS = 3  # after the last card, so that it is as wide as the others
+_CARD_NAME = 28  # characters of a level
 LEGEND = (
     "Dot: estimate. Bar: 95 % interval. Line: no difference. Grey: differences too small to be "
     "found with 80 % chance."
 )
 
 
-def summary_card(title: str, facts: str, verdicts: Sequence[Verdict]) -> Html:
-    """Return the card at the top: what is decided, what is not, and what has no data."""
-    blocks = []
-    for kind, heading in HEADINGS.items():
-        texts = [verdict.text for verdict in verdicts if verdict.kind == kind]
-        if texts:
-            head = element("div", heading, style="font-weight:600")
-            lines = [
-                element("div", markup.text(text, _SENTENCES), style="margin:4px 0 0")
-                for text in texts
-            ]
-            blocks.append(markup.notice(markup.join(head, *lines), _TONES[kind]))
-    return markup.card(title, *blocks, facts=facts, wide=True)
+def summary(title: str, facts: str, verdicts: Sequence[Verdict]) -> Html:
+    """Return the cards at the top: what is decided or has no data, and what is not decided."""
+    first = [_notice("difference", verdicts), _notice("no difference", verdicts)]
+    second: list[Html] = []
+    is_decided = any(first)
+    undecided = [verdict for verdict in verdicts if verdict.kind == "not decided"]
+    (second if is_decided and undecided else first).append(_notice("no data", verdicts))
+    cards = [markup.card(title, *first, facts=facts, wide=True)]
+    if undecided:
+        cards.append(_undecided_card(undecided, *second))
+    return _rows(cards, *_WIDE)
+
+
+def _notice(kind: VerdictKind, verdicts: Sequence[Verdict]) -> Html:
+    """Return the sentences of a kind below its heading; nothing if there are none."""
+    texts = [verdict.text for verdict in verdicts if verdict.kind == kind]
+    if not texts:
+        return EMPTY
+    head = element("div", HEADINGS[kind], style="font-weight:600")
+    return markup.notice(markup.join(head, *_lines(texts)), _TONES[kind])
+
+
+def _undecided_card(verdicts: Sequence[Verdict], *below: Html) -> Html:
+    rows, heads = table_rows(verdicts)
+    lead = f"{NOT_DECIDED}:" if rows else ""
+    table = markup.table(heads, rows, row_heads=True) if rows else EMPTY
+    others = _lines(verdict.text for verdict in verdicts if verdict.undecided is None)
+    return markup.card(HEADINGS["not decided"], table, *others, *below, facts=lead, wide=True)
+
+
+def _lines(texts: Iterable[str]) -> list[Html]:
+    return [element("div", markup.text(text, _SENTENCES), style="margin:4px 0 0") for text in texts]
+
+
+def _rows(cards: Iterable[Html], usual: int, greatest: int, fillers: int = 0) -> Html:
+    """Arrange cards in rows, equally high in each; widths are in pixels."""
+    style = f"display:grid;flex:1 1 {usual}px;max-width:{greatest}px;min-width:0"
+    items = [element("div", card, style=style) for card in (*cards, *([EMPTY] * fillers))]
+    return element("div", *items, style="display:flex;flex-wrap:wrap;gap:12px")
 
 
 def factor_section(
@@ -50,108 +90,158 @@ def factor_section(
 ) -> Html:
     """Return the heading of a factor and a card for each of its outcomes with data."""
     by_outcome = {verdict.outcome: verdict for verdict in verdicts if verdict.factor == factor}
+    names = names_of_levels(figures, factor, _CARD_NAME)
     cards = []
     for outcome in outcomes:
         rows = figures.rows.get((factor, outcome.name), [])
         verdict = by_outcome.get(outcome.name)
         if any(row["baseline"] is not None for row in rows) and verdict is not None:
-            cards.append(_outcome_card(outcome, rows, verdict))
+            cards.append(_outcome_card(outcome, rows, verdict, names))
     if not cards:
-        return markup.EMPTY
-    levels = ", ".join(map(plain, figures.levels[factor]))
+        return EMPTY
     heading = element("h2", markup.text(plain(factor)), style=_HEADING)
+    levels = figures.levels[factor]
     return markup.stack(
-        heading,
-        markup.caption(f"{len(figures.levels[factor])} levels: {levels}"),
-        markup.cards(cards),
+        markup.join(heading, markup.caption(f"{len(levels)} levels", *map(names.get, levels))),
+        _rows(cards, *_CARD, _FILLERS),
     )
 
 
-def _outcome_card(outcome: ReportOutcome, rows: list[dict[str, Any]], verdict: Verdict) -> Html:
+def _outcome_card(
+    outcome: ReportOutcome, rows: list[dict[str, Any]], verdict: Verdict, names: dict[str, str]
+) -> Html:
     form = number_format(outcome, rows)
     levels = [row for row in rows if row["baseline"] is None]
     comparisons = [row for row in rows if row["baseline"] is not None]
-    missing = sum(row["missing_songs"] or 0 for row in levels)
-    without = f"{markup.plural(missing, 'song')} without a value" if missing else None
+    label = "small difference" if verdict.is_small else verdict.kind
+    badge = element("span", markup.badge(label, _TONES[verdict.kind]), style=_BADGE)
+    head = ("level", _axis_head(_level_axis(outcome, levels), form.value))
+    table = markup.table(
+        (*head, _right(_unit(outcome.unit)), _right("tasks")),
+        [
+            *_level_lines(outcome, levels, form, names),
+            *_comparison_lines(outcome, comparisons, form, names),
+        ],
+        row_heads=True,
+    )
+    notes = [row["note"] for row in comparisons if row["verdict"] == "not decided"]
     return markup.card(
-        outcome.title,
-        markup.text(verdict.sentence, _SENTENCES),
-        _level_table(outcome, levels, form),
-        _comparison_table(comparisons, form),
-        facts=markup.facts(outcome.detail, without),
-        badges=[markup.badge(verdict.kind, _TONES[verdict.kind])],
+        markup.join(markup.text(outcome.title), badge),
+        table,
+        markup.caption(*dict.fromkeys(note for note in notes if isinstance(note, str))),
+        facts=markup.facts(outcome.detail, *_sizes(outcome, levels)),
+        wide=True,
     )
 
 
-def _level_table(outcome: ReportOutcome, rows: list[dict[str, Any]], form: NumberFormat) -> Html:
+def _sizes(outcome: ReportOutcome, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the number of songs or answers, and of songs without a value."""
+    if outcome.table == "requests":
+        return []
+    if outcome is BLIND_TEST:  # an answer is about two levels
+        return [markup.plural(sum(row["songs"] for row in rows) // 2, "answer")]
+    missing = sum(row["missing_songs"] or 0 for row in rows)
+    sizes = [markup.plural(sum(row["songs"] for row in rows), "song")]
+    return [*sizes, f"{missing:,} without a value"] if missing else sizes
+
+
+def _level_axis(outcome: ReportOutcome, rows: Sequence[dict[str, Any]]) -> Axis:
     values = [row[name] for row in rows for name in ("estimate", "low", "high")]
-    axis = axis_of(values, 0.0, 1.0) if outcome.is_share else axis_of(values)
+    return axis_of(values, *outcome.limits)
+
+
+def _level_lines(
+    outcome: ReportOutcome,
+    rows: Sequence[dict[str, Any]],
+    form: NumberFormat,
+    names: dict[str, str],
+) -> list[tuple[Html, ...]]:
+    axis = _level_axis(outcome, rows)
     reference = _HALF if outcome is BLIND_TEST else None
-    lines = [
+    return [
         (
-            _label(plain(row["level"]), _sizes(outcome, row)),
+            _label(names[row["level"]]),
             interval_plot(axis, row["estimate"], (row["low"], row["high"]), reference=reference),
             _numbers(form.value(row["estimate"]), _interval(form, row["low"], row["high"])),
+            _right(f"{row['tasks']:,}"),
         )
         for row in rows
     ]
-    ends = axis_labels(form.value(axis.low), form.value(axis.high))
-    return markup.table(("level", ends, _numbers(outcome.unit)), lines, row_heads=True)
 
 
-def _comparison_table(rows: list[dict[str, Any]], form: NumberFormat) -> Html:
-    names = ("estimate", "joint_low", "joint_high")
-    values = [row[name] for row in rows for name in names if math.isfinite(row[name])]
-    widest = max(map(abs, values), default=1.0) or 1.0
+def _comparison_lines(
+    outcome: ReportOutcome,
+    rows: Sequence[dict[str, Any]],
+    form: NumberFormat,
+    names: dict[str, str],
+) -> list[tuple[Html, ...]]:
+    """Return a line per comparison, after a head for each level that others are compared with."""
+    ends = ("estimate", "joint_low", "joint_high")
+    values = [row[name] for row in rows for name in ends if math.isfinite(row[name])]
+    widest = max(map(abs, values), default=0.0)
     bands = [min(row["detectable"], 1.5 * widest) for row in rows]
     bands = [band for band in bands if math.isfinite(band)]
-    axis = axis_of([*values, 0.0, *bands, *(-band for band in bands)])
-    lines = [
-        (
-            _label(f"{plain(row['level'])} against {plain(row['baseline'])}", ""),
-            interval_plot(
-                axis,
-                row["estimate"],
-                (row["joint_low"], row["joint_high"]),
-                reference=0.0,
-                band=row["detectable"],
-            ),
-            _numbers(
-                form.signed(row["estimate"]),
-                _interval(form, row["joint_low"], row["joint_high"]),
-                "" if math.isnan(row["p_adjusted"]) else p_text(row["p_adjusted"]),
-            ),
+    sides = (0.0, *bands, *(-band for band in bands))
+    span = _HALF if outcome is BLIND_TEST else outcome.span
+    axis = axis_of([*values, *sides], -span, span)
+    lines: list[tuple[Html, ...]] = []
+    baseline = None
+    for row in rows:
+        if row["baseline"] != baseline:
+            is_first, baseline = baseline is None, row["baseline"]
+            heads = (_axis_head(axis, form.signed), _unit(form.short_unit), "p")
+            lines.append(_subhead(names[baseline], heads if is_first else ("", "", "")))
+        bounds = (row["joint_low"], row["joint_high"])
+        lines.append(
+            (
+                _label(names[row["level"]]),
+                interval_plot(axis, row["estimate"], bounds, reference=0.0, band=row["detectable"]),
+                _numbers(form.signed(row["estimate"]), _interval(form, *bounds)),
+                _right(p_text(row["p_adjusted"]).removeprefix("p = ").removeprefix("p ")),
+            )
         )
-        for row in rows
-    ]
-    ends = axis_labels(form.signed(axis.low), form.signed(axis.high))
-    unit = _numbers("points" if form.is_share else form.difference_unit)
-    return markup.table(("difference", ends, unit), lines, row_heads=True)
+    return lines
+
+
+def _subhead(baseline: str, heads: Sequence[str]) -> tuple[Html, ...]:
+    axis, unit, p = heads
+    label = element("div", markup.muted(f"against {baseline}"), style=_LABEL)
+    return (
+        label,
+        markup.muted(axis) if axis else EMPTY,
+        _right(unit, faint=True),
+        _right(p, faint=True),
+    )
+
+
+def _unit(unit: str) -> str:
+    return unit.removesuffix(" per song")  # too long for the head of a column
+
+
+def _axis_head(axis: Axis, form: Any) -> Html:
+    """Return the ends of an axis; nothing if it is one point, whose value is beside it."""
+    return axis_labels(form(axis.low), form(axis.high)) if axis.low < axis.high else EMPTY
 
 
 def _interval(form: NumberFormat, low: float, high: float) -> str:
     return "" if math.isnan(low) or math.isnan(high) else form.interval(low, high)
 
 
-def _label(name: str, detail: str) -> Html:
-    parts = [markup.text(name)]
-    if detail:
-        parts.append(element("div", markup.muted(detail)))
-    return element("div", *parts, style=_LABEL)
+def _label(name: str) -> Html:
+    return element("div", markup.text(name), style=_LABEL)
 
 
-def _sizes(outcome: ReportOutcome, row: dict[str, Any]) -> str:
-    """Return the numbers behind an estimate."""
-    tasks = markup.plural(row["tasks"], "task")
-    if outcome.table == "requests":
-        return tasks
-    return f"{markup.plural(row['songs'], 'answer' if outcome is BLIND_TEST else 'song')}, {tasks}"
+def _right(text: str, *, faint: bool = False) -> Html:
+    content = markup.muted(text) if faint and text else markup.text(text)
+    return element("div", content, style=f"{_RIGHT};{_UNBROKEN}")
 
 
-def _numbers(first: str, *others: str) -> Html:
-    """Stack figures, aligned right; all but the first are muted."""
-    lines = [element("div", markup.muted(text)) for text in others if text]
-    return element("div", markup.text(first), *lines, style=_NUMBERS)
+def _numbers(estimate: str, interval: str) -> Html:
+    """Return an estimate and its interval; on narrow pages they are on two lines."""
+    parts = [element("span", estimate, style=_UNBROKEN)]
+    if interval:
+        parts.append(element("span", markup.muted(f"({interval})"), style=_UNBROKEN))
+    return element("div", markup.join(*parts, separator=" "), style=_RIGHT)
 
 
 def origin_card(facts: Sequence[tuple[str, str]]) -> Html:
@@ -159,6 +249,6 @@ def origin_card(facts: Sequence[tuple[str, str]]) -> Html:
     return markup.card(
         "About this report",
         markup.caption(LEGEND),
-        markup.table(("fact", "value"), facts, row_heads=True),
+        markup.table(("fact", "value"), facts, row_heads=True, show_head=False),
         wide=True,
     )

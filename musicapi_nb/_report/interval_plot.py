@@ -7,7 +7,7 @@ from typing import NamedTuple
 from musicapi_nb.markup import EMPTY, Html
 from musicapi_nb.markup.escape import element
 
-_WIDTH, _HEIGHT = 104, 18  # pixels
+_WIDTH, _HEIGHT = 92, 18  # pixels
 _BAR, _DOT = 5, 9
 _COLOR = "rgba(56,132,244,.85)"
 _BAR_COLOR = "rgba(56,132,244,.5)"
@@ -25,16 +25,17 @@ class Axis(NamedTuple):
     def percent(self, value: float) -> float:
         """Return the place of a value in percent, within the axis."""
         span = self.high - self.low
-        share = (value - self.low) / span if span > 0 else 0.5
+        share = (value - self.low) / span
         return 100 * min(max(share, 0.0), 1.0)
 
 
 def axis_of(values: Iterable[float], minimum: float = -math.inf, maximum: float = math.inf) -> Axis:
-    """Return an axis of all finite values that does not go beyond `minimum` and `maximum`."""
+    """Return an axis of all finite values that does not go beyond `minimum` and `maximum`.
+
+    If all are equal, it is one point.
+    """
     finite = [value for value in values if math.isfinite(value)]
-    low, high = min(finite, default=0.0), max(finite, default=1.0)
-    if low == high:
-        low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
     padding = _PADDING * (high - low)
     return Axis(max(low - padding, minimum), min(high + padding, maximum))
 
@@ -49,8 +50,11 @@ def interval_plot(
 ) -> Html:
     """Draw an estimate as a dot and its interval as a bar.
 
-    `reference` is marked by a line; `band` is shaded to both sides of it.
+    `reference` is marked by a line; `band` is shaded to both sides of it. On an axis of one point
+    there is nothing to draw.
     """
+    if axis.low == axis.high:
+        return EMPTY
     layers = []
     if reference is not None and math.isfinite(band):
         layers.append(_box(axis, reference - band, reference + band, _HEIGHT, _BAND_COLOR))

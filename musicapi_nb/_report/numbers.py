@@ -29,6 +29,10 @@ class NumberFormat(NamedTuple):
         """Return the size of a difference with its unit."""
         return f"{self._text(abs(number))} {self.difference_unit}".strip()
 
+    def short_difference(self, number: float) -> str:
+        """Return the size of a difference for a table: percentage points as "points"."""
+        return f"{self._text(abs(number))} {self.short_unit}".strip()
+
     def signed(self, number: float) -> str:
         """Return a difference with its sign, without its unit."""
         text = self.value(number)
@@ -36,6 +40,10 @@ class NumberFormat(NamedTuple):
 
     def interval(self, low: float, high: float) -> str:
         return f"{self.value(low)} to {self.value(high)}"
+
+    @property
+    def short_unit(self) -> str:
+        return "points" if self.is_share else self.difference_unit
 
     @property
     def difference_unit(self) -> str:

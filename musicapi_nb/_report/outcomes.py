@@ -1,5 +1,6 @@
 """The outcomes of a report: their names, units, columns, and the differences that matter."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
@@ -13,6 +14,7 @@ from musicapi_nb.errors import InvalidArgument
 TableName: TypeAlias = Literal["songs", "tags", "sound", "requests", "measures", "answers"]
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 RATED_WELL = "rated_4_or_more"
+_POSITIVE = (0.0, math.inf)
 _HALF_SD = 0.5  # the margin of a column that has none of its own, in standard deviations
 
 
@@ -20,10 +22,10 @@ class ReportOutcome(NamedTuple):
     """An outcome: what a report calls it, and where it is found.
 
     `detail` says what a figure is of, such as "of the requested tags"; `difference_unit` is that of
-    differences, if it is another. `margin` is the smallest difference that matters: in the unit of
-    the column (of shares, 0.1 is ten points), or as a share of the mean if `relative`. `fixed`
-    outcomes follow from the request, so that equal values of all tasks are no chance. `advice` says
-    how to get data.
+    differences, if it is another. `bounds` are those of its values. `margin` is the
+    smallest difference that matters: in the unit of the column (of shares, 0.1 is ten points), or
+    as a share of the mean if `relative`. `fixed` outcomes follow from the request, so that equal
+    values of all tasks are no chance. `advice` says how to get data.
     """
 
     name: str
@@ -38,6 +40,18 @@ class ReportOutcome(NamedTuple):
     relative: bool = False
     fixed: bool = False
     difference_unit: str = ""
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the greatest possible mean, of shares 0 and 1."""
+        return (0.0, 1.0) if self.is_share else self.bounds
+
+    @property
+    def span(self) -> float:
+        """The greatest possible difference; infinite without bounds."""
+        low, high = self.limits
+        return high - low
 
 
 _RATE = "No song is rated yet: api.gallery(run) has stars, and song.rate(5) stores them."
@@ -67,13 +81,15 @@ BLIND_TEST = ReportOutcome(
     "share",
     "answers",
     0.1,
-    "No answers of a blind test yet: mnb.blind_test(run, factor={factor!r}).",
+    "No answers of a blind test yet: mnb.blind_test(run, factor={factor}).",
     detail="of the choices between two songs",
     is_share=True,
 )
 OUTCOMES = (
     BLIND_TEST,
-    ReportOutcome("stars", "Stars", "stars", "rating", "songs", 0.5, _RATE, "1 to 5"),
+    ReportOutcome(
+        "stars", "Stars", "stars", "rating", "songs", 0.5, _RATE, detail="1 to 5", bounds=(1.0, 5.0)
+    ),
     ReportOutcome(
         "rated 4 or more",
         "Songs rated 4 or more",
@@ -109,6 +125,7 @@ OUTCOMES = (
         0.1,
         "No song has a duration yet.",
         relative=True,
+        bounds=_POSITIVE,
     ),
     ReportOutcome(
         "loudness", "Loudness", "LUFS", "loudness", "measures", 1.0, _MEASURE, difference_unit="LU"
@@ -122,6 +139,7 @@ OUTCOMES = (
         0.2,
         "No waiting times: an experiment has those of its requests, except simulated ones.",
         relative=True,
+        bounds=_POSITIVE,
     ),
     ReportOutcome(
         "failures",
@@ -142,8 +160,10 @@ OUTCOMES = (
         "requests",
         0.1,
         "No credits: they are those of an experiment's finished requests.",
+        detail="per song",
         relative=True,
         fixed=True,
+        bounds=_POSITIVE,
     ),
 )
 """The outcomes of every report, in the order of the page."""

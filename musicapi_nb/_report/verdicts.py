@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from musicapi_nb import markup
-from musicapi_nb._report.figures import Figures, Missing
+from musicapi_nb._report.figures import MOST_TASKS, Figures, Missing
+from musicapi_nb._report.level_names import LEVEL_LIMIT, level_names, plain, quoted
 from musicapi_nb._report.numbers import NumberFormat
 from musicapi_nb._report.outcomes import BLIND_TEST, ReportOutcome
 from musicapi_nb.markup.escape import TITLE_LIMIT
@@ -17,17 +18,46 @@ HEADINGS: dict[VerdictKind, str] = {
     "not decided": "Not decided",
     "no data": "No data",
 }
+NOT_DECIDED = "No difference was found, but one smaller than these could have been missed"
+UNDECIDED_HEADS = (
+    "outcome",
+    "factor",
+    "found with 80 % chance",
+    "smallest that matters",
+    "more per level to find that",
+)
 _MOST_PAIRS = 4  # named in one sentence
+_FARTHEST_CHOICES = 0.495  # from one half, as a share of the choices: 100 %
+
+
+class Undecided(NamedTuple):
+    """A row of the table of outcomes in which no difference was found, in words.
+
+    `detectable` is the difference that would have been found with 80 % chance, `margin` the
+    smallest that matters, `more_needed` what finding that takes.
+    """
+
+    outcome: str
+    factor: str
+    detectable: str
+    margin: str
+    more_needed: str
 
 
 class Verdict(NamedTuple):
-    """What a report says about an outcome of a factor."""
+    """What a report says about an outcome of a factor.
+
+    `is_small` marks differences all of which are certain to be smaller than those that matter;
+    `undecided` is the row of an outcome that is not decided, if it could be tested.
+    """
 
     factor: str
     outcome: str
     kind: VerdictKind
     title: str
     sentence: str
+    is_small: bool = False
+    undecided: Undecided | None = None
 
     @property
     def text(self) -> str:
@@ -36,17 +66,30 @@ class Verdict(NamedTuple):
 
 
 def find_verdicts(figures: Figures, outcomes: Sequence[ReportOutcome]) -> list[Verdict]:
-    """Return the verdicts of a page, decided ones first; outcomes without data are grouped."""
+    """Return the verdicts of a page, decided ones first, then in the order of the outcomes.
+
+    Small differences come after those that matter. Outcomes without data are grouped.
+    """
     verdicts = []
-    for factor in figures.levels:
-        for outcome in outcomes:
+    for outcome in outcomes:
+        for factor in figures.levels:
             rows = figures.rows.get((factor, outcome.name), [])
             if comparisons := [row for row in rows if row["baseline"] is not None]:
-                verdicts.append(_verdict(factor, outcome, comparisons))
+                names = {
+                    level: quoted(name) for level, name in names_of_levels(figures, factor).items()
+                }
+                verdicts.append(_verdict(factor, outcome, comparisons, names))
     verdicts += _not_compared(figures, outcomes)
     verdicts += _without_data(figures)
     kinds = list(HEADINGS)
-    return sorted(verdicts, key=lambda verdict: kinds.index(verdict.kind))
+    return sorted(verdicts, key=lambda verdict: (kinds.index(verdict.kind), verdict.is_small))
+
+
+def names_of_levels(figures: Figures, factor: str, limit: int = LEVEL_LIMIT) -> dict[str, str]:
+    """Return the short name of each level of a factor, also of those that only answers name."""
+    rows = (row for (name, _), part in figures.rows.items() if name == factor for row in part)
+    named = (row["level"] for row in rows if row["level"] is not None)
+    return level_names((*figures.levels[factor], *named), limit)
 
 
 def number_format(outcome: ReportOutcome, rows: Sequence[dict[str, Any]]) -> NumberFormat:
@@ -55,108 +98,175 @@ def number_format(outcome: ReportOutcome, rows: Sequence[dict[str, Any]]) -> Num
     return NumberFormat(outcome.unit, outcome.is_share, margin, outcome.difference_unit)
 
 
-def _verdict(factor: str, outcome: ReportOutcome, rows: list[dict[str, Any]]) -> Verdict:
+def _verdict(
+    factor: str, outcome: ReportOutcome, rows: list[dict[str, Any]], names: dict[str, str]
+) -> Verdict:
     differing = [row for row in rows if row["verdict"] == "difference"]
     others = [row for row in rows if row["verdict"] != "difference"]
     form = number_format(outcome, rows)
-    sentences = [_difference(outcome, row, form) for row in differing[:_MOST_PAIRS]]
+    title = f"{outcome.title} by {plain(factor)}"
+    sentences = [_difference(outcome, row, form, names) for row in differing[:_MOST_PAIRS]]
     if len(differing) > _MOST_PAIRS:
         sentences.append(f"{len(differing) - _MOST_PAIRS} more differences are in the table.")
-    kind: VerdictKind = "difference"
-    if not differing:
-        alike = all(row["verdict"] == "no difference" for row in others)
-        kind = "no difference" if alike else "not decided"
     if others:
-        sentences += _others(outcome, others, form, some_differ=bool(differing))
-    title = f"{outcome.title} by {plain(factor)}"
-    return Verdict(factor, outcome.name, kind, title, " ".join(sentences))
+        sentences += _others(outcome, others, form, names, some_differ=bool(differing))
+    sentence = " ".join(sentences)
+    if differing:
+        is_small = all(map(_is_small, differing))
+        return Verdict(factor, outcome.name, "difference", title, sentence, is_small)
+    if all(row["verdict"] == "no difference" for row in others):
+        return Verdict(factor, outcome.name, "no difference", title, sentence)
+    tested = [row for row in others if not math.isnan(row["p"])]
+    undecided = _undecided(factor, outcome, tested, form) if tested else None
+    return Verdict(factor, outcome.name, "not decided", title, sentence, undecided=undecided)
 
 
-def _difference(outcome: ReportOutcome, row: dict[str, Any], form: NumberFormat) -> str:
-    level, baseline = plain(row["level"]), plain(row["baseline"])
+def table_rows(verdicts: Iterable[Verdict]) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
+    """Return the rows of the table of undecided outcomes, and its heads.
+
+    The factor is left out if it is the same in all rows.
+    """
+    rows: list[tuple[str, ...]] = [part.undecided for part in verdicts if part.undecided]
+    heads: tuple[str, ...] = UNDECIDED_HEADS
+    if len({row[1] for row in rows}) == 1:
+        rows, (heads,) = ([row[:1] + row[2:] for row in part] for part in (rows, [heads]))
+    return rows, heads
+
+
+def _is_small(row: dict[str, Any]) -> bool:
+    """Return whether a difference is certain to be smaller than one that matters."""
+    return _largest([row]) < float(row["margin"])
+
+
+def _largest(rows: Iterable[dict[str, Any]]) -> float:
+    """Return the largest difference that the joint intervals leave possible."""
+    ends = (
+        abs(float(row[name])) for row in rows for name in ("estimate", "joint_low", "joint_high")
+    )
+    return max(end for end in ends if not math.isnan(end))
+
+
+def _difference(
+    outcome: ReportOutcome, row: dict[str, Any], form: NumberFormat, names: dict[str, str]
+) -> str:
+    level, baseline = names[row["level"]], names[row["baseline"]]
     low, high = row["joint_low"], row["joint_high"]
     if outcome is BLIND_TEST:
         if row["estimate"] < 0:
             level, baseline, low, high = baseline, level, -high, -low
         share = form.value(0.5 + abs(row["estimate"]))
         bounds = f"interval {form.interval(0.5 + low, 0.5 + high)} %"
-        return f"{level} was preferred to {baseline} in {share} % of the choices ({bounds})."
+        limit = f": a small one, less than {form.value(0.5 + row['margin'])} %"
+        small = limit * _is_small(row)
+        return f"{level} was preferred to {baseline} in {share} % of the choices ({bounds}){small}."
     direction = "more" if row["estimate"] > 0 else "less"
     if row["estimate"] < 0:
         low, high = -high, -low
     is_fixed = math.isnan(row["p"])
     bounds = "in every request" if is_fixed else f"interval {form.interval(low, high)}"
     amount = form.difference(row["estimate"])
-    return f"{amount} {direction} with {level} than with {baseline} ({bounds})."
+    small = f": a small one, less than {form.difference(row['margin'])}" * _is_small(row)
+    return f"{amount} {direction} with {level} than with {baseline} ({bounds}){small}."
 
 
 def _others(
-    outcome: ReportOutcome, rows: list[dict[str, Any]], form: NumberFormat, *, some_differ: bool
+    outcome: ReportOutcome,
+    rows: list[dict[str, Any]],
+    form: NumberFormat,
+    names: dict[str, str],
+    *,
+    some_differ: bool,
 ) -> list[str]:
     """Say what is known about the comparisons in which no difference was found."""
-    pairs = _pairs(rows, some_differ=some_differ)
-    noted = [row for row in rows if math.isnan(row["p"])]
-    if len(noted) == len(rows):
+    pairs = _pairs(rows, names, some_differ=some_differ)
+    tested = [row for row in rows if not math.isnan(row["p"])]
+    if not tested:
         if all(row["verdict"] == "no difference" for row in rows):
             return [f"The same in every request with {pairs}."]
         return [f"No comparison of {pairs}: {rows[0]['note'] or 'it has no interval'}."]
-    tested = [row for row in rows if not math.isnan(row["p"])]
-    largest = max(max(abs(row["joint_low"]), abs(row["joint_high"])) for row in tested)
     if outcome is BLIND_TEST:
-        return _blind_others(tested, pairs, form, largest)
+        return _blind_others(tested, pairs, form)
     if all(row["verdict"] == "no difference" for row in tested):
-        limit = f"if there is one, it is at most {form.difference(largest)}"
+        limit = f"if there is one, it is at most {form.difference(_largest(tested))}"
         return [f"No difference was found between {pairs}; {limit}."]
     sentences = [f"No difference was found between {pairs}."]
-    detectable = max(row["detectable"] for row in tested)
-    if outcome.is_share and detectable >= 1:
+    if shows_none(outcome, tested):
         sentences.append("So few tasks could not show any.")
     else:
-        amount = form.difference(detectable)
+        amount = form.difference(_detectable(tested))
         sentences.append(
             f"A difference of more than {amount} would have been found with 80 % chance."
         )
-    needed = max((row["more_needed"] or 0 for row in tested), default=0)
-    margin = form.difference(form.margin)
-    if needed:
-        tasks = markup.plural(needed, "more task")
+    if needed := _more_needed(tested):
+        tasks, margin = markup.plural(needed, "more task"), form.difference(form.margin)
         sentences.append(f"With about {tasks} per level, one of {margin} would be found.")
     else:
-        sentences.append(f"It may be up to {form.difference(largest)}.")
+        sentences.append(f"It may be up to {form.difference(_largest(tested))}.")
     return sentences
 
 
-def _blind_others(
-    rows: list[dict[str, Any]], pairs: str, form: NumberFormat, largest: float
-) -> list[str]:
+def _blind_others(rows: list[dict[str, Any]], pairs: str, form: NumberFormat) -> list[str]:
+    start = f"No preference was found between {pairs}"
     if all(row["verdict"] == "no difference" for row in rows):
-        share = form.value(0.5 + largest)
-        return [
-            f"No preference was found between {pairs}; if there is one, it is at most {share} %."
-        ]
-    detectable = max(row["detectable"] for row in rows)
-    share = form.value(0.5 + detectable)
-    sentences = [
-        f"No preference was found between {pairs}.",
-        f"One of more than {share} % of the choices would have been found with 80 % chance.",
-    ]
-    if needed := max((row["more_needed"] or 0 for row in rows), default=0):
-        share = form.value(0.5 + BLIND_TEST.margin)
-        answers = markup.plural(needed, "more answer")
+        share = form.value(0.5 + _largest(rows))
+        return [f"{start}; if there is one, it is at most {share} %."]
+    if shows_none(BLIND_TEST, rows):
+        sentences = [f"{start}.", "So few answers could not show any."]
+    else:
+        share = form.value(0.5 + _detectable(rows))
+        limit = f"One of more than {share} % of the choices would have been found with 80 % chance."
+        sentences = [f"{start}.", limit]
+    if needed := _more_needed(rows):
+        share, answers = form.value(0.5 + form.margin), markup.plural(needed, "more answer")
         sentences.append(f"With about {answers}, one of {share} % would be found.")
     return sentences
 
 
-def _pairs(rows: list[dict[str, Any]], *, some_differ: bool) -> str:
+def _undecided(
+    factor: str, outcome: ReportOutcome, rows: list[dict[str, Any]], form: NumberFormat
+) -> Undecided:
+    is_blind = outcome is BLIND_TEST
+
+    def size(difference: float) -> str:
+        if is_blind:
+            return f"{form.value(0.5 + difference)} % of choices"
+        return form.short_difference(difference)
+
+    detectable, needed = _detectable(rows), _more_needed(rows)
+    if needed:
+        advice = markup.plural(needed, "answer" if is_blind else "task")
+    elif detectable > form.margin:
+        advice = f"over {MOST_TASKS:,}"
+    else:
+        advice = f"none, but {size(_largest(rows))} are possible"
+    limit = "none: too few" if shows_none(outcome, rows) else size(detectable)
+    return Undecided(outcome.title, plain(factor), limit, size(form.margin), advice)
+
+
+def shows_none(outcome: ReportOutcome, rows: Sequence[dict[str, Any]]) -> bool:
+    """Return whether not even the greatest possible difference would have been found."""
+    span = _FARTHEST_CHOICES if outcome is BLIND_TEST else outcome.span
+    return not _detectable(rows) < span
+
+
+def _detectable(rows: Iterable[dict[str, Any]]) -> float:
+    return max(float(row["detectable"]) for row in rows)
+
+
+def _more_needed(rows: Iterable[dict[str, Any]]) -> int:
+    return max(int(row["more_needed"] or 0) for row in rows)
+
+
+def _pairs(rows: list[dict[str, Any]], names: dict[str, str], *, some_differ: bool) -> str:
     """Name the levels of comparisons: a pair, all levels, or the number of the other pairs."""
     if some_differ:
         if len(rows) == 1:
-            return _listed((plain(rows[0]["baseline"]), plain(rows[0]["level"])))
+            return _listed((names[rows[0]["baseline"]], names[rows[0]["level"]]))
         return f"the other {len(rows)} pairs"
     levels = dict.fromkeys(name for row in rows for name in (row["baseline"], row["level"]))
     if len(levels) > _MOST_PAIRS:
         return f"the {len(levels)} levels"
-    return _listed(map(plain, levels))
+    return _listed(names[level] for level in levels)
 
 
 def _not_compared(figures: Figures, outcomes: Sequence[ReportOutcome]) -> list[Verdict]:
@@ -179,27 +289,23 @@ def _not_compared(figures: Figures, outcomes: Sequence[ReportOutcome]) -> list[V
 
 
 def _without_data(figures: Figures) -> list[Verdict]:
-    """Return one verdict for outcomes with the same advice, for all factors if it is the same."""
+    """Return one verdict for outcomes with the same advice."""
     grouped: dict[str, list[Missing]] = {}
     for part in figures.missing:
-        grouped.setdefault(part.advice, []).append(part)
-    return [
-        Verdict(
-            parts[0].factor,
-            parts[0].outcome.name,
-            "no data",
-            _listed(dict.fromkeys(part.outcome.title for part in parts)),
-            advice,
+        grouped.setdefault(part.outcome.advice, []).append(part)
+    verdicts = []
+    for advice, parts in grouped.items():
+        titles = dict.fromkeys(part.outcome.title for part in parts)
+        first, *others = dict.fromkeys(repr(plain(part.factor, TITLE_LIMIT)) for part in parts)
+        text = advice.format(factor=first)
+        if others and text != advice:
+            text += f" The same with factor={_listed(others)}."
+        verdicts.append(
+            Verdict(parts[0].factor, parts[0].outcome.name, "no data", _listed(titles), text)
         )
-        for advice, parts in grouped.items()
-    ]
+    return verdicts
 
 
 def _listed(names: Iterable[str]) -> str:
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def plain(name: str) -> str:
-    """Return the name of a factor or level as one line of text."""
-    return markup.one_line(name, TITLE_LIMIT) or "(blank)"

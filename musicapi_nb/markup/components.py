@@ -54,6 +54,7 @@ WRAP: Final = "word-wrap:break-word;min-width:0"
 # Sanitizers drop this; then digits merely do not line up.
 _FIGURES: Final = "font-variant-numeric:tabular-nums"
 
+_HIDDEN: Final = ";padding:0;border:0;font-size:0;line-height:0"  # but screen readers have it
 _MIN_FOR_TWO_DECIMALS: Final = 0.1
 _MAX_UNBROKEN: Final = 24
 # Units of an estimate: name, seconds, and the least seconds given in it.
@@ -263,17 +264,19 @@ def _is_number(cell: Cell) -> bool:
     return isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
-def table(
+def table(  # noqa: PLR0913 - how a table may look
     columns: Sequence[str],
     rows: Iterable[Sequence[Cell]],
     caption: str = "",
     limit: int = 100,
     *,
     row_heads: bool = False,
+    show_head: bool = True,
 ) -> Html:
     """Return a small table: numbers aligned right, missing values as a dash.
 
-    With `row_heads`, the first cell of a row is its head.
+    With `row_heads`, the first cell of a row is its head. Without `show_head`, only screen readers
+    have the names of columns.
 
     Raises
     ------
@@ -291,8 +294,9 @@ def table(
     def row(cells: Iterable[Html]) -> Html:
         return element("tr", *cells, style="background:transparent")
 
+    style_of_head = f";font-weight:400;{MUTED}" if show_head else _HIDDEN
     head = row(
-        element("th", text(name), scope="col", style=f"{side};font-weight:400;{MUTED}")
+        element("th", text(name), scope="col", style=side + style_of_head)
         for name, side in zip(columns, sides, strict=True)
     )
 
