@@ -52,6 +52,8 @@ def test_values_have_units() -> None:
     assert value_text("clap_score", 0.123456) == "0.1235"
     assert value_text("is_fine", False) == "no"
     assert label_text("loudness") == "Loudness (LUFS)"
+    assert label_text("loudness", difference=True) == "Loudness (LU)"
+    assert label_text("stereo_width", difference=True) == "Stereo width"
     assert label_text("clap_score") == "clap score"
     assert LABELS.keys() == COLUMNS.keys()  # of audio_features
 

@@ -38,6 +38,7 @@ LABELS: Final[Mapping[str, ColumnLabel]] = {
     "key_runner_up": ColumnLabel("Next best key"),
 }
 """The columns of `audio_features`, the main ones first."""
+_DIFFERENCE_UNITS: Final = {"LUFS": "LU", "dBTP": "dB"}
 MAIN: Final = ("tempo", "key", "loudness")
 """The columns that a line about a song shows."""
 
@@ -47,11 +48,17 @@ def label_of(column: str) -> ColumnLabel:
     return LABELS.get(column) or ColumnLabel(column.replace("_", " "))
 
 
-def label_text(column: str) -> str:
-    """Return the label of a measured column with the unit of its values, such as "Tempo (bpm)"."""
+def label_text(column: str, *, difference: bool = False) -> str:
+    """Return a measured column's label with its unit, or that of differences: "Tempo (bpm)"."""
     label = label_of(column)
     unit = label.unit if label.factor == 1 else "share"
+    unit = difference_unit(unit) if difference else unit
     return f"{label.label} ({unit})" if unit else label.label
+
+
+def difference_unit(unit: str) -> str:
+    """Return the unit of a difference: that of levels relative to full scale is another one."""
+    return _DIFFERENCE_UNITS.get(unit, unit)
 
 
 def value_text(column: str, value: float | str) -> str:

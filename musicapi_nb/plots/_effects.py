@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from musicapi_nb import markup
 from musicapi_nb.analysis.checks import require
-from musicapi_nb.audio.units import LABELS
+from musicapi_nb.audio.units import LABELS, difference_unit, label_text
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import format_counts, outcome_text, shorten, to_drawable
 
@@ -190,7 +190,8 @@ def _format_value(value: float, unit: str) -> str:
 
 def _suffix(unit: str) -> str:
     label = LABELS.get(unit)
-    text = f" {label.unit}" if label and label.unit and label.factor == 1 else ""
+    has_unit = label and label.unit and label.factor == 1
+    text = f" {difference_unit(label.unit)}" if label and has_unit else ""
     return _SUFFIXES.get(unit, text)
 
 
@@ -220,8 +221,10 @@ def _scale(ax: Axes, unit: str, no_effect: float) -> None:
 
 
 def _axis_name(outcome: str) -> str:
-    text = outcome_text(outcome)
-    return to_drawable(text[:1].lower() + text[1:] if outcome in LABELS else text)
+    if outcome not in LABELS:
+        return to_drawable(outcome_text(outcome))
+    text = label_text(outcome, difference=True)
+    return text[:1].lower() + text[1:]
 
 
 def _format_tick(value: float, unit: str) -> str:
