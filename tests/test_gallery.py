@@ -267,6 +267,8 @@ def test_changes_made_elsewhere_are_shown(library: Library, tmp_path: Path) -> N
     with Library(tmp_path / "shelf") as other:  # such as in another kernel
         other.rate(task.songs[1], 4, note="warm")
         assert page.receive("notes")[0]["notes"] == {"1": "warm"}
+        details = widget.get_state("_songs")["_songs"]["details"]  # for a page opened by now
+        assert details["1"]["note"] == "warm"
         assert widget._ratings == {"1": [4, 1]}
         second = song("two")
         other.record_poll(buy(other, second, "t2").entry.id, looked(acknowledged(second, "t2")))

@@ -91,6 +91,9 @@ def test_values_measured_elsewhere_appear(library: Library, tmp_path: Path) -> N
             message = page.receive("measured")[0]
     assert message["measured"] == {0: LINE}
     assert [measure["name"] for measure in message["measures"]] == [*FEATURES]
+    state = widget.get_state("_songs")["_songs"]  # for a page that is opened by now
+    assert state["measured"]["0"] == state["details"]["0"]["measured"] == LINE
+    assert state["measures"] == message["measures"]
     widget.close()
 
 

@@ -177,7 +177,11 @@ class SongWidget(LiveWidget):
     # --- changes of the library
 
     def library_changed(self, stored: Mapping[str, Rating]) -> None:
-        """Show ratings made elsewhere and new measured values, and announce new songs."""
+        """Show ratings made elsewhere and new measured values, and announce new songs.
+
+        Changes of songs are sent as messages: sending the whole state again would draw all songs
+        anew. The state has them, too, for pages that are opened later.
+        """
         before, ratings = self._ratings, self.collection.ratings(stored)
         marks = _marks(ratings)
         if marks != before:
@@ -186,11 +190,19 @@ class SongWidget(LiveWidget):
                 index for index in {*before, *marks} if before.get(index) != marks.get(index)
             ]
             notes = {key: getattr(ratings.get(int(key)), "note", "") for key in changed}
+            for key, note in notes.items():
+                self._songs["details"].get(key, {})["note"] = note
             self.send({"type": "notes", "generation": self._generation, "notes": notes})
         library, experiment = self.collection.library, self.collection.experiment
         if (measured := self._measured.changes(self.collection)) is not None:
-            message = {"type": "measured", "generation": self._generation, "measured": measured}
-            self.send({**message, "measures": measure_columns(library)})
+            changes = {"measured": measured, "measures": measure_columns(library)}
+            self._songs["measures"] = changes["measures"]
+            lines = {str(index): line for index, line in measured.items()}
+            # a new dictionary: another thread may be sending the old one
+            self._songs["measured"] = {**self._songs["measured"], **lines}
+            for index, line in lines.items():
+                self._songs["details"].get(index, {})["measured"] = line
+            self.send({"type": "measured", "generation": self._generation, **changes})
         if library is None or not self.collection.refreshable:
             return
         if count_finished(library, experiment) != self.collection.finished:
