@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from audio_sounds import SOURCES, Sound, missing_program, simulator_song
 
 from musicapi_nb.audio.features import VERSION, AudioFeatures, extract_features
-from musicapi_nb.audio.tonality import TONICS, fits_of_keys
+from musicapi_nb.audio.tonality import TONICS, key_fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -104,7 +104,7 @@ def librosa_features(content: bytes) -> tuple[float, str, float]:
     mono, rate = librosa.load(io.BytesIO(content))
     tempo = float(np.atleast_1d(librosa.beat.beat_track(y=mono, sr=rate)[0])[0])
     chroma = librosa.feature.chroma_cqt(y=mono, sr=rate).mean(axis=1)
-    fits = fits_of_keys(chroma)
+    fits = key_fits(chroma)
     seconds = (time.process_time() - start) * 30 * rate / len(mono)
     return tempo, max(fits, key=lambda name: fits[name]), seconds
 

@@ -129,7 +129,7 @@ def test_profiles_are_texts(jazz: Samples) -> None:
     np.testing.assert_allclose(again.notes, profile.notes, atol=1 / 500)
     other_shape = profile._replace(notes=profile.notes[:, :5]).to_text()
     for wrong in ("", "x", "bm90IGFuIGFyY2hpdmU=", text[: len(text) // 2], other_shape):
-        with pytest.raises(ValueError, match="no profile"):
+        with pytest.raises(ValueError, match="not a profile"):
             Profile.from_text(wrong)
     silent, short = np.zeros(3 * RATE, np.float32), np.ones(RATE // 2, np.float32)
     for sound in (encoded(silent, "wav"), encoded(short, "wav"), b"not a sound"):

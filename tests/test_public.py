@@ -90,7 +90,7 @@ def test_architecture_lists_every_module() -> None:
     modules = {
         f"{path.name}/" if path.is_dir() else path.name
         for path in package.iterdir()
-        if not path.name.startswith("_") and (path.is_dir() or path.suffix == ".py")
+        if not path.name.startswith("__") and (path.is_dir() or path.suffix == ".py")
     }
     assert set(re.findall(r"^\| `([\w./]+)`", page, re.MULTILINE)) == modules
 

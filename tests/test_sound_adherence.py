@@ -52,7 +52,7 @@ def test_relations_and_deviations_of_each_song() -> None:
     assert matches["request_conflicts"].dropna().tolist() == [
         "several tempi: '140 bpm' in requested_tags, '150 bpm' in requested_tags"
     ]
-    assert matches["request_words"][0] == (
+    assert matches["request_sources"][0] == (
         "tempo: '90 bpm' in requested_tags; key: 'Am' in requested_tags; duration: '30' in length"
     )
 

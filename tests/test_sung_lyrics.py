@@ -354,7 +354,7 @@ def test_a_run_has_its_factors_first_and_the_figures_of_each_song(story: Story) 
     done = frame.iloc[:-1]
     assert done["sung_share"].between(0.3, 1).all()
     assert done["sung_share"].lt(1).any()
-    assert done["note"].isna().all()
+    assert done["issue"].isna().all()
     parts = ["sung_lines", "changed_lines", "missing_lines", "moved_lines"]
     assert done[parts].sum(axis=1).tolist() == done["requested_lines"].tolist()
     dtypes = frame.dtypes.astype(str)
@@ -369,11 +369,11 @@ def test_songs_without_aligned_lyrics_say_what_they_cost(story: Story) -> None:
     last = mnb.sung_lyrics(story.run).iloc[-1]
 
     assert last[["requested_words", "sung_share", "words_per_minute"]].isna().all()
-    assert last["note"] == "not bought: api.run(song.aligned_lyrics()) costs 1 credit"
+    assert last["issue"] == "not bought: api.run(song.aligned_lyrics()) costs 1 credit"
     assert len(story.api.simulator.request_log.paid) == paid
     other = Song(id="a", engine="producer", state="succeeded", simulated=True)
-    (note,) = mnb.sung_lyrics([other])["note"]
-    assert note == "the service aligns no lyrics of producer songs"
+    (issue,) = mnb.sung_lyrics([other])["issue"]
+    assert issue == "the service aligns no lyrics of producer songs"
 
 
 def test_lines_follow_the_songs(story: Story) -> None:

@@ -55,7 +55,7 @@ _COLUMNS = {
         ("requested_instrumental", "measured_instrumental", "instrumental_followed"), "boolean"
     ),
     **dict.fromkeys(("requested_tempo_low", "requested_tempo_high"), "float64"),
-    **dict.fromkeys(("request_words", "request_conflicts"), "str"),
+    **dict.fromkeys(("request_sources", "request_conflicts"), "str"),
 }
 _KINDS: dict[str, ColumnKind] = {"str": "text", "float64": "number", "boolean": "number or boolean"}
 
@@ -102,7 +102,7 @@ def sound_matches(songs: Source, measures: pd.DataFrame | None = None) -> pd.Dat
           `duration_followed` (boolean: within 5 %),
         - `requested_instrumental, measured_instrumental, instrumental_followed` (boolean),
         - `requested_tempo_low, requested_tempo_high` (float64, bpm: equal unless a range),
-          `request_words` (str: where each value was read), `request_conflicts` (str).
+          `request_sources` (str: where each value was read), `request_conflicts` (str).
 
     Raises
     ------
@@ -200,7 +200,7 @@ def _request_columns(request: SoundRequest) -> dict[str, Any]:
         "requested_key": request.key.value.name if request.key else None,
         "requested_duration": request.duration.value if request.duration else np.nan,
         "requested_instrumental": request.instrumental.value if request.instrumental else None,
-        "request_words": "; ".join(sources) or None,
+        "request_sources": "; ".join(sources) or None,
         "request_conflicts": "; ".join(request.conflicts) or None,
     }
 

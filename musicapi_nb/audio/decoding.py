@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from musicapi_nb.errors import NoAudio
 
 MAX_SECONDS = 1_800.0
-"""So many seconds of one song are decoded at most."""
+"""The longest sound that is measured."""
 _MIN_RATE, _MAX_RATE = 1_000, 768_000  # Hz
 _MAX_CHANNELS = 16
 _BLOCK_SAMPLES = 1 << 18

@@ -25,13 +25,13 @@ class AudioFeatures:
         Beats per minute; None without a regular pulse.
     tempo_confidence
         0 to 1: how regular the pulse is, times the share of this tempo among those at which it
-        could be counted. Low where half or double the tempo is as likely. It is no probability.
+        could be counted. Low where half or double the tempo is as likely. It is not a probability.
     tempo_candidates
         Other tempi in bpm at which the same pulse could be counted, the likeliest first.
     key
         Tonic and mode, such as "A minor"; None if no key fits.
     key_confidence
-        0 to 1: how well and how clearly the key fits. It is no probability.
+        0 to 1: how well and how clearly the key fits. It is not a probability.
     key_runner_up
         The key that fits next best, often the relative one or a fifth away.
     loudness

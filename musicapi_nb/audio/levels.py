@@ -19,7 +19,7 @@ _HIGHEST = 1_000.0
 """Magnitude that no sound has: 60 dB above full scale."""
 _INAUDIBLE = 1e-6  # magnitude: -120 dBFS
 _CLIPPED_RUN = 3
-"""So many samples in a row at full scale are clipped; a peak of a sine touches it with fewer."""
+"""Samples in a row at full scale that count as clipped; the peak of a sine has fewer."""
 _MIN_RATE = 8_000  # Hz
 _MIN_SECONDS = 0.4  # of a gating block of loudness
 _USUAL_RATE = 24_000  # Hz, of the mono sound; the actual rate is a fraction of the file's
@@ -48,7 +48,7 @@ def measure_levels(source: Path | bytes) -> Levels:
     """Decode a sound file, or its content, from its start to its end and measure its levels.
 
     NoAudio if it cannot be decoded, is shorter than 0.4 s or longer than `MAX_SECONDS`, has less
-    than 8,000 samples a second, or samples that are no numbers.
+    than 8,000 samples a second, or samples that are not numbers.
     """
     with open_sound(source) as file:
         rate, channels = file.samplerate, file.channels
@@ -100,7 +100,7 @@ def measure_levels(source: Path | bytes) -> Levels:
 
 
 def _without_offset(mono: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Subtract the mean, which is no sound but would set in and end with the file."""
+    """Subtract the mean, an inaudible offset whose start and end would count as onsets."""
     mono = mono - mono.mean(dtype=np.float64).astype(np.float32)
     mono[np.abs(mono) < _INAUDIBLE] = 0.0
     return mono

@@ -65,18 +65,18 @@ class Profile(NamedTuple):
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Read the text of a profile; ValueError if it is none."""
+        """Read the text of a profile; ValueError if it is not one."""
         try:
             with np.load(io.BytesIO(base64.b64decode(text))) as arrays:
                 profile = cls(
                     arrays["notes"].astype(np.float32) / 255, arrays["timbre"], arrays["bits"]
                 )
         except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError("this text is no profile") from error
+            raise ValueError("this text is not a profile") from error
         notes, timbre, bits = profile
         has_shapes = notes.shape[1:] == (12,) and timbre.shape == (1 + _COEFFICIENTS, _COEFFICIENTS)
         if not (has_shapes and len(notes) and bits.ndim == 1 and bits.dtype == np.uint32):
-            raise ValueError("this text is no profile of this version")
+            raise ValueError("this text is not a profile of this version")
         return profile
 
 
@@ -117,7 +117,7 @@ def _read_mono(source: Path | bytes) -> tuple[NDArray[np.float32], int]:
 
 
 def _average(strength: NDArray[np.float64], frames: float) -> NDArray[np.float64]:
-    """Return shares of notes, averaged over so many frames each: (averages, 12)."""
+    """Return shares of notes, averaged over `frames` frames each: (averages, 12)."""
     group = (np.arange(len(strength)) / frames).astype(int)
     sums = np.zeros((group[-1] + 1, 12))
     np.add.at(sums, group, strength)

@@ -17,7 +17,7 @@ from scipy import fft
 from musicapi_nb.audio.profile import BITS_PER_SECOND, Profile
 
 _LEAST_OVERLAP = 0.6  # of the shorter song
-_VARIANCE = 10.0  # dB^2, added to those of the coefficients: less is no difference that is heard
+_VARIANCE = 10.0  # dB^2, added to those of the coefficients: smaller ones are not heard
 _MAX_SHIFT_SECONDS = 3.0
 _LEAST_SECONDS, _OVERLAP_OF_SHORT = 3.0, 0.9  # of sound in common; of shorter ones this share
 _LONGEST_DIFFERENCE = 3.5  # s in length, of one recording
@@ -68,7 +68,7 @@ def prepare(profile: Profile) -> Comparable:
     """Return what `compare` takes."""
     notes = profile.notes.astype(np.float64)
     sounding = notes.any(axis=1)
-    if sounding.any():  # what a song has all the time, such as its scale, is no course
+    if sounding.any():  # without what stays the same, such as the scale
         notes[sounding] -= notes[sounding].mean(axis=0)
     lengths = np.linalg.norm(notes, axis=1, keepdims=True)
     covariance = profile.timbre[1:].astype(np.float64)

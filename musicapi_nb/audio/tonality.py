@@ -88,7 +88,7 @@ def _vertices(
     return np.asarray(np.clip(0.5 * (low - high) / bend, -0.5, 0.5), dtype=np.float64)
 
 
-def fits_of_keys(shares: NDArray[np.float64]) -> dict[str, float]:
+def key_fits(shares: NDArray[np.float64]) -> dict[str, float]:
     """Return the mean correlation of each key's profiles with the shares of the twelve notes."""
     return {
         f"{tonic} {mode}": float(
@@ -104,14 +104,14 @@ def estimate_key(notes: Notes) -> Key | None:
 
     The confidence is the product of how well it fits (0 at a correlation of 0.6, which noise and
     speech do not reach, 1 from 0.8) and how clearly (0.5 if the next key fits as well, 1 if its
-    correlation is lower by 0.15). It is no probability.
+    correlation is lower by 0.15). It is not a probability.
     """
     totals = notes.strength.sum(axis=1)
     if not totals.any():
         return None
     loud = totals > _QUIET * totals.max()
     shares = (notes.strength[loud] / totals[loud, None]).mean(axis=0)
-    fits = fits_of_keys(shares)
+    fits = key_fits(shares)
     best, second = sorted(fits, key=lambda name: fits[name], reverse=True)[:2]
     fit = (fits[best] - _NO_FIT) / (_GOOD_FIT - _NO_FIT)
     if not fit > 0:

@@ -44,7 +44,7 @@ MAIN: Final = ("tempo", "key", "loudness")
 
 
 def label_of(column: str) -> ColumnLabel:
-    """Return the label of a measured column; of one's own measure, its name in words."""
+    """Return the label of a measured column; of other measures, its name in words."""
     return LABELS.get(column) or ColumnLabel(column.replace("_", " "))
 
 
@@ -62,7 +62,7 @@ def difference_unit(unit: str) -> str:
 
 
 def value_text(column: str, value: float | str) -> str:
-    """Return a measured value with its unit, such as "92 bpm"; of one's own measure, bare."""
+    """Return a measured value with its unit, such as "92 bpm"; of other measures, without one."""
     _, unit, digits, factor = label_of(column)
     if isinstance(value, bool):
         text = "yes" if value else "no"

@@ -75,7 +75,7 @@ def likeness(  # noqa: PLR0913 - all but the first are options
         those of the second one as `other_task_id` and so on (of files, `path, other_path`); then
 
         - `same_task, same_request` (boolean; missing if the request is not known);
-        - `harmony` (float64, 0 to 1): how alike the notes are in their course, whatever the key and
+        - `harmony` (float64, 0 to 1): how alike the sequences of notes are, in any key and from any
           start; `transposition` (Int64): by how many semitones the second one is higher, -5 to 6;
         - `timbre` (float64, 0 to 1): how alike the distributions of spectral shapes are;
         - `likeness` (float64, 0 to 1): two thirds timbre, one third harmony; 1 for a duplicate;
@@ -156,17 +156,17 @@ def _pair_table(
             "same_request": _equal(origins[first].request, origins[second].request),
             "issue": issues[first] or issues[second],
         }
-        one, other = profiles[first], profiles[second]
-        if one is not None and other is not None:
-            row |= dict(zip(Comparison._fields, compare(one, other), strict=True))
+        ours, theirs = profiles[first], profiles[second]
+        if ours is not None and theirs is not None:
+            row |= dict(zip(Comparison._fields, compare(ours, theirs), strict=True))
         values.append(row)
     firsts, seconds = ([pair[side] for pair in pairs] for side in (0, 1))
     lead = [
         name for name in table.columns if name not in {*KEYS, "title", "path", "issue", _PROFILE}
     ]
-    ours = table[[*lead, *names]].iloc[firsts].reset_index(drop=True)
-    theirs = table[list(names)].iloc[seconds].reset_index(drop=True).add_prefix("other_")
-    return pd.concat([ours, theirs, value_table(values, _COLUMNS)], axis=1)
+    left = table[[*lead, *names]].iloc[firsts].reset_index(drop=True)
+    right = table[list(names)].iloc[seconds].reset_index(drop=True).add_prefix("other_")
+    return pd.concat([left, right, value_table(values, _COLUMNS)], axis=1)
 
 
 def _comparable(text: Any) -> Comparable | None:
@@ -177,5 +177,5 @@ def _comparable(text: Any) -> Comparable | None:
         return None
 
 
-def _equal(one: Any, other: Any) -> bool | None:
-    return None if one is None or other is None else bool(one == other)
+def _equal(first: Any, second: Any) -> bool | None:
+    return None if first is None or second is None else bool(first == second)

@@ -31,7 +31,7 @@ _COLUMNS: Mapping[str, str] = {
     **dict.fromkeys(("moved_lines", "repeated_lines", "added_lines"), "Int64"),
     **dict.fromkeys(("words_per_minute", "first_word_seconds", "last_word_seconds"), "float64"),
     "alignment_confidence": "float64",
-    **dict.fromkeys(("missing_lyrics", "note"), "str"),
+    **dict.fromkeys(("missing_lyrics", "issue"), "str"),
 }
 _LINE_COLUMNS: Mapping[str, str] = {
     "line": "Int64",
@@ -40,7 +40,6 @@ _LINE_COLUMNS: Mapping[str, str] = {
     **dict.fromkeys(("start_seconds", "end_seconds", "words_per_minute"), "float64"),
 }
 _PAIR = "a pair is (song or lyrics, task or job of aligned lyrics or its list of words)"
-
 _PAIR_SIZE = 2
 
 
@@ -49,15 +48,15 @@ class _SongLyrics(NamedTuple):
 
     origin: str | None = None
     singing: Singing | None = None
-    note: str | None = None
+    issue: str | None = None
 
 
-def sung_lyrics(source: Any, library: Library | None = None) -> pd.DataFrame:
+def sung_lyrics(source: Any, *, library: Library | None = None) -> pd.DataFrame:
     """Compare the lyrics that songs sing with the requested ones: one row per song.
 
     What is sung is known from the service's aligned lyrics: `api.run(song.aligned_lyrics())`, for
     songs of sonic. This reads those that the library has, and those of the tasks in `source`; it
-    buys nothing. Songs without them have missing values and a `note` that says how to get them.
+    buys nothing. Songs without them have missing values and an `issue` that says how to get them.
 
     The service aligns words with the sound. How well it notices words that were not sung is not
     published; `alignment_confidence` is its own figure.
@@ -78,7 +77,8 @@ def sung_lyrics(source: Any, library: Library | None = None) -> pd.DataFrame:
         aligned lyrics, alone (the library has their songs) or beside songs. Or pairs of a song, or
         of lyrics as a text, with the task, job or list of words of its aligned lyrics.
     library
-        Has the songs and aligned lyrics; default: that of the source or of the open session.
+        The library that has the songs and aligned lyrics; default: that of the source, or of the
+        open session.
 
     Returns
     -------
@@ -94,11 +94,11 @@ def sung_lyrics(source: Any, library: Library | None = None) -> pd.DataFrame:
           longest common subsequence of both texts (float64, 0 to 1);
         - `requested_lines`, and how many of these are `sung_lines` (whole and in place),
           `changed_lines` (at least half of the words), `missing_lines` or `moved_lines` (whole, but
-          elsewhere); `repeated_lines` and `added_lines` were sung besides (Int64);
+          elsewhere); `repeated_lines` and `added_lines` are further sung lines (Int64);
         - `words_per_minute`: of singing, without the pauses between lines; `first_word_seconds,
           last_word_seconds`: from the start of the song to the start of its first word and to the
           end of its last (float64); `alignment_confidence`: the mean `p_align` (0 to 1);
-        - `missing_lyrics`: the missing lines, one a line; `note`: why values are missing (str).
+        - `missing_lyrics`: the missing lines, one a line; `issue`: why values are missing (str).
 
         A column named like a factor is called `<name>_measured`.
 
@@ -111,7 +111,7 @@ def sung_lyrics(source: Any, library: Library | None = None) -> pd.DataFrame:
     return _joined(lead, [_song_values(song) for song in songs], _COLUMNS)
 
 
-def sung_lines(source: Any, library: Library | None = None) -> pd.DataFrame:
+def sung_lines(source: Any, *, library: Library | None = None) -> pd.DataFrame:
     """Return what became of each line of the requested lyrics: one row per line of each song.
 
     Parameters are those of `sung_lyrics`, which says how words and lines are compared.
@@ -159,7 +159,7 @@ def _joined(
 
 
 def _song_values(song: _SongLyrics) -> dict[str, Any]:
-    values: dict[str, Any] = {"lyrics_from": song.origin, "note": song.note}
+    values: dict[str, Any] = {"lyrics_from": song.origin, "issue": song.issue}
     if (singing := song.singing) is None:
         return values
     missing = [line.text or "" for line in singing.lines if line.state == "missing"]
@@ -299,10 +299,10 @@ def _lyrics_of(song: Song, request: Request | None) -> tuple[str | None, str | N
 
 def _compared(text: str | None, origin: str | None, items: list[Any]) -> _SongLyrics:
     singing = compare_lyrics(text or "", items)
-    note = None if singing.requested else "there are no requested words"
+    issue = None if singing.requested else "there are no requested words"
     if singing.requested and not singing.sung:
-        note = "the aligned lyrics have no words"
-    return _SongLyrics(origin, singing, note)
+        issue = "the aligned lyrics have no words"
+    return _SongLyrics(origin, singing, issue)
 
 
 def _why_missing(song: Song) -> str:

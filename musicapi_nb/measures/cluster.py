@@ -8,14 +8,14 @@ from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb.errors import InvalidArgument
-from musicapi_nb.measures.processes import Jobs, Outcomes
+from musicapi_nb.measures.processes import Outcomes, PendingFiles
 from musicapi_nb.measures.worker import Method, Outcome, measure_file
 
 _WAIT = 0.05  # seconds, for a file that is not there yet
 _PER_THREAD = 2  # files under way for each thread, so that none waits for the next
 
 
-def measure_on_cluster(method: Method, files: Jobs, client: Any) -> Outcomes:
+def measure_on_cluster(method: Method, files: PendingFiles, client: Any) -> Outcomes:
     """Measure files on a Dask cluster; yield each with its outcome, as they end.
 
     Its workers need the files under the same paths. A file whose workers ended again and again has
@@ -24,7 +24,8 @@ def measure_on_cluster(method: Method, files: Jobs, client: Any) -> Outcomes:
     Raises
     ------
     InvalidArgument
-        `client` is no `distributed.Client`, or the function returned what is no value.
+        `client` is not a `distributed.Client`, or the function returned something other than
+        values.
     """
     if not callable(getattr(client, "submit", None)) or not callable(
         getattr(client, "nthreads", None)
@@ -33,7 +34,7 @@ def measure_on_cluster(method: Method, files: Jobs, client: Any) -> Outcomes:
     return _measure_on_cluster(method, files, client)
 
 
-def _measure_on_cluster(method: Method, files: Jobs, client: Any) -> Outcomes:
+def _measure_on_cluster(method: Method, files: PendingFiles, client: Any) -> Outcomes:
     from distributed import as_completed  # noqa: PLC0415 - an extra
 
     limit = _PER_THREAD * max(1, sum(client.nthreads().values()))

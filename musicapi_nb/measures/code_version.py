@@ -83,12 +83,12 @@ class _Encoder:
 
 
 def _unwrap(value: Any) -> Any:
-    """Return the function inside of a decorator such as functools.cache; other values as is."""
+    """Return the function inside of a decorator such as functools.cache; other values unchanged."""
     return inspect.unwrap(value) if callable(value) else value
 
 
 def _is_constant(value: Any) -> bool:
-    """Return whether a value is no list or mapping, which may be the memory of a function."""
+    """Return whether a value is not a list or mapping, which a function may use as a cache."""
     if isinstance(value, tuple | frozenset):
         return all(map(_is_constant, value))
     return isinstance(value, _PLAIN)

@@ -30,8 +30,7 @@ from musicapi_nb.widgets.songs_of import songs_of
 
 _REDRAW = 0.1  # seconds between two states of the bar
 
-
-_Jobs: TypeAlias = Generator[Path | None, None, None]
+_Files: TypeAlias = Generator[Path | None, None, None]
 
 
 class MeasuringInterrupted(ShortTraceback, KeyboardInterrupt):
@@ -67,25 +66,26 @@ def measure_sounds(source: Any, method: Method, measure: Measure, options: Optio
             session = latest_session()
             library = options.library or getattr(session, "library", None)
             table, sounds = file_columns(files), _file_sounds(files)
-        run = _Run(ResultStore(measure, library), len(table))
-        _compute(run, run.jobs(sounds), method, options)
-    return run.table(table)
+        computation = _Computation(ResultStore(measure, library), len(table))
+        _compute(computation, computation.pending_files(sounds), method, options)
+    return computation.table(table)
 
 
-def _compute(run: _Run, jobs: _Jobs, method: Method, options: Options) -> None:
+def _compute(computation: _Computation, files: _Files, method: Method, options: Options) -> None:
     outcomes = (
-        measure_files(method, jobs, options.workers)
+        measure_files(method, files, options.workers)
         if options.client is None
-        else measure_on_cluster(method, jobs, options.client)
+        else measure_on_cluster(method, files, options.client)
     )
     bar = Bar(method.name.replace("_", " ")) if options.progress else None
     try:
         # both are closed at once on Ctrl-C: the worker processes end, and no download goes on
-        with contextlib.closing(jobs), contextlib.closing(outcomes):
-            run.compute(outcomes, bar)
+        with contextlib.closing(files), contextlib.closing(outcomes):
+            computation.compute(outcomes, bar)
     except KeyboardInterrupt:
         raise MeasuringInterrupted(
-            f"{run.done:,} of {run.rows:,} songs are done; the same call does the rest"
+            f"{computation.done:,} of {computation.rows:,} songs are done; "
+            "the same call does the rest"
         ) from None
 
 
@@ -97,7 +97,7 @@ def _file_sounds(files: Sequence[Path]) -> Sounds:
             yield Sound(row, issue=f"the file cannot be read ({error.strerror or error})")
 
 
-class _Run:
+class _Computation:
     """The outcomes of one call, by the hash of the file. Equal files are measured once."""
 
     def __init__(self, store: ResultStore, rows: int) -> None:
@@ -107,7 +107,7 @@ class _Run:
         self._under_way: dict[Path, Sound] = {}
         self.done = self._failed = 0
 
-    def jobs(self, sounds: Sounds) -> _Jobs:
+    def pending_files(self, sounds: Sounds) -> _Files:
         """Yield the files that have to be measured; None if the next one is not there yet."""
         with contextlib.closing(sounds):
             for sound in sounds:

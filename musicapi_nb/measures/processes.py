@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from musicapi_nb.errors import InvalidArgument, MusicAPIError
 from musicapi_nb.measures.worker import Method, Outcome, dump_method, measure_file, serve
 
-Jobs: TypeAlias = Iterable[Path | None]
+PendingFiles: TypeAlias = Iterable[Path | None]
 """Files to measure; None says that the next one is not there yet."""
 Outcomes: TypeAlias = Generator[tuple[Path, Outcome], None, None]
 """Files and their outcomes, as they end; to be closed."""
@@ -34,7 +34,7 @@ _THREADS = (
 )
 
 
-def measure_files(method: Method, files: Jobs, workers: int | None) -> Outcomes:
+def measure_files(method: Method, files: PendingFiles, workers: int | None) -> Outcomes:
     """Measure files in worker processes; yield each with its outcome, as they end.
 
     Files are taken from the iterable when a worker is idle. At most `workers` processes run, by
@@ -44,7 +44,7 @@ def measure_files(method: Method, files: Jobs, workers: int | None) -> Outcomes:
     Raises
     ------
     InvalidArgument
-        The function cannot be sent to a worker, or returned what is no value.
+        The function cannot be sent to a worker, or returned something other than values.
     """
     if multiprocessing.current_process().daemon:
         return ((path, measure_file(method, path)) for path in files if path is not None)
@@ -55,7 +55,7 @@ def measure_files(method: Method, files: Jobs, workers: int | None) -> Outcomes:
     return _measure_files(files, _Pool(dump_method(method), number, max(1, cores // number)))
 
 
-def _measure_files(files: Jobs, pool: _Pool) -> Outcomes:
+def _measure_files(files: PendingFiles, pool: _Pool) -> Outcomes:
     try:
         for path in files:
             if path is None:
@@ -89,7 +89,7 @@ class _Pool:
         worker.start(path)
 
     def wait(self, seconds: float) -> Iterator[tuple[Path, Outcome]]:
-        """Wait so long for workers; yield what they have sent."""
+        """Wait up to `seconds` for workers; yield what they have sent."""
         if not self.busy:
             time.sleep(seconds)  # Windows cannot wait for nothing
         for connection in connections.wait([*self.busy], seconds) if self.busy else ():

@@ -51,7 +51,7 @@ class ResultStore:
         return outcome
 
     def put(self, sha256: str, outcome: Outcome) -> None:
-        """Store an outcome, unless it is an error that may not come again."""
+        """Store an outcome, unless it is an error that another try may not have."""
         if outcome.error is not None and not outcome.final:
             return
         dtypes = dtypes_of(outcome.values)

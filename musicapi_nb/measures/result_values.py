@@ -12,7 +12,7 @@ from musicapi_nb.errors import InvalidArgument
 if TYPE_CHECKING:  # which loads the library, and workers do without
     from musicapi_nb.library.measurements import Value
 
-_MAX_WHOLE = 2**63  # larger numbers are no Int64
+_MAX_WHOLE = 2**63  # larger numbers do not fit into Int64
 _MISSING = frozenset({"NAType", "NaTType"})  # of pandas, which few measures load
 _ACCEPTED = (
     "a measure returns a number, a text, True, False or None, or a flat mapping of names to these"

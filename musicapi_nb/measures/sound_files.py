@@ -23,7 +23,7 @@ def find_sound_files(source: Any) -> list[Path] | None:
     """Return the sound files of a path, or of a list of paths; None if the source is neither.
 
     Folders are searched with all that are in them, in order of the names; hidden files are left
-    out. A text, or a file of another type, may be replies of the service, which are no sound.
+    out. A text, or a file of another type, may be replies of the service.
 
     Raises
     ------

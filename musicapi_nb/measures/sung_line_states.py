@@ -1,4 +1,4 @@
-"""What became of each line of the requested lyrics, and which lines were sung besides. No I/O."""
+"""What became of each line of the requested lyrics, and which other lines were sung. No I/O."""
 
 import itertools
 from collections import defaultdict, deque
@@ -30,7 +30,7 @@ class SungWord(NamedTuple):
 
 
 class SungLine(NamedTuple):
-    """A line of the requested lyrics, or one that was sung besides.
+    """A line of the requested lyrics, or another one that was sung.
 
     `number` is that of the requested line, from 1: of a repetition, of the line that it repeats;
     None if the line was added. `text` is as requested, `sung_text` as sung; `words` counts the

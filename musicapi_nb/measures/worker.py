@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
 
 
 def measure_file(method: Method, path: Path) -> Outcome:
-    """Compute a measure of one file. InvalidArgument if it returns what is no value."""
+    """Compute a measure of one file. InvalidArgument if it returns something other than values."""
     try:
         result = method.function(path)
     except NoAudio as error:
