@@ -7,6 +7,8 @@ import sqlite3
 from collections import defaultdict
 from typing import Any
 
+from msgspec.structs import replace
+
 from musicapi_nb.engines import model_of
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.ledger_types import Adoption, AdoptionIssue, Entry
@@ -16,8 +18,6 @@ from musicapi_nb.library.database import Database
 from musicapi_nb.tasks import Task
 
 _BATCH = 256  # replies of one transaction
-# Of a batch, the parts tell; the library does not count what was paid elsewhere.
-_COSTS = frozenset({"price", "reserve"})
 _NOTHING_TO_ADOPT = "it names no task, and has no song with an id"
 _NO_REPLY = "a task id has no reply: api.adopt(...) of a session asks the service for it"
 
@@ -81,6 +81,8 @@ class Adopter:
         if entry is not None and not _tells_more(connection, entry, task):
             self._entries.setdefault(entry.id, "unchanged")
             return
+        if entry is not None and entry.state != "accepted" and not task.finished:  # only its id
+            task = replace(stored_tasks.task_of(connection, entry), id=task.id)
         after = events.append_to(
             connection,
             "adopted",
@@ -140,7 +142,6 @@ def _event_data(task: Task, *, simulated: bool) -> dict[str, Any]:
     if task.raw is None and task.state != "failed":  # without a reply: the service can be asked
         data = {"task_id": task.id}
     request = task.request
-    data = {name: value for name, value in data.items() if name not in _COSTS}
     data |= {"request_key": "", "simulated": simulated, "take": task.take}
     data |= {"engine": task.engine or "", "operation": task.operation or ""}
     return (

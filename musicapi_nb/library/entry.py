@@ -38,6 +38,7 @@ _TRANSITIONS: Mapping[str, tuple[frozenset[EntryState | None], EntryState]] = {
     "adopted": (frozenset({None, "accepted", "done", "failed"}), "accepted"),
     "superseded": (frozenset({"accepted", "done", "failed"}), "not_run"),
 }
+_COSTS = frozenset({"price", "reserve"})
 _OF_ADOPTED = frozenset({"adopted", "superseded"})
 _ADOPTED_STATES: Mapping[str, EntryState] = {"succeeded": "done", "failed": "failed"}
 _ENDS = frozenset(
@@ -110,6 +111,8 @@ def apply_event(entry: Entry | None, event: Event) -> tuple[Entry, dict[str, Any
         values["budgets"] = tuple(values["budgets"])
     if before.experiment is not None:  # the first experiment stays
         values.pop("experiment", None)
+    if before.adopted:  # what was paid elsewhere is not counted, also if a later reply shows it
+        values = {name: value for name, value in values.items() if name not in _COSTS}
     if event.raw is not None:
         values["reply_event"] = event.id
     if ends:

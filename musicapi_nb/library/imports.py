@@ -73,4 +73,4 @@ class Imports:
             used. Nothing was changed.
         """
         folder = other.path if isinstance(other, Imports) else other
-        return merging.merge(self._database, self._files, self._process_lock.id, folder)
+        return merging.merge(self._database, self._files, self._process_lock, folder)

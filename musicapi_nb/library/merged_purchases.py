@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from musicapi_nb.ledger_types import Entry
@@ -13,6 +14,7 @@ from musicapi_nb.library._request_key import key_of_json
 from musicapi_nb.library.adoption import supersede_adopted
 from musicapi_nb.library.entry import ACTIVE_STATES, Event, apply_event, is_allowed
 from musicapi_nb.library.ledger import is_unsettled
+from musicapi_nb.library.process_lock import ProcessLock
 
 _BEING_SENT = "the merged library recorded no reply to it"
 _BOUGHT_THERE = "it was bought in the library that was merged"
@@ -27,18 +29,25 @@ class RenumberedTake(NamedTuple):
     entry: int
 
 
+class _News(NamedTuple):
+    """An event that this library lacks, and by how much it changed the credits of reposts."""
+
+    event: Event
+    reposts: int
+
+
 @dataclasses.dataclass(slots=True)
 class PurchaseMerger:
     """Merges the purchases of `source` into `target`, in the open transaction of that.
 
     A purchase is the same in both if its step `sending` is, as in a copy of a library, or its task
     is; it is then counted once. A merge never turns a purchase that may have been charged into one
-    that was not.
+    that was not, and leaves alone what an open library is sending.
     """
 
     source: sqlite3.Connection
     target: sqlite3.Connection
-    owner: str
+    process_lock: ProcessLock  # of the target
     new: int = 0
     updated: int = 0
     unchanged: int = 0
@@ -51,6 +60,10 @@ class PurchaseMerger:
     _keys: dict[tuple[str, bool], tuple[str, int]] = dataclasses.field(default_factory=dict)
     _new_keys: set[str] = dataclasses.field(default_factory=set)  # of renumbered takes
     _given_up: list[Entry] = dataclasses.field(default_factory=list)  # planned, bought there
+
+    @property
+    def owner(self) -> str:
+        return self.process_lock.id
 
     def merge(self) -> None:
         """Merge all purchases, and the plan cells that have them."""
@@ -69,7 +82,10 @@ class PurchaseMerger:
         """Return the own entry of a purchase, after adding what is new of it."""
         if other.id in self._matches:
             own = events.require_entry(self.target, self._matches[other.id])
-            latest = self._update(own, other)
+            if self._is_being_sent(own) or not (news := self._news(own, other)):
+                self.unchanged += 1
+                return own
+            latest = self._update(own, news)
             if latest.may_be_charged or not other.may_be_charged:
                 self.updated += latest is not own
                 self.unchanged += latest is own
@@ -89,15 +105,39 @@ class PurchaseMerger:
         twins = events.entries(self.target, of_task, *parameters)
         return next((twin for twin in twins if twin.may_be_charged), None)
 
-    def _update(self, own: Entry, other: Entry) -> Entry:
-        """Append the events of a purchase that this library lacks, and that may follow."""
+    def _is_being_sent(self, own: Entry) -> bool:
+        """Return whether the reply is still to come here; what came there can be merged later."""
+        owner = own.owner if own.state in {"sending", "reposting"} else None
+        return owner is not None and self.process_lock.is_alive(owner)
+
+    def _news(self, own: Entry, other: Entry) -> list[_News]:
+        """Return the events of a purchase that this library lacks.
+
+        There are none if it only became uncertain there, as in an older copy of this library: the
+        reply that was lost there may be here.
+        """
         there = {event.identity for event in events.events(self.target, own.id)}
+        news: list[_News] = []
+        before: Entry | None = None
         for event in list(events.events(self.source, other.id)):
-            if event.identity in there or not is_allowed(own, event.kind):
+            after, _ = apply_event(before, event)
+            if event.identity not in there:
+                priced = "price" in event.data  # then its reserve is that of the purchase
+                reposts = 0 if before is None or priced else after.reserve - before.reserve
+                news.append(_News(event, reposts))
+            before = after
+        return news if any(event.kind != "uncertain" for event, _ in news) else []
+
+    def _update(self, own: Entry, news: Sequence[_News]) -> Entry:
+        """Append the events of a purchase that may follow."""
+        for event, reposts in news:
+            if not is_allowed(own, event.kind):
                 continue
             if own.may_be_charged and not apply_event(own, event)[0].may_be_charged:
                 break
-            own = self._append(event, own)
+            # both libraries may have reposted: the credits of all of their reposts are counted
+            changes = {"reserve": own.reserve + reposts} if reposts else {}
+            own = self._append(event, own, **changes)
         return self._settle(own)
 
     def _copy(self, other: Entry) -> Entry:
@@ -153,9 +193,10 @@ class PurchaseMerger:
         matched = {
             self._matches[entry.id]: entry.id for entry in group if entry.id in self._matches
         }
-        earlier = [events.require_entry(self.target, number) for number in matched]
-        if earlier and earlier[-1].request_key != key:
-            return earlier[-1].request_key, earlier[-1].take
+        take = other.take
+        if matched:  # an earlier merge may have given it another take
+            earlier = events.require_entry(self.target, next(reversed(matched)))
+            key, take = earlier.request_key, earlier.take
         active = self._active(key, other)
         bought = any(entry.may_be_charged for entry in group)
         if active is not None and active.state == "planned" and bought:
@@ -164,7 +205,7 @@ class PurchaseMerger:
             events.append_to(self.target, "not_run", data, active, owner=self.owner)
             active = None
         if active is None and not self._blocks(key, other, group, matched):
-            return key, other.take
+            return key, take
         return self._next_take(other)
 
     def _blocks(self, key: str, other: Entry, group: list[Entry], matched: dict[int, int]) -> bool:

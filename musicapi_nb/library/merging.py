@@ -114,15 +114,15 @@ class _Copies:
 
 
 def merge(
-    database: Database, files: MediaFiles, owner: str, other: str | os.PathLike[str]
+    database: Database, files: MediaFiles, process_lock: ProcessLock, other: str | os.PathLike[str]
 ) -> Merge:
     """Merge the library in the folder `other` into that of `database`; see `Library.merge`."""
     database.check_in_place()
     with _open(other, database.path.parent) as source:
         _check_settled(source)
-        copies = _copy_files(database, files, owner, source)
+        copies = _copy_files(database, files, process_lock.id, source)
         with database.write(durable=True):
-            result = _merge_tables(database, owner, source, copies.attachments)
+            result = _merge_tables(database, process_lock, source, copies.attachments)
     return dataclasses.replace(
         result, files=copies.new, size=copies.size, missing_files=copies.missing
     )
@@ -192,12 +192,15 @@ def _copy_files(database: Database, files: MediaFiles, owner: str, source: _Othe
 
 
 def _merge_tables(
-    database: Database, owner: str, source: _Other, attachments: Iterable[dict[str, Any]]
+    database: Database,
+    process_lock: ProcessLock,
+    source: _Other,
+    attachments: Iterable[dict[str, Any]],
 ) -> Merge:
     """Merge all but the files, in the open transaction."""
-    connection, target = source.database.connection, database.connection
+    connection, target, owner = source.database.connection, database.connection, process_lock.id
     _merge_budgets(connection, target, owner)
-    purchases = PurchaseMerger(connection, target, owner)
+    purchases = PurchaseMerger(connection, target, process_lock)
     purchases.merge()
     adopter = Adopter(database, owner, simulated=False)
     where = "WHERE request_key='' AND state != 'not_run' ORDER BY id"

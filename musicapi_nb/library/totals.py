@@ -76,7 +76,8 @@ def account(database: Database, *, simulated: bool) -> Account:
 def counts(database: Database, experiment: str | None) -> dict[EntryState, int]:
     """Return the number of purchases in each state, uncertain ones first.
 
-    Of several tries of a request that were refused or not sent, only the last one counts.
+    Of several tries of a request that were refused or not sent, only the last one counts; an
+    adopted task whose place a purchase has taken does not.
     """
     if experiment is None:
         rows = database.rows(f"SELECT state, sum(purchases) FROM ({_TOTALS}) GROUP BY state")  # noqa: S608
@@ -93,6 +94,7 @@ def counts(database: Database, experiment: str | None) -> dict[EntryState, int]:
             f"""
             SELECT state, count(*) FROM entries AS try
             WHERE state IN ('not_run', 'refused') {in_experiment if experiment else ""}
+            AND request_key != ''
             AND id = (SELECT max(id) FROM entries WHERE request_key = try.request_key
                 AND simulated = try.simulated)
             GROUP BY state

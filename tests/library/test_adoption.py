@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import musicapi_nb as mnb
+from musicapi_nb import sonic
 from musicapi_nb.errors import InvalidArgument, InvalidTransition, LostReply, MissingFile
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Account, Library
-from musicapi_nb.tasks import Task, mark_failed, parse_task
+from musicapi_nb.tasks import Task, mark_failed, parse_submit_reply, parse_task, update_parts
 from tests.library.helpers import (
     FAILED_UNSAID,
+    PRICE,
     acknowledged,
     buy,
     looked,
@@ -189,6 +191,25 @@ def test_a_reply_without_an_id_belongs_to_the_task_with_its_songs(library: Libra
     assert library.adopt(reply("a", "b")).unchanged == 1
 
 
+def test_the_price_of_a_batch_bought_elsewhere_does_not_count(library: Library) -> None:
+    batch = sonic.Batch(items=[song("rain"), song("snow")])
+    task = parse_submit_reply({"batch_id": "b", "tasks": ["t1", "t2"]}, batch)
+    (entry,) = library.adopt(task).entries
+    parts = [parse_task(reply("a", "b"), task=part) for part in task.parts]
+    library.record_poll(entry, update_parts(task, parts))
+    assert task.price == 2 * PRICE
+    assert (library.entry(entry).state, library.entry(entry).price) == ("done", None)
+    assert library.account() == Account()
+
+
+def test_a_finished_task_stays_finished(library: Library) -> None:
+    """A late reply of the time when it was made only tells its id."""
+    library.adopt(reply("a", "b"))
+    assert library.adopt(reply("a", "b", state="running", task_id="t1")).updated == 1
+    (task,) = library.tasks()
+    assert (task.id, task.state, len(task.songs)) == ("t1", "succeeded", 2)
+
+
 def test_simulated_tasks_stay_apart(library: Library) -> None:
     library.adopt(reply("a", task_id="t1"))
     assert library.adopt(reply("a", task_id="t1"), simulated=True).new == 1
@@ -219,7 +240,7 @@ def test_a_purchase_takes_the_place_of_its_adopted_task(library: Library) -> Non
     assert library.find(song(), PurchaseTerms()).kind == "uncertain"  # type: ignore[union-attr]
     library.resolve(entry, task_id="t1")
     assert [task.take for task in library.tasks()] == [1]
-    assert library.counts() == {"accepted": 1, "not_run": 1}
+    assert library.counts() == {"accepted": 1}
     library.record_poll(entry, looked(acknowledged(song(), "t1"), reply("a", "b")))
     assert len(mnb.songs_frame(library)) == 2
     assert library.adopt(reply("a", "b", task_id="t1")).unchanged == 1
