@@ -5,12 +5,13 @@ import contextlib
 import json
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from musicapi_nb import nuro, sonic
 from musicapi_nb.client import MusicAPI
+from musicapi_nb.engines import Request
 from musicapi_nb.errors import (
     InvalidArgument,
     InvalidRequest,
@@ -422,6 +423,23 @@ async def test_budget_without_a_ledger_is_not_ignored() -> None:
         with pytest.raises(InvalidArgument, match="need a ledger"):
             await api.submit(SONG)
         assert server.connections == []
+
+
+class WithoutPrice(Request, frozen=True, kw_only=True):
+    """An operation of a user, whose price cannot be computed."""
+
+    engine: ClassVar[str] = "sonic"
+    operation: ClassVar[str] = "without_price"
+    path: ClassVar[str] = "/api/v1/sonic/create"
+
+    def price(self) -> int:
+        raise KeyError("no price list")
+
+
+async def test_a_price_that_cannot_be_computed_loses_no_task() -> None:
+    async with world(answers(reply(ACK))) as (_, api):
+        task = await api.submit(WithoutPrice())
+        assert (task.id, task.price) == (TASK_ID, None)
 
 
 # --- connections ---------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from musicapi_nb.engines import Request
 from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks import parse_shapes as shapes
 from musicapi_nb.tasks.json_reader import JsonReader, describe
-from musicapi_nb.tasks.parse_batch import parse_batch
+from musicapi_nb.tasks.parse_batch import parse_batch, price_of
 from musicapi_nb.tasks.parse_songs import guess_engine
 from musicapi_nb.tasks.parse_unknown import lacks_task_id, report_gaps, search_songs, search_task_id
 from musicapi_nb.tasks.reply_search import is_no_id
@@ -117,7 +117,7 @@ def parse_submit_reply(
         request=request,
         take=take,
         simulated=simulated,
-        price=request.price(),
+        price=price_of(request),
     )
     try:
         # for other operations a 202 does not mean "not ready": the body is an acknowledgement

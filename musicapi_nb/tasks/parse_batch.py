@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from musicapi_nb import wire
 from musicapi_nb.engines import Request
+from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import UnexpectedReply
 from musicapi_nb.tasks.json_reader import JsonReader, clean, describe
 from musicapi_nb.tasks.parse_songs import mark_failed
@@ -51,10 +52,18 @@ def _submitted_parts(batch: Task, count: int) -> list[Task]:
             request=request,
             operation=request.operation,
             expected=request.songs,
-            price=request.price(),
+            price=price_of(request),
         )
         for request in requests
     ]
+
+
+def price_of(request: Request) -> int | None:
+    """Return the price of a request that was sent; None if unknown, or if its class raises."""
+    try:
+        return whole_number(request.price())
+    except Exception:  # noqa: BLE001 - of a user's class; the reply must not be lost for it
+        return None
 
 
 def _requests(batch: Request) -> list[Request]:
