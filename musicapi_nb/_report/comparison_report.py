@@ -184,7 +184,21 @@ def _facts(tables: ReportTables, figures: Figures) -> str:
         f"{plain(name)} ({markup.plural(len(levels), 'level')})"
         for name, levels in figures.levels.items()
     )
-    parts = (markup.plural(len(songs), "song"), tasks, factors, _simulated(songs))
+    made = songs["state"].eq("succeeded").sum() if "state" in songs else len(songs)
+    parts = (markup.plural(int(made), "song"), tasks, _finished(tables), factors, _simulated(songs))
+    return " · ".join(part for part in parts if part)
+
+
+def _finished(tables: ReportTables) -> str:
+    """Return how many requests failed, and how many are finished if not all are."""
+    if (requests := tables.frames.get("requests")) is None:
+        return ""
+    number = markup.plural(len(requests), "request")
+    finished = int(requests["failed"].notna().sum())
+    failed = int(requests["failed"].fillna(value=False).sum())
+    under_way = f"{finished:,} of {number} finished" if finished < len(requests) else ""
+    failures = f"{failed:,} of {number} failed" if failed else ""
+    parts = (under_way, failures)
     return " · ".join(part for part in parts if part)
 
 

@@ -1,6 +1,7 @@
 """The page of a report as static HTML blocks. No I/O."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,9 +19,10 @@ from musicapi_nb._report.verdicts import (
     names_of_levels,
     number_format,
     table_rows,
+    why_untested,
 )
 from musicapi_nb.markup import EMPTY, Html
-from musicapi_nb.markup.escape import element
+from musicapi_nb.markup.escape import MUTED, element
 
 _TONES: dict[VerdictKind, markup.Tone] = {
     "difference": "good",
@@ -30,12 +32,15 @@ _TONES: dict[VerdictKind, markup.Tone] = {
 }
 _HEADING = "margin:6px 0 0;font-size:16px;font-weight:600;line-height:1.3"
 _BADGE = "margin:0 0 0 8px;font-weight:400"
-_LABEL = "max-width:160px;word-wrap:break-word"
+_LABEL = "max-width:{}px;word-wrap:break-word"
+_LABEL_WIDTHS = (160, 78)  # the second one is of labels with a word that does not fit in
+_LONG_WORD = re.compile(r"[^\s-]{13}")
 _RIGHT = "text-align:right"
 _UNBROKEN = "white-space:nowrap"
+_SHORT, _SHORT_INTERVAL = 10, 16  # characters
 _HALF = 0.5
 _SENTENCES = 2_000  # characters
-_CARD, _WIDE = (380, 560), (500, 720)  # usual and greatest width of a card, in pixels
+_CARD, _WIDE = (380, 720), (500, 720)  # usual and greatest width of a card, in pixels
 _FILLERS = 3  # after the last card, so that it is as wide as the others
 _CARD_NAME = 28  # characters of a level
 LEGEND = (
@@ -48,9 +53,10 @@ def summary(title: str, facts: str, verdicts: Sequence[Verdict]) -> Html:
     """Return the cards at the top: what is decided or has no data, and what is not decided."""
     first = [_notice("difference", verdicts), _notice("no difference", verdicts)]
     second: list[Html] = []
-    is_decided = any(first)
     undecided = [verdict for verdict in verdicts if verdict.kind == "not decided"]
-    (second if is_decided and undecided else first).append(_notice("no data", verdicts))
+    decided = sum(verdict.kind in {"difference", "no difference"} for verdict in verdicts)
+    shorter = second if decided > len(undecided) > 0 else first
+    shorter.append(_notice("no data", verdicts))
     cards = [markup.card(title, *first, facts=facts, wide=True)]
     if undecided:
         cards.append(_undecided_card(undecided, *second))
@@ -69,9 +75,15 @@ def _notice(kind: VerdictKind, verdicts: Sequence[Verdict]) -> Html:
 def _undecided_card(verdicts: Sequence[Verdict], *below: Html) -> Html:
     rows, heads = table_rows(verdicts)
     lead = f"{NOT_DECIDED}:" if rows else ""
-    table = markup.table(heads, rows, row_heads=True) if rows else EMPTY
+    cells = [[name, *map(_unbroken, others)] for name, *others in rows]
+    table = markup.table(heads, cells, row_heads=True) if rows else EMPTY
     others = _lines(verdict.text for verdict in verdicts if verdict.undecided is None)
     return markup.card(HEADINGS["not decided"], table, *others, *below, facts=lead, wide=True)
+
+
+def _unbroken(text: str, limit: int = _SHORT) -> Html:
+    """Return a figure and its unit, which stay on one line if they are short."""
+    return element("span", text, style=_UNBROKEN if len(text) <= limit else "")
 
 
 def _lines(texts: Iterable[str]) -> list[Html]:
@@ -124,11 +136,12 @@ def _outcome_card(
         ],
         row_heads=True,
     )
-    notes = [row["note"] for row in comparisons if row["verdict"] == "not decided"]
+    untested = [row for row in comparisons if math.isnan(row["p"])]
+    untested = [row for row in untested if row["verdict"] == "not decided"]
     return markup.card(
         markup.join(markup.text(outcome.title), badge),
         table,
-        markup.caption(*dict.fromkeys(note for note in notes if isinstance(note, str))),
+        markup.caption(*dict.fromkeys(map(why_untested, untested))),
         facts=markup.facts(outcome.detail, *_sizes(outcome, levels)),
         wide=True,
     )
@@ -184,6 +197,8 @@ def _comparison_lines(
     sides = (0.0, *bands, *(-band for band in bands))
     span = _HALF if outcome is BLIND_TEST else outcome.span
     axis = axis_of([*values, *sides], -span, span)
+    if axis.low == axis.high:  # the same in every request, or no value
+        return []
     lines: list[tuple[Html, ...]] = []
     baseline = None
     for row in rows:
@@ -205,7 +220,7 @@ def _comparison_lines(
 
 def _subhead(baseline: str, heads: Sequence[str]) -> tuple[Html, ...]:
     axis, unit, p = heads
-    label = element("div", markup.muted(f"against {baseline}"), style=_LABEL)
+    label = _label(f"against {baseline}", faint=True)
     return (
         label,
         markup.muted(axis) if axis else EMPTY,
@@ -227,8 +242,10 @@ def _interval(form: NumberFormat, low: float, high: float) -> str:
     return "" if math.isnan(low) or math.isnan(high) else form.interval(low, high)
 
 
-def _label(name: str) -> Html:
-    return element("div", markup.text(name), style=_LABEL)
+def _label(name: str, *, faint: bool = False) -> Html:
+    width = _LABEL_WIDTHS[bool(_LONG_WORD.search(name))]
+    content = markup.muted(name) if faint else markup.text(name)
+    return element("div", content, style=_LABEL.format(width))
 
 
 def _right(text: str, *, faint: bool = False) -> Html:
@@ -238,9 +255,9 @@ def _right(text: str, *, faint: bool = False) -> Html:
 
 def _numbers(estimate: str, interval: str) -> Html:
     """Return an estimate and its interval; on narrow pages they are on two lines."""
-    parts = [element("span", estimate, style=_UNBROKEN)]
+    parts = [_unbroken(estimate)]
     if interval:
-        parts.append(element("span", markup.muted(f"({interval})"), style=_UNBROKEN))
+        parts.append(element("span", _unbroken(f"({interval})", _SHORT_INTERVAL), style=MUTED))
     return element("div", markup.join(*parts, separator=" "), style=_RIGHT)
 
 

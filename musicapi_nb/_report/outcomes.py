@@ -108,7 +108,7 @@ OUTCOMES = (
         "recall",
         "tags",
         0.1,
-        "No songs with requested tags: give the plan tags, and see mnb.adherence(run).",
+        "No songs with requested and returned tags: give the plan tags; see mnb.adherence(run).",
         detail="of the requested tags, per song",
         is_share=True,
     ),

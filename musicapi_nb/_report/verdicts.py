@@ -105,15 +105,14 @@ def _verdict(
     others = [row for row in rows if row["verdict"] != "difference"]
     form = number_format(outcome, rows)
     title = f"{outcome.title} by {plain(factor)}"
-    sentences = [_difference(outcome, row, form, names) for row in differing[:_MOST_PAIRS]]
-    if len(differing) > _MOST_PAIRS:
-        sentences.append(f"{len(differing) - _MOST_PAIRS} more differences are in the table.")
-    if others:
-        sentences += _others(outcome, others, form, names, some_differ=bool(differing))
-    sentence = " ".join(sentences)
     if differing:
+        sentences = _differences(outcome, differing, form, names)
+        if others:
+            sentences += _others(outcome, others, form, names, some_differ=True)[:1]
         is_small = all(map(_is_small, differing))
+        sentence = " ".join(sentences)
         return Verdict(factor, outcome.name, "difference", title, sentence, is_small)
+    sentence = " ".join(_others(outcome, others, form, names, some_differ=False))
     if all(row["verdict"] == "no difference" for row in others):
         return Verdict(factor, outcome.name, "no difference", title, sentence)
     tested = [row for row in others if not math.isnan(row["p"])]
@@ -146,6 +145,34 @@ def _largest(rows: Iterable[dict[str, Any]]) -> float:
     return max(end for end in ends if not math.isnan(end))
 
 
+def _differences(
+    outcome: ReportOutcome,
+    rows: Sequence[dict[str, Any]],
+    form: NumberFormat,
+    names: dict[str, str],
+) -> list[str]:
+    """Say each difference, and of which it is certain that they are small."""
+    small = [_is_small(row) for row in rows]
+    margin = _size(outcome, rows[0]["margin"], form)
+    sentences = []
+    for row, is_small in list(zip(rows, small, strict=True))[:_MOST_PAIRS]:
+        is_marked = is_small and not (all(small) and len(rows) > 1)
+        remark = f": a small one, less than {margin}" if is_marked else ""
+        sentences.append(f"{_difference(outcome, row, form, names)}{remark}.")
+    if all(small) and len(rows) > 1:
+        sentences.append(f"All are small: less than {margin}.")
+    if len(rows) > _MOST_PAIRS:
+        sentences.append(f"{len(rows) - _MOST_PAIRS} more differences are in the table.")
+    return sentences
+
+
+def _size(outcome: ReportOutcome, difference: float, form: NumberFormat) -> str:
+    """Return the size of a difference; of a blind test, as the share of the choices."""
+    if outcome is BLIND_TEST:
+        return f"{form.value(0.5 + difference)} %"
+    return form.difference(difference)
+
+
 def _difference(
     outcome: ReportOutcome, row: dict[str, Any], form: NumberFormat, names: dict[str, str]
 ) -> str:
@@ -156,17 +183,14 @@ def _difference(
             level, baseline, low, high = baseline, level, -high, -low
         share = form.value(0.5 + abs(row["estimate"]))
         bounds = f"interval {form.interval(0.5 + low, 0.5 + high)} %"
-        limit = f": a small one, less than {form.value(0.5 + row['margin'])} %"
-        small = limit * _is_small(row)
-        return f"{level} was preferred to {baseline} in {share} % of the choices ({bounds}){small}."
+        return f"{level} was preferred to {baseline} in {share} % of the choices ({bounds})"
     direction = "more" if row["estimate"] > 0 else "less"
     if row["estimate"] < 0:
         low, high = -high, -low
     is_fixed = math.isnan(row["p"])
     bounds = "in every request" if is_fixed else f"interval {form.interval(low, high)}"
     amount = form.difference(row["estimate"])
-    small = f": a small one, less than {form.difference(row['margin'])}" * _is_small(row)
-    return f"{amount} {direction} with {level} than with {baseline} ({bounds}){small}."
+    return f"{amount} {direction} with {level} than with {baseline} ({bounds})"
 
 
 def _others(
@@ -183,7 +207,7 @@ def _others(
     if not tested:
         if all(row["verdict"] == "no difference" for row in rows):
             return [f"The same in every request with {pairs}."]
-        return [f"No comparison of {pairs}: {rows[0]['note'] or 'it has no interval'}."]
+        return [f"No comparison of {pairs}: {why_untested(rows[0])}."]
     if outcome is BLIND_TEST:
         return _blind_others(tested, pairs, form)
     if all(row["verdict"] == "no difference" for row in tested):
@@ -241,6 +265,13 @@ def _undecided(
         advice = f"none, but {size(_largest(rows))} are possible"
     limit = "none: too few" if shows_none(outcome, rows) else size(detectable)
     return Undecided(outcome.title, plain(factor), limit, size(form.margin), advice)
+
+
+def why_untested(row: dict[str, Any]) -> str:
+    """Return why a comparison has no interval."""
+    if math.isnan(row["estimate"]):
+        return "no song of a level has a value"
+    return str(row["note"] or "it has no interval")
 
 
 def shows_none(outcome: ReportOutcome, rows: Sequence[dict[str, Any]]) -> bool:
