@@ -46,7 +46,7 @@ class Sound(NamedTuple):
 
 def simulator_song(number: int, seconds: float | None = None) -> Sound:
     """Make a song of the simulator with random tags: an MP3 file at a variable rate."""
-    from musicapi_nb.simulator.music import recording
+    from musicapi_nb.simulator.music import recording, synthesis
     from musicapi_nb.simulator.vocabulary import GENRES, INSTRUMENTS, MOODS
 
     seed = f"benchmark of audio/{number}"
@@ -57,7 +57,7 @@ def simulator_song(number: int, seconds: float | None = None) -> Sound:
     seconds = seconds or round(rng.uniform(20, 45), 2)
     song = recording.Recording(seed, tuple(tags), seconds, rng.random() < 0.3)
     score = recording.score_of(song)
-    content = recording.encode(recording.samples_of(song), "mp3")
+    content = synthesis.encode(synthesis.samples_of(song), "mp3")
     return Sound(content, score.bpm, score.key, seconds)
 
 

@@ -28,7 +28,8 @@ from scipy import signal
 from musicapi_nb.audio.profile import Profile, measure_profile
 from musicapi_nb.audio.profile_comparison import Comparable, Comparison, compare, prepare
 from musicapi_nb.simulator.music.composition import STYLES
-from musicapi_nb.simulator.music.recording import RATE, Recording, samples_of
+from musicapi_nb.simulator.music.recording import Recording
+from musicapi_nb.simulator.music.synthesis import RATE, samples_of
 from musicapi_nb.simulator.vocabulary import GENRES
 
 Samples = NDArray[np.float32]

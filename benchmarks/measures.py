@@ -82,7 +82,8 @@ with mnb.Library(path) as library:
 
 def write_songs(folder: Path, number: int) -> None:
     """Write songs as MP3: renders of the simulator, and copies with a tag of their own."""
-    from musicapi_nb.simulator.music.recording import Recording, encode, samples_of
+    from musicapi_nb.simulator.music.recording import Recording
+    from musicapi_nb.simulator.music.synthesis import encode, samples_of
 
     styles = (("spy jazz", "bossa nova"), ("rock",), ("ambient", "slow"), ("disco", "fast"))
     renders = []

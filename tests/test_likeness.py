@@ -16,7 +16,8 @@ from musicapi_nb.audio.profile import VERSION, Profile, measure_profile
 from musicapi_nb.audio.profile_comparison import Comparison, compare, prepare
 from musicapi_nb.errors import InvalidArgument, NoAudio
 from musicapi_nb.library import Library, Measure, Measurement
-from musicapi_nb.simulator.music.recording import Recording, samples_of
+from musicapi_nb.simulator.music.recording import Recording
+from musicapi_nb.simulator.music.synthesis import samples_of
 from tests.library.helpers import acknowledged, buy, looked, song
 
 RATE = 24_000

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import networkx as nx
 import numpy as np
 
 from musicapi_nb._blind_test.bradley_terry import Choices, Fit, fit_choices
@@ -59,6 +58,8 @@ class LevelModel(NamedTuple):
 
 def _largest_component(answers: Answers, notes: list[str]) -> Flags:
     """Mark the levels that are compared with one another, directly or through others."""
+    import networkx as nx  # noqa: PLC0415 - slow to load
+
     table = compare_pairs(answers.choices)
     graph = nx.Graph()
     graph.add_nodes_from(range(len(answers.levels)))

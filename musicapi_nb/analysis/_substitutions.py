@@ -1,13 +1,14 @@
 """Substitutions: how the tags of a text were rewritten at each step of `replaced_tags`."""
 
+from __future__ import annotations
+
 import functools
 import itertools
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 
@@ -24,6 +25,9 @@ from musicapi_nb.analysis.tag_matching import TagReader
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.tasks.tag_reader import Tag, read_tags
 from musicapi_nb.tasks.tags import tag_key, unique_tags
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Tags: TypeAlias = tuple[str, ...]
 
@@ -110,7 +114,7 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
     return result.reset_index(drop=True)
 
 
-def substitution_graph(frame: pd.DataFrame) -> "nx.DiGraph[Any]":
+def substitution_graph(frame: pd.DataFrame) -> nx.DiGraph[Any]:
     """Convert a table of `substitutions` to a directed graph of all steps.
 
     Nodes are ("tag", text), ("added", "") for the source of tags without a cause and
@@ -118,6 +122,8 @@ def substitution_graph(frame: pd.DataFrame) -> "nx.DiGraph[Any]":
     have `weight` (the sum of counts), `share` (of the cases at the steps of the edge), `steps`
     and `kinds` (tuples). BadFrame is raised if the table is not one of `substitutions`.
     """
+    import networkx as nx  # noqa: PLC0415 - slow to load, and seldom needed
+
     texts, numbers = ("source", "target", "kind"), ("step", "count", "cases")
     label = "frame (of substitutions)"
     require(frame, {**dict.fromkeys(texts, "text"), **dict.fromkeys(numbers, "number")}, label)

@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-import networkx as nx
 import pandas as pd
 
 from musicapi_nb.errors import InvalidArgument
@@ -151,6 +150,8 @@ def _maximum_matching(
     requested: Sequence[str], returned: Sequence[str], match: Callable[[str, str], bool]
 ) -> tuple[int | None, ...]:
     """Match as many requested tags as possible to distinct returned tags."""
+    import networkx as nx  # noqa: PLC0415 - slow to load, and seldom needed
+
     pairs = itertools.product(enumerate(requested), enumerate(returned))
     # a returned tag is the node ~index, below 0
     graph = nx.Graph((row, ~index) for (row, text), (index, tag) in pairs if match(text, tag))

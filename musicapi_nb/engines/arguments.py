@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -68,6 +67,8 @@ def field_name(kind: Any, name: str) -> str:
 
 def similar_field(kind: Any, name: str) -> str | None:
     """Return the field whose name or synonym is nearest to a misspelled one; None if none is."""
+    import difflib  # noqa: PLC0415 - needed for wrong names alone
+
     names = [*kind.fields(), *field_synonyms(kind)]
     near = difflib.get_close_matches(name.lower(), names, n=1)
     return field_name(kind, near[0]) if near else None

@@ -6,7 +6,6 @@ which it did not run. A library therefore stores what such a class declared with
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import typing
@@ -106,6 +105,8 @@ def _class_problems(cls: _Class, base: _Class, body: Mapping[str, Any]) -> Itera
         elif name not in cls.__struct_fields__ and not (
             name.startswith("_") or callable(value) or isinstance(value, property | classmethod)
         ):
+            import difflib  # noqa: PLC0415 - needed for wrong names alone
+
             near = " or ".join(difflib.get_close_matches(name, attributes))
             hint = f"meant is perhaps {near}" if near else f"write {_FIELD_EXAMPLE.format(name)}"
             yield Problem(name, f"is neither a field nor an attribute of Request; {hint}")

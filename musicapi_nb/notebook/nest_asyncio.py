@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import importlib.metadata
 import re
 import sys
 
@@ -49,6 +48,8 @@ def _choose() -> str:
 
 def _version(package: str) -> tuple[int, ...]:
     """Return the first three numbers of an installed version; (0,) if it is not installed."""
+    import importlib.metadata  # noqa: PLC0415 - slow to load, and seldom needed
+
     try:
         version = importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

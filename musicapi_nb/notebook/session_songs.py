@@ -12,7 +12,6 @@ from musicapi_nb.ledger_types import Media
 from musicapi_nb.notebook.job import Job
 from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.song_actions import SongMedia
-from musicapi_nb.widgets.song_measures import measured_texts
 
 if TYPE_CHECKING:
     from musicapi_nb.library import Library, Rating
@@ -39,6 +38,8 @@ class SessionSongs(abc.ABC):
 
     def sound_text(self, song: Song) -> str:
         """Return the main values that the library has measured in a song; "" without any."""
+        from musicapi_nb.widgets.song_measures import measured_texts  # noqa: PLC0415 - as above
+
         return measured_texts(self.library, [song])[0]
 
     def title_of(self, song_id: str) -> str | None:

@@ -1,7 +1,6 @@
 """Parses the line and the body of a %%song cell into a request. No I/O."""
 
 import contextlib
-import difflib
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -258,6 +257,8 @@ def _label(candidates: Sequence[type[Request]]) -> str:
 
 
 def _unknown_option(name: str, candidates: Sequence[type[Request]]) -> Problem:
+    import difflib  # noqa: PLC0415 - needed for wrong names alone
+
     fields = (similar_field(operation, name) for operation in candidates)
     common = difflib.get_close_matches(name, _COMMON_OPTIONS, n=1)
     near = next((field for field in (*common, *fields) if field), None)

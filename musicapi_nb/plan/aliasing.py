@@ -6,7 +6,6 @@ import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
@@ -143,6 +142,8 @@ def _compare_with(effect: Effect, long: str, keys: Mapping[str, Sequence[Hashabl
     Two factors are separate if cells connect all their levels; c components alias c - 1 degrees
     of freedom.
     """
+    import networkx as nx  # noqa: PLC0415 - slow to load
+
     name = effect.factors[0]
     edges = [(("a", level), ("b", key)) for level, key in zip(keys[name], keys[long], strict=True)]
     components = nx.number_connected_components(nx.Graph(edges))

@@ -1,4 +1,7 @@
-"""The simulator's file server: audio, MIDI and covers with byte ranges, without a key."""
+"""The simulator's file server: audio, MIDI and covers with byte ranges, without a key.
+
+numpy, soundfile and mido are loaded with the first file, so that a simulator is ready at once.
+"""
 
 import asyncio
 from collections import OrderedDict
@@ -8,7 +11,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from musicapi_nb.simulator.music import cover_art, midi, recording
+from musicapi_nb.simulator.music import midi, recording
 from musicapi_nb.simulator.music.composition import mood_of
 from musicapi_nb.simulator.tasks import Song
 
@@ -51,11 +54,15 @@ class Files:
 
 
 def audio_file(song: Song, audio_format: recording.AudioFormat) -> File:
-    content = recording.encode(recording.samples_of(song.recording), audio_format)
+    from musicapi_nb.simulator.music import synthesis  # noqa: PLC0415 - loads numpy and soundfile
+
+    content = synthesis.encode(synthesis.samples_of(song.recording), audio_format)
     return File(content, recording.CONTENT_TYPES[audio_format])
 
 
 def cover_file(song: Song) -> File:
+    from musicapi_nb.simulator.music import cover_art  # noqa: PLC0415 - loads numpy
+
     content = cover_art.cover(song.recording.seed, *mood_of(song.tags))
     return File(content, cover_art.CONTENT_TYPE)
 

@@ -3,7 +3,8 @@
 import pytest
 
 from musicapi_nb.audio.features import extract_features
-from musicapi_nb.simulator.music.recording import Recording, encode, samples_of, score_of
+from musicapi_nb.simulator.music.recording import Recording, score_of
+from musicapi_nb.simulator.music.synthesis import encode, samples_of
 
 
 @pytest.mark.parametrize("style", ["pop", "jazz", "house", "folk"])

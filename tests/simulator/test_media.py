@@ -12,7 +12,7 @@ import soundfile
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.simulator.media import Files
 from musicapi_nb.simulator.music import cover_art
-from musicapi_nb.simulator.music.recording import RATE
+from musicapi_nb.simulator.music.synthesis import RATE
 from tests.simulator.caller import CREATE, STUDIO, VOCAL, Caller
 from tests.simulator.test_music import cover_pixels
 

@@ -14,15 +14,8 @@ import soundfile
 from musicapi_nb.simulator.music import cover_art, midi
 from musicapi_nb.simulator.music.composition import DRUMS, STYLES
 from musicapi_nb.simulator.music.lyric_writer import make_lyrics, make_title
-from musicapi_nb.simulator.music.recording import (
-    PARTS,
-    RATE,
-    Recording,
-    encode,
-    frames,
-    samples_of,
-    score_of,
-)
+from musicapi_nb.simulator.music.recording import PARTS, Recording, score_of
+from musicapi_nb.simulator.music.synthesis import RATE, encode, frames, samples_of
 from musicapi_nb.simulator.songs import STEMS, join, stems
 from musicapi_nb.simulator.tasks import Song
 from musicapi_nb.simulator.vocabulary import GENRES

@@ -1,16 +1,19 @@
 """A recording as notes: tempo, instruments, MIDI file; and when each word is sung. No I/O."""
 
+from __future__ import annotations
+
 import io
 import itertools
 import re
 from collections.abc import Iterator
 from random import Random
-from typing import Any
-
-import mido
+from typing import TYPE_CHECKING, Any
 
 from musicapi_nb.simulator.music.composition import DRUMS, Note
 from musicapi_nb.simulator.music.recording import TIMBRES, Recording, score_of
+
+if TYPE_CHECKING:
+    import mido
 
 _SUNG_FROM, _SUNG_TO = 0.08, 0.94
 """Where the singing starts and ends, as shares of a song."""
@@ -44,6 +47,8 @@ def _row(note: Note) -> dict[str, float]:
 
 def midi(recording: Recording) -> bytes:
     """Write a Standard MIDI File of format 1: the tempo, then a track for each instrument."""
+    import mido  # noqa: PLC0415 - needed for these files alone
+
     bpm = score_of(recording).bpm
     tempo_track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm))])
     file = mido.MidiFile(type=1, ticks_per_beat=_TICKS, tracks=[tempo_track])
@@ -72,6 +77,8 @@ def _tracks(recording: Recording) -> list[tuple[str, list[Note]]]:
 
 def _messages(notes: list[Note], channel: int, ticks_per_second: float) -> Iterator[mido.Message]:
     """Turn notes into messages with the ticks since the message before."""
+    import mido  # noqa: PLC0415 - as above
+
     events = []
     for note in notes:
         velocity = max(1, min(127, round(note.velocity * 127)))
