@@ -74,9 +74,9 @@ def buy(library: Library, name: str, size: int) -> None:
 def adopting(folder: Path, size: int) -> dict[str, float]:
     texts = [json.dumps(reply(f"t{number}")) for number in range(2 * size)]
     parsing, _ = cpu_seconds(lambda: [*parse_replies(texts[:size])])
-    with Library(folder / "some") as some, Library(folder / "twice") as twice:
-        first, adoption = cpu_seconds(lambda: some.adopt(texts[:size]))
-        again, unchanged = cpu_seconds(lambda: some.adopt(texts[:size]))
+    with Library(folder / "once") as once, Library(folder / "twice") as twice:
+        first, adoption = cpu_seconds(lambda: once.adopt(texts[:size]))
+        again, unchanged = cpu_seconds(lambda: once.adopt(texts[:size]))
         double, _ = cpu_seconds(lambda: twice.adopt(texts))
     if (adoption.new, unchanged.unchanged) != (size, size):
         sys.exit(f"wrong counts: {adoption}, {unchanged}")
@@ -92,14 +92,17 @@ def merging(folder: Path, size: int) -> dict[str, float]:
     seconds = {}
     buying = again = 0.0
     for number in (1, 2):
-        with Library(folder / f"here{number}") as here, Library(folder / f"there{number}") as there:
-            buy(here, "here", number * size)
-            bought, _ = cpu_seconds(lambda: buy(there, "there", number * size))  # noqa: B023 - called at once
-            seconds[number], merge = cpu_seconds(lambda: here.merge(there))
-            again, _ = cpu_seconds(lambda: here.merge(there))
+        with (
+            Library(folder / f"target{number}") as target,
+            Library(folder / f"source{number}") as source,
+        ):
+            buy(target, "target", number * size)
+            bought, _ = cpu_seconds(lambda: buy(source, "source", number * size))  # noqa: B023 - called at once
+            seconds[number], merge = cpu_seconds(lambda: target.merge(source))
+            again, _ = cpu_seconds(lambda: target.merge(source))
             buying, again = (bought, again) if number == 1 else (buying, again / 2)
-            if (merge.new, here.account().spent) != (number * size, 2 * number * size * 20):
-                sys.exit(f"wrong counts: {merge}, {here.account()}")
+            if (merge.new, target.account().spent) != (number * size, 2 * number * size * 20):
+                sys.exit(f"wrong counts: {merge}, {target.account()}")
     return {
         "merge": seconds[1],
         "merge / buy": seconds[1] / buying,

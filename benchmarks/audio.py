@@ -62,7 +62,7 @@ MAX_SECONDS_ERROR, MAX_LOUDNESS_ERROR, MAX_SILENCE_ERROR = 0.05, 0.2, 0.05
 MAX_OTHER_ERROR = 0.5  # LU of loudness range, dB of true peak
 MAX_CPU_SECONDS = 0.5  # of a song of 30 s
 MAX_GROWTH = 5.0  # of the CPU time from 30 s to 120 s of sound
-# Sounds of these sources are fewer than the songs: one in so many.
+# Sounds of these sources are fewer than the songs: one in this many.
 _FEWER = {"fluidsynth": 2, "clicks": 4, "chords": 4, "noise": 8, "speech": 8}
 _SILENCES = ((0.5, 1.25), (2.0, 0.3), (0.0, 4.0), (1.1, 0.0))  # seconds before and after
 
@@ -130,23 +130,23 @@ def shares(results: Sequence[Result]) -> dict[str, float]:
     "nothing" is the share without a confident tempo and key, where there is none.
     """
     columns: dict[str, list[bool]] = {}
-    for truth, found, _, _, other in results:
+    for truth, features, _, _, librosa in results:
         values: dict[str, bool] = {}
         if truth.bpm:
-            values["tempo"] = is_tempo(found.tempo, truth.bpm)
-            values["tempo or octave"] = is_tempo(found.tempo, truth.bpm, (0.5, 1, 2))
-            values["no tempo"] = found.tempo is None
-            if other:
-                values["librosa: tempo"] = is_tempo(other[0], truth.bpm)
-                values["librosa: tempo or octave"] = is_tempo(other[0], truth.bpm, (0.5, 1, 2))
+            values["tempo"] = is_tempo(features.tempo, truth.bpm)
+            values["tempo or octave"] = is_tempo(features.tempo, truth.bpm, (0.5, 1, 2))
+            values["no tempo"] = features.tempo is None
+            if librosa:
+                values["librosa: tempo"] = is_tempo(librosa[0], truth.bpm)
+                values["librosa: tempo or octave"] = is_tempo(librosa[0], truth.bpm, (0.5, 1, 2))
         if truth.key:
-            values["key"] = found.key == truth.key
-            values["key or near"] = found.key in near_keys(truth.key)
-            if other:
-                values["librosa: key"] = other[1] == truth.key
-                values["librosa: key or near"] = other[1] in near_keys(truth.key)
+            values["key"] = features.key == truth.key
+            values["key or near"] = features.key in near_keys(truth.key)
+            if librosa:
+                values["librosa: key"] = librosa[1] == truth.key
+                values["librosa: key or near"] = librosa[1] in near_keys(truth.key)
         if not truth.bpm and not truth.key:
-            confidence = max(found.tempo_confidence or 0.0, found.key_confidence or 0.0)
+            confidence = max(features.tempo_confidence or 0.0, features.key_confidence or 0.0)
             values["nothing"] = confidence < CONFIDENT
         for name, value in values.items():
             columns.setdefault(name, []).append(value)
@@ -160,10 +160,12 @@ def print_confidence(results: Sequence[Result]) -> None:
         edges = (0.0, 0.3, 0.6, 0.8, 0.95, 1.01)
         for low, high in itertools.pairwise(edges):
             right = [
-                is_tempo(found.tempo, truth.bpm or 0) if name == "tempo" else found.key == truth.key
-                for truth, found, *_ in results
+                is_tempo(features.tempo, truth.bpm or 0)
+                if name == "tempo"
+                else features.key == truth.key
+                for truth, features, *_ in results
                 if getattr(truth, "bpm" if name == "tempo" else "key")
-                and low <= (getattr(found, f"{name}_confidence") or 0.0) < high
+                and low <= (getattr(features, f"{name}_confidence") or 0.0) < high
             ]
             if right:
                 share, below = statistics.fmean(right), min(high, 1)
@@ -202,8 +204,8 @@ def ffmpeg_errors(number: int) -> tuple[float, float, float]:
     summary = printed[printed.rindex("Summary:") :]
     names = ("I:", "LRA:", "Peak:")
     theirs = [float(re.search(rf"{name}\s+(-?[\d.]+)", summary)[1]) for name in names]  # type: ignore[index]  # ffmpeg prints all
-    found = extract_features(content)
-    ours = [found.loudness or 0.0, found.loudness_range or 0.0, found.true_peak or 0.0]
+    features = extract_features(content)
+    ours = [features.loudness or 0.0, features.loudness_range or 0.0, features.true_peak or 0.0]
     loudness, loudness_range, peak = (
         abs(our - their) for our, their in zip(ours, theirs, strict=True)
     )
@@ -267,25 +269,26 @@ def main() -> None:
 
 def check_levels(results: Sequence[Result], pool: ProcessPoolExecutor, songs: int) -> list[str]:
     """Print errors of duration, loudness and silence; return those beyond their limits."""
-    some = range(max(4, songs // 10))
+    numbers = range(max(4, songs // 10))
     errors = {
         "duration, s": (
-            [abs(found.seconds - truth.seconds) for truth, found, *_ in results if truth.seconds],
+            [
+                abs(features.seconds - truth.seconds)
+                for truth, features, *_ in results
+                if truth.seconds
+            ],
             MAX_SECONDS_ERROR,
         ),
         "loudness against pyloudnorm, LU": (
             [result.loudness_error for result in results if result.loudness_error is not None],
             MAX_LOUDNESS_ERROR,
         ),
-        "silence, s": (
-            list(pool.map(silence_error, range(max(4, songs // 10)))),
-            MAX_SILENCE_ERROR,
-        ),
+        "silence, s": (list(pool.map(silence_error, numbers)), MAX_SILENCE_ERROR),
     }
     misses = []
     if shutil.which("ffmpeg"):
         names = ("loudness", "loudness range", "true peak")
-        compared = list(pool.map(ffmpeg_errors, some))
+        compared = list(pool.map(ffmpeg_errors, numbers))
         for index, name in enumerate(names):
             limit = MAX_LOUDNESS_ERROR if name == "loudness" else MAX_OTHER_ERROR
             errors[f"{name} against ffmpeg, dB"] = ([row[index] for row in compared], limit)

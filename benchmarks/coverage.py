@@ -58,7 +58,7 @@ class Figure(NamedTuple):
     """A measured figure; `limits` is None where it is only reported."""
 
     case: str
-    what: str
+    quantity: str
     value: float
     limits: tuple[float, float] | None = None
 
@@ -70,9 +70,9 @@ class Figure(NamedTuple):
         return not low <= self.value <= high
 
     def __str__(self) -> str:
-        percent = self.what in _PERCENT
+        percent = self.quantity in _PERCENT
         scale, unit = (100, " %") if percent else (1, "")
-        text = f"{self.case:58s} {self.what:15s} {scale * self.value:7.2f}{unit}"
+        text = f"{self.case:58s} {self.quantity:15s} {scale * self.value:7.2f}{unit}"
         if self.limits is None:
             return text
         low, high = (scale * limit for limit in self.limits)
@@ -98,8 +98,8 @@ def hits(rng: np.random.Generator, share: Floats, icc: float, tables: int) -> Fl
     chance = share[:, None, None]
     shape = len(share), _SONGS, tables
     shared = rng.random((len(share), 1, tables)) < chance
-    own = rng.random(shape) < chance
-    return np.where(rng.random(shape) < math.sqrt(icc), shared, own).astype("float64")
+    single = rng.random(shape) < chance
+    return np.where(rng.random(shape) < math.sqrt(icc), shared, single).astype("float64")
 
 
 def songs_frame(tasks: pd.DataFrame, values: Floats) -> pd.DataFrame:
@@ -118,11 +118,11 @@ def outcomes_of(frame: pd.DataFrame) -> list[str]:
 
 
 def batches(
-    tables: int, most: int = _COLUMNS_PER_CALL
+    tables: int, columns: int = _COLUMNS_PER_CALL
 ) -> Iterator[tuple[np.random.Generator, int]]:
     """Yield a seeded generator and the number of tables of each call."""
-    for start in range(0, tables, most):
-        yield np.random.default_rng(start), min(most, tables - start)
+    for start in range(0, tables, columns):
+        yield np.random.default_rng(start), min(columns, tables - start)
 
 
 def two_levels(tasks: int, *, blocks: bool = False) -> pd.DataFrame:
@@ -194,7 +194,7 @@ def power_case(tables: int) -> Iterator[Figure]:
     small = {"mv": _FACTORS["mv"], "tags": _FACTORS["tags"], "voice": _FACTORS["voice"]}
     base = {"custom_mode": True, "prompt": "{voice}"}
     tasks = plan_tasks(Plan.grid(sonic.Create, base=base, factors=small, repeats=3))
-    for effect, what, limits in ((0.0, "type I", TYPE_1), (1.0, "power", POWER)):
+    for effect, quantity, limits in ((0.0, "type I", TYPE_1), (1.0, "power", POWER)):
         parts = []
         for rng, number in batches(tables):
             values = noise("normal", rng, len(tasks), 1.0, number)
@@ -204,8 +204,8 @@ def power_case(tables: int) -> Iterator[Figure]:
             parts.append(
                 mnb.effects(frame, "mv", outcomes=names, correction=None, baseline="sonic-v6")
             )
-        found = (pd.concat(parts)["p"] <= _LEVEL).mean()
-        yield Figure("effects, 2 x 3 x 2 grid, 3 blocks", what, float(found), limits)
+        rejected = (pd.concat(parts)["p"] <= _LEVEL).mean()
+        yield Figure("effects, 2 x 3 x 2 grid, 3 blocks", quantity, float(rejected), limits)
 
 
 def means_case(tables: int) -> Iterator[Figure]:
@@ -325,11 +325,11 @@ def family_case(tables: int) -> Iterator[Figure]:
 
 def adherence_case(tables: int) -> Iterator[Figure]:
     """Recall by level: each level is a table of its own."""
-    for asked, share, icc in ((1, 0.8, 0.6), (2, 0.5, 0.3), (4, 0.5, 0.9), (4, 0.8, 0.3)):
+    for requested, share, icc in ((1, 0.8, 0.6), (2, 0.5, 0.3), (4, 0.5, 0.9), (4, 0.8, 0.3)):
         for tasks in (3, 5, 10, 20):
             rng = np.random.default_rng(0)
             chance = np.full(tasks * tables, share)
-            parts = [hits(rng, chance, icc, 1)[:, :, 0].reshape(-1) for _ in range(asked)]
+            parts = [hits(rng, chance, icc, 1)[:, :, 0].reshape(-1) for _ in range(requested)]
             cell = np.repeat(np.arange(tasks * tables), _SONGS)
             songs = pd.DataFrame(
                 {
@@ -337,16 +337,16 @@ def adherence_case(tables: int) -> Iterator[Figure]:
                     "task_id": [f"t{index}" for index in cell],
                     "song_id": [f"s{index}" for index in range(len(cell))],
                     "state": "succeeded",
-                    "asked": ", ".join(f"tag{index}" for index in range(asked)),
+                    "request": ", ".join(f"tag{index}" for index in range(requested)),
                 }
             )
             tags = pd.concat(
                 songs.loc[hit > 0, ["task_id", "song_id"]].assign(tag=f"tag{index}")
                 for index, hit in enumerate(parts)
             )
-            rows = mnb.adherence(songs, tags, requested_tags="asked", by="level")
+            rows = mnb.adherence(songs, tags, requested_tags="request", by="level")
             rows = rows[rows["measure"] == "recall"]
-            case = f"adherence, {asked} tags kept with {share}, icc {icc}, {tasks} tasks"
+            case = f"adherence, {requested} tags kept with {share}, icc {icc}, {tasks} tasks"
             limits = AT_LEAST if tasks >= _ENOUGH else None
             yield Figure(case, "coverage", float(covers(rows, share).mean()), limits)
 
@@ -357,7 +357,7 @@ def sequential_case(tables: int) -> Iterator[Figure]:
     design["block"] += 1
     looks = planned_looks(12, 2)
     limits = spending_limits([look / 12 for look in looks], _LEVEL)
-    for effect, what, allowed in ((0.0, "type I", FAMILY), (1.5, "power", None)):
+    for effect, quantity, allowed in ((0.0, "type I", FAMILY), (1.5, "power", None)):
         decided, blocks = [], []
         for rng, number in batches(tables):
             values = noise("normal", rng, len(design), 1.0, number)
@@ -376,7 +376,7 @@ def sequential_case(tables: int) -> Iterator[Figure]:
             decided.append(below.any(axis=1))
             blocks.append(np.where(below.any(axis=1), np.array(looks)[below.argmax(axis=1)], 12))
         case = f"looks after every 2 of 12 blocks, effect {effect:g} sd"
-        yield Figure(case, what, float(np.concatenate(decided).mean()), allowed)
+        yield Figure(case, quantity, float(np.concatenate(decided).mean()), allowed)
         yield Figure(case, "blocks bought", float(np.concatenate(blocks).mean()))
 
 
@@ -393,8 +393,8 @@ def detectable_case(tables: int) -> Iterator[Figure]:
             values += size.task_sds * (tasks["mv"] == "sonic-v6-mini").to_numpy()[:, None, None]
             frame = songs_frame(tasks, values)
             parts.append(mnb.effects(frame, "mv", outcomes=outcomes_of(frame), correction=None))
-        found = float((pd.concat(parts)["p"] <= _LEVEL).mean())
-        yield Figure(f"smallest effect of the dry run, {repeats} blocks", "power", found, STATED)
+        power = float((pd.concat(parts)["p"] <= _LEVEL).mean())
+        yield Figure(f"smallest effect of the dry run, {repeats} blocks", "power", power, STATED)
 
 
 def binary_variance_case(tables: int) -> Iterator[Figure]:

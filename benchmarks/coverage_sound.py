@@ -58,8 +58,8 @@ def _songs(levels: NDArray[np.int64], tempo: Floats, seconds: Floats) -> pd.Data
 def _tempi(rng: np.random.Generator, tasks: int, share: float, icc: float) -> Floats:
     """Draw tempi that follow the request in a share of songs: (tasks, songs)."""
     shared = rng.random((tasks, 1)) < share
-    own = rng.random((tasks, _SONGS)) < share
-    followed = np.where(rng.random((tasks, _SONGS)) < math.sqrt(icc), shared, own)
+    single = rng.random((tasks, _SONGS)) < share
+    followed = np.where(rng.random((tasks, _SONGS)) < math.sqrt(icc), shared, single)
     return np.where(followed, 101.0, 130.0)
 
 

@@ -218,15 +218,15 @@ def medians(
     measure: Callable[[Path, int], Figures], folders: dict[int, Path], rounds: int
 ) -> dict[int, Figures]:
     """Measure all sizes by turns; return the medians by size."""
-    taken: dict[int, list[Figures]] = {size: [] for size in folders}
+    measured: dict[int, list[Figures]] = {size: [] for size in folders}
     for turn in range(rounds + 1):  # the first one loads modules and files, and is dropped
         for size in sorted(folders, reverse=bool(turn % 2)):
             figures = measure(folders[size], size)
             if turn:
-                taken[size].append(figures)
+                measured[size].append(figures)
     return {
-        size: {name: statistics.median(one[name] for one in all_) for name in all_[0]}
-        for size, all_ in taken.items()
+        size: {name: statistics.median(figures[name] for figures in turns) for name in turns[0]}
+        for size, turns in measured.items()
     }
 
 

@@ -18,7 +18,7 @@ import io
 import itertools
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import soundfile
@@ -33,6 +33,8 @@ from musicapi_nb.simulator.music.synthesis import RATE, samples_of
 from musicapi_nb.simulator.vocabulary import GENRES
 
 Samples = NDArray[np.float32]
+Name = tuple[str, int, int]
+"""Style, request and take of a song."""
 _SECONDS = 30.0
 _EVERY = 6  # a copy of every sixth song
 _WORST = "least bit rate"
@@ -132,14 +134,73 @@ class Report:
             self.misses.append(text)
 
 
-def compare_all(groups: dict[str, list[Comparable]]) -> tuple[list[Comparison], list[Comparison]]:
-    """Return the comparisons within groups, and between them."""
-    members = [(name, item) for name, items in groups.items() for item in items]
+def check_takes(report: Report, profiles: dict[Name, Comparable]) -> list[Comparison]:
+    """Compare all songs; return the comparisons of takes of one request."""
+    takes, others, start = [], [], time.process_time()
+    pairs = list(itertools.combinations(profiles, 2))
+    for first, second in pairs:
+        result = compare(profiles[first], profiles[second])
+        if first[0] != second[0]:
+            others.append(result)
+        elif first[1] == second[1]:
+            takes.append(result)
+    milliseconds = 1_000 * (time.process_time() - start) / len(pairs)
+    report.line(f"CPU for a pair: {milliseconds:.3f} ms")
+    for figure in ("likeness", "timbre", "harmony"):
+        value = chance(
+            [getattr(pair, figure) for pair in takes], [getattr(pair, figure) for pair in others]
+        )
+        missed = figure == "likeness" and value < _LEAST_CHANCE
+        report.line(f"take above another style by {figure}: {value:.1%}", missed=missed)
+    return takes
+
+
+def check_copies(
+    report: Report,
+    sounds: dict[Name, Samples],
+    profiles: dict[Name, Comparable],
+    takes: Sequence[Comparison],
+) -> None:
+    """Compare songs with their copies."""
+    copies = []
+    for name, make in COPIES.items():
+        songs = list(sounds)[::_EVERY]
+        results = [compare(profiles[key], profile_of(make(sounds[key]))) for key in songs]
+        duplicates = sum(result.duplicate for result in results)
+        missed = duplicates < len(results) and name != _WORST
+        report.line(f"copies found, {name}: {duplicates} of {len(results)}", missed=missed)
+        copies += results if name != _WORST else []
+    value = chance([pair.likeness for pair in copies], [pair.likeness for pair in takes])
+    report.line(f"copy above a take: {value:.1%}", missed=value < _LEAST_CHANCE_OF_COPIES)
+
+
+def check_songs(report: Report, profiles: Iterable[Comparable], number: int) -> None:
+    """Count duplicates among `number` songs, of which none is a copy."""
+    songs = list(profiles)
+    further = ((style, request, 0) for request in itertools.count(2) for style in STYLES)
+    keys = itertools.islice(further, max(number - len(songs), 0))
+    songs += [profile_of(encode(song(*key))) for key in keys]
+    pairs = itertools.combinations(songs, 2)
+    false = sum(compare(first, second).duplicate for first, second in pairs)
+    report.line(f"false duplicates among {len(songs)} songs: {false}", missed=false > 0)
+
+
+def check_independent_sounds(report: Report) -> None:
+    """Compare sounds of one kind, and of different kinds."""
+    members = [
+        (name, profile_of(encode(samples, "wav")))
+        for name, sounds in independent_sounds().items()
+        for samples in sounds
+    ]
     within: list[Comparison] = []
     between: list[Comparison] = []
-    for (name, one), (other_name, other) in itertools.combinations(members, 2):
-        (within if name == other_name else between).append(compare(one, other))
-    return within, between
+    for (kind, first), (other_kind, second) in itertools.combinations(members, 2):
+        (within if kind == other_kind else between).append(compare(first, second))
+    value = chance([pair.timbre for pair in within], [pair.timbre for pair in between])
+    text = f"independent sounds, same kind above another by timbre: {value:.1%}"
+    report.line(text, missed=value < _LEAST_CHANCE)
+    false = sum(pair.duplicate for pair in (*within, *between))
+    report.line(f"independent sounds, false duplicates: {false}", missed=false > 0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -155,51 +216,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     profiles = {name: profile_of(file) for name, file in files.items()}
     seconds = (time.process_time() - start) / len(files)
     report.line(f"CPU for 30 s of sound: {seconds:.3f} s", missed=seconds > _MOST_SECONDS)
-
-    takes, others, start = [], [], time.process_time()
-    pairs = list(itertools.combinations(profiles, 2))
-    for one, other in pairs:
-        result = compare(profiles[one], profiles[other])
-        if one[0] != other[0]:
-            others.append(result)
-        elif one[1] == other[1]:
-            takes.append(result)
-    milliseconds = 1_000 * (time.process_time() - start) / len(pairs)
-    report.line(f"CPU for a pair: {milliseconds:.3f} ms")
-    for figure in ("likeness", "timbre", "harmony"):
-        value = chance(
-            [getattr(pair, figure) for pair in takes], [getattr(pair, figure) for pair in others]
-        )
-        missed = figure == "likeness" and value < _LEAST_CHANCE
-        report.line(f"take above another style by {figure}: {value:.1%}", missed=missed)
-
-    copies = []
-    for name, make in COPIES.items():
-        results = [compare(profiles[key], profile_of(make(sounds[key]))) for key in names[::_EVERY]]
-        found = sum(result.duplicate for result in results)
-        missed = found < len(results) and name != _WORST
-        report.line(f"copies found, {name}: {found} of {len(results)}", missed=missed)
-        copies += results if name != _WORST else []
-    value = chance([pair.likeness for pair in copies], [pair.likeness for pair in takes])
-    report.line(f"copy above a take: {value:.1%}", missed=value < _LEAST_CHANCE_OF_COPIES)
-
-    many = list(profiles.values())
-    further = ((style, request, 0) for request in itertools.count(2) for style in STYLES)
-    keys = itertools.islice(further, max(options.songs - len(many), 0))
-    many += [profile_of(encode(song(*key))) for key in keys]
-    false = sum(compare(one, other).duplicate for one, other in itertools.combinations(many, 2))
-    report.line(f"false duplicates among {len(many)} songs: {false}", missed=false > 0)
-
-    groups = {
-        name: [profile_of(encode(samples, "wav")) for samples in items]
-        for name, items in independent_sounds().items()
-    }
-    within, between = compare_all(groups)
-    value = chance([pair.timbre for pair in within], [pair.timbre for pair in between])
-    text = f"independent sounds, same kind above another by timbre: {value:.1%}"
-    report.line(text, missed=value < _LEAST_CHANCE)
-    false = sum(pair.duplicate for pair in (*within, *between))
-    report.line(f"independent sounds, false duplicates: {false}", missed=false > 0)
+    takes = check_takes(report, profiles)
+    check_copies(report, sounds, profiles, takes)
+    check_songs(report, profiles.values(), options.songs)
+    check_independent_sounds(report)
     for text in report.misses:
         print("missed:", text)
     return 1 if options.check and report.misses else 0

@@ -148,21 +148,20 @@ def measure(number: int) -> tuple[dict[str, float], dict[str, float]]:
             if runs[size]["songs"] != size:
                 sys.exit(f"{runs[size]['songs']} of {size} songs have a value")
         second = call(root / str(number), root / f"library {number}")
-        small = root / str(sizes[0])
-        before, started = kill_halfway(small, root / "killed", sizes[0])
+        before, started = kill_halfway(root / str(sizes[0]), root / "killed", sizes[0])
     totals = {size: (run["own"] + run["workers"]) / size for size, run in runs.items()}
-    few, many = (runs[size] for size in sizes)
-    per_worker = many["workers"] / number
+    small, large = (runs[size] for size in sizes)
+    per_worker = large["workers"] / number
     figures = {
         f"processor seconds per song, {sizes[0]:,} songs": totals[sizes[0]],
         f"processor seconds per song, {number:,} songs": totals[number],
         "the latter / the former": totals[number] / totals[sizes[0]],
-        "share of the process that starts the workers": many["own"] / number / totals[number],
-        "memory of a worker, MB, at most": many["worker_memory"],
-        "memory of a worker: many / few songs": many["worker_memory"] / few["worker_memory"],
-        "memory of the process, MB": many["own_memory"],
-        "memory of the process: many / few songs": many["own_memory"] / few["own_memory"],
-        "second call / first": second["seconds"] / many["seconds"],
+        "share of the process that starts the workers": large["own"] / number / totals[number],
+        "memory of a worker, MB, at most": large["worker_memory"],
+        "memory of a worker: many / few songs": large["worker_memory"] / small["worker_memory"],
+        "memory of the process, MB": large["own_memory"],
+        "memory of the process: many / few songs": large["own_memory"] / small["own_memory"],
+        "second call / first": second["seconds"] / large["seconds"],
         "songs computed by the second call": second["workers"] / per_worker,
         "stored when it was killed, share": before / sizes[0],
         "songs computed twice because of the kill": started - sizes[0],

@@ -71,15 +71,15 @@ def simulate(design: Design, seed: int, planted: str = "", size: float = 0.0) ->
     tasks = design.tasks()
     tasks = tasks[rng.random(len(tasks)) >= _LOST].reset_index(drop=True)
     number = len(tasks)
-    more = np.repeat((tasks["mv"] == f"model {design.levels - 1}").to_numpy(float), _SONGS)
+    is_last = np.repeat((tasks["mv"] == f"model {design.levels - 1}").to_numpy(float), _SONGS)
     mood = np.repeat(rng.normal(size=number), _SONGS)
     mood = 0.6 * mood + 0.5 * np.repeat(rng.normal(size=number), _SONGS)
     mood = mood + 0.6 * rng.normal(size=len(mood))  # one number that all outcomes share
 
     def draw(name: str, share: float) -> Any:
-        own = np.repeat(rng.normal(size=number), _SONGS) + rng.normal(size=len(mood))
-        value = share * mood + np.sqrt((1 - share**2) / 2) * own
-        return _OUTCOMES[name] * value + size * more * (name == planted)
+        noise = np.repeat(rng.normal(size=number), _SONGS) + rng.normal(size=len(mood))
+        value = share * mood + np.sqrt((1 - share**2) / 2) * noise
+        return _OUTCOMES[name] * value + size * is_last * (name == planted)
 
     songs = tasks.loc[tasks.index.repeat(_SONGS)].reset_index(drop=True)
     failed = np.repeat(rng.random(number) < _FAILED, _SONGS)
@@ -162,15 +162,15 @@ def read_page(task: tuple[Design, int, str, float]) -> Page:
     start = time.process_time()
     report = mnb.report(tables["songs"], answers=tables["answers"])
     seconds = time.process_time() - start
-    found = [part for part in report.sentences if part.kind == "difference"]
+    differences = [part for part in report.sentences if part.kind == "difference"]
     rows = report.table[(report.table["factor"] == "mv") & report.table["baseline"].notna()]
     columns = rows.astype({"more_needed": "float64"}).groupby("outcome")
     detectable, needed = (
         {str(outcome): float(value) for outcome, value in columns[name].max().items()}
         for name in ("detectable", "more_needed")
     )
-    named = [(part.factor, part.outcome) for part in found]
-    return Page(named, [part.text for part in found], detectable, needed, seconds)
+    named = [(part.factor, part.outcome) for part in differences]
+    return Page(named, [part.text for part in differences], detectable, needed, seconds)
 
 
 def figures(pool: ProcessPoolExecutor, tables: int) -> Iterator[Figure]:
@@ -195,21 +195,23 @@ def _with_more_tasks(
     pool: ProcessPoolExecutor, design: Design, nulls: Sequence[Page], tables: int
 ) -> Iterator[Figure]:
     """Measure the power for the margin of durations, after the tasks that pages ask for."""
-    more = round(float(np.nanmean([page.needed["duration"] for page in nulls])))
-    larger = design._replace(rounds=design.rounds + more)
+    tasks_needed = round(float(np.nanmean([page.needed["duration"] for page in nulls])))
+    larger = design._replace(rounds=design.rounds + tasks_needed)
     tasks = [(larger, seed, "duration", _DURATION_MARGIN) for seed in range(tables)]
     pages = list(pool.map(read_page, tasks, chunksize=5))
-    found = np.mean([("mv", "duration") in page.named for page in pages])
-    yield Figure(f"report, {larger}, {more} of them asked for", "power", float(found), FOUND)
+    power = np.mean([("mv", "duration") in page.named for page in pages])
+    yield Figure(
+        f"report, {larger}, {tasks_needed} of them asked for", "power", float(power), FOUND
+    )
 
 
 def _planted(design: Design, planted: str, pages: Sequence[Page]) -> Iterator[Figure]:
     case = f"report, {design}, planted in {planted}"
-    found = [page for page in pages if ("mv", planted) in page.named]
-    yield Figure(case, "power", len(found) / len(pages), FOUND)
-    index = [page.named.index(("mv", planted)) for page in found]
-    texts = [page.texts[place] for page, place in zip(found, index, strict=True)]
-    named = [any(words in text for words in _DIRECTIONS) for text in texts]
+    hits = [page for page in pages if ("mv", planted) in page.named]
+    yield Figure(case, "power", len(hits) / len(pages), FOUND)
+    index = [page.named.index(("mv", planted)) for page in hits]
+    texts = [page.texts[position] for page, position in zip(hits, index, strict=True)]
+    named = [any(phrase in text for phrase in _DIRECTIONS) for text in texts]
     yield Figure(case, "right direction", float(np.mean(named)) if named else 0.0, CORRECT)
     others = [{*page.named} - {("mv", planted), *_same(planted)} for page in pages]
     yield Figure(case, "false findings", float(np.mean([bool(part) for part in others])), TYPE_1)
