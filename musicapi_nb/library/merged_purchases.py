@@ -1,4 +1,4 @@
-"""The purchases of another library: which are the same as own ones, and copies of the others."""
+"""The purchases of another library: which of them this library has, and copies of the others."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ class PurchaseMerger:
     updated: int = 0
     unchanged: int = 0
     takes: list[RenumberedTake] = dataclasses.field(default_factory=list)
-    _entries: dict[int, Entry] = dataclasses.field(default_factory=dict)  # own, by other number
+    _entries: dict[int, Entry] = dataclasses.field(default_factory=dict)  # by source number
     _groups: defaultdict[tuple[str, bool], list[Entry]] = dataclasses.field(
         default_factory=lambda: defaultdict(list)
     )
-    _matches: dict[int, int] = dataclasses.field(default_factory=dict)  # own number, by other
+    _matches: dict[int, int] = dataclasses.field(default_factory=dict)  # number, by source number
     _keys: dict[tuple[str, bool], tuple[str, int]] = dataclasses.field(default_factory=dict)
     _new_keys: set[str] = dataclasses.field(default_factory=set)  # of renumbered takes
     _given_up: list[Entry] = dataclasses.field(default_factory=list)  # planned, bought there
@@ -68,10 +68,10 @@ class PurchaseMerger:
     def merge(self) -> None:
         """Merge all purchases, and the plan cells that have them."""
         others = events.entries(self.source, "WHERE request_key != '' ORDER BY id")
-        own = {identity: number for number, identity in _identities(self.target).items()}
+        numbers = {identity: number for number, identity in _identities(self.target).items()}
         for number, identity in _identities(self.source).items():
-            if identity in own:
-                self._matches[number] = own[identity]
+            if identity in numbers:
+                self._matches[number] = numbers[identity]
         for other in others:
             self._groups[other.request_key, other.simulated].append(other)
         for other in others:
@@ -79,16 +79,16 @@ class PurchaseMerger:
         self._merge_cells()
 
     def _merge(self, other: Entry) -> Entry:
-        """Return the own entry of a purchase, after adding what is new of it."""
+        """Return the entry of a purchase here, after adding what is new of it."""
         if other.id in self._matches:
-            own = events.require_entry(self.target, self._matches[other.id])
-            if self._is_being_sent(own) or not (news := self._news(own, other)):
+            entry = events.require_entry(self.target, self._matches[other.id])
+            if self._is_being_sent(entry) or not (news := self._news(entry, other)):
                 self.unchanged += 1
-                return own
-            latest = self._update(own, news)
+                return entry
+            latest = self._update(entry, news)
             if latest.may_be_charged or not other.may_be_charged:
-                self.updated += latest is not own
-                self.unchanged += latest is own
+                self.updated += latest is not entry
+                self.unchanged += latest is entry
                 return latest
         elif (twin := self._twin(other)) is not None:
             self.unchanged += 1
@@ -97,7 +97,7 @@ class PurchaseMerger:
         return self._copy(other)
 
     def _twin(self, other: Entry) -> Entry | None:
-        """Return the own purchase with the same task, or the one that was planned in both."""
+        """Return the purchase here with the same task, or the one that was planned in both."""
         if other.state == "planned":
             return self._active(other.request_key, other)
         of_task = "WHERE task_id=? AND simulated=? AND engine=? AND request_key != ''"
@@ -105,40 +105,40 @@ class PurchaseMerger:
         twins = events.entries(self.target, of_task, *parameters)
         return next((twin for twin in twins if twin.may_be_charged), None)
 
-    def _is_being_sent(self, own: Entry) -> bool:
+    def _is_being_sent(self, entry: Entry) -> bool:
         """Return whether the reply is still to come here; what came there can be merged later."""
-        owner = own.owner if own.state in {"sending", "reposting"} else None
+        owner = entry.owner if entry.state in {"sending", "reposting"} else None
         return owner is not None and self.process_lock.is_alive(owner)
 
-    def _news(self, own: Entry, other: Entry) -> list[_News]:
+    def _news(self, entry: Entry, other: Entry) -> list[_News]:
         """Return the events of a purchase that this library lacks.
 
         There are none if it only became uncertain there, as in an older copy of this library: the
         reply that was lost there may be here.
         """
-        there = {event.identity for event in events.events(self.target, own.id)}
+        present = {event.identity for event in events.events(self.target, entry.id)}
         news: list[_News] = []
         before: Entry | None = None
         for event in list(events.events(self.source, other.id)):
             after, _ = apply_event(before, event)
-            if event.identity not in there:
+            if event.identity not in present:
                 priced = "price" in event.data  # then its reserve is that of the purchase
                 reposts = 0 if before is None or priced else after.reserve - before.reserve
                 news.append(_News(event, reposts))
             before = after
         return news if any(event.kind != "uncertain" for event, _ in news) else []
 
-    def _update(self, own: Entry, news: Sequence[_News]) -> Entry:
+    def _update(self, entry: Entry, news: Sequence[_News]) -> Entry:
         """Append the events of a purchase that may follow."""
         for event, reposts in news:
-            if not is_allowed(own, event.kind):
+            if not is_allowed(entry, event.kind):
                 continue
-            if own.may_be_charged and not apply_event(own, event)[0].may_be_charged:
+            if entry.may_be_charged and not apply_event(entry, event)[0].may_be_charged:
                 break
             # both libraries may have reposted: the credits of all of their reposts are counted
-            changes = {"reserve": own.reserve + reposts} if reposts else {}
-            own = self._append(event, own, **changes)
-        return self._settle(own)
+            changes = {"reserve": entry.reserve + reposts} if reposts else {}
+            entry = self._append(event, entry, **changes)
+        return self._settle(entry)
 
     def _copy(self, other: Entry) -> Entry:
         key, take = self._key_of(other)
@@ -209,7 +209,7 @@ class PurchaseMerger:
         return self._next_take(other)
 
     def _blocks(self, key: str, other: Entry, group: list[Entry], matched: dict[int, int]) -> bool:
-        """Return whether an own purchase, which failed and may be charged, has to stay the latest.
+        """Return whether a purchase that failed and may be charged has to stay the latest here.
 
         Being the latest, it is not bought again until a person settles it. Only tries that were
         made after it in the other library, too, may follow it. `matched` has the numbers there.

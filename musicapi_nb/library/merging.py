@@ -129,12 +129,12 @@ def merge(
 
 
 @contextlib.contextmanager
-def _open(folder: str | os.PathLike[str], own: Path) -> Iterator[_Other]:
+def _open(folder: str | os.PathLike[str], target: Path) -> Iterator[_Other]:
     """Open a library for reading, in one snapshot."""
     path = absolute_path(folder)
     if not (path / DATABASE).is_file():
         raise MissingFile(f"there is no library in {path}")
-    if path.samefile(own):
+    if path.samefile(target):
         raise InvalidArgument("a library cannot be merged into itself; give the other's folder")
     with contextlib.closing(
         Database(path / DATABASE, lock_timeout=_LOCK_TIMEOUT, read_only=True)
@@ -165,14 +165,14 @@ def _check_settled(source: _Other) -> None:
 def _copy_files(database: Database, files: MediaFiles, owner: str, source: _Other) -> _Copies:
     """Copy the files that this library lacks, before anything refers to them."""
     query = "SELECT song, media, sha256, size, suffix, note FROM attachments"
-    own = {
+    complete = {
         (song, media)
         for song, media, *columns, _ in database.rows(query)
         if is_complete(files.ref(*columns))
     }
     copies = _Copies()
     for song, media, *columns, note in source.database.rows(f"{query} ORDER BY song, media"):
-        if (song, media) in own:
+        if (song, media) in complete:
             continue
         if not copies.attachments and not database.has_mark:
             with database.write(durable=True) as target:  # else its files look like a lost database
@@ -261,16 +261,17 @@ def _merge_blind_tests(
     source: sqlite3.Connection, target: sqlite3.Connection, owner: str
 ) -> tuple[int, dict[str, str]]:
     """Take over blind tests, and the answers to trials that have none here."""
-    drawn = events.events_of_kind(target, "drawn")
-    own = {event.identity: event.data["name"] for event in drawn}
+    names_here = {
+        event.identity: event.data["name"] for event in events.events_of_kind(target, "drawn")
+    }
     names = {name for (name,) in target.execute("SELECT name FROM blind_tests")}
-    here: dict[str, str] = {}
+    new_names: dict[str, str] = {}  # by the name in the other library
     for event in list(events.events_of_kind(source, "drawn")):
         name = event.data["name"]
-        if event.identity in own:
-            here[name] = own[event.identity]
+        if event.identity in names_here:
+            new_names[name] = names_here[event.identity]
             continue
-        here[name] = new = _free_name(name, names)
+        new_names[name] = new = _free_name(name, names)
         names.add(new)
         data = {**event.data, "name": new, "origin": event.identity[1]}
         by = event.owner or owner
@@ -281,13 +282,13 @@ def _merge_blind_tests(
         f"{query} WHERE answer IS NOT NULL ORDER BY answered_at, test, number"
     ).fetchall():
         is_open = "SELECT 1 FROM trials WHERE test=? AND number=? AND answer IS NULL"
-        if test in here and target.execute(is_open, (here[test], number)).fetchone():
-            data = {"test": here[test], "number": number, "answer": answer, "chosen": chosen}
+        if test in new_names and target.execute(is_open, (new_names[test], number)).fetchone():
+            data = {"test": new_names[test], "number": number, "answer": answer, "chosen": chosen}
             events.append_unbound(
                 target, "answered", {**data, "seconds": seconds}, owner=owner, at=at
             )
             answers += 1
-    return answers, {old: new for old, new in here.items() if old != new}
+    return answers, {old: new for old, new in new_names.items() if old != new}
 
 
 def _free_name(name: str, names: set[str]) -> str:
