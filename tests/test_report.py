@@ -11,7 +11,7 @@ import pytest
 import musicapi_nb as mnb
 from musicapi_nb import MusicAPI, Song, sonic
 from musicapi_nb._blind_test.store import Trial, TrialSong, save_answer, save_blind_test
-from musicapi_nb._report.comparison_report import Report
+from musicapi_nb._report.comparison_report import Report, request_counts
 from musicapi_nb._report.figures import collect_figures
 from musicapi_nb._report.level_names import level_names
 from musicapi_nb._report.outcomes import TableName, read_outcomes
@@ -184,6 +184,11 @@ def test_levels_are_quoted_in_sentences() -> None:
     short = re.findall(r'"(\[Verse\][^"]*)"', text)
     assert len(set(short)) == 2
     assert max(map(len, short)) <= 44
+    stars = sentence(report, "stars")
+    assert re.search(
+        r"more with sonic-v5 than with .*No difference was found between the other", stars
+    )
+    assert "would have been found" not in stars, "what is decided is drowned by what is not"
     same = level_names([lyrics[0], lyrics[0][:100] + "!" + lyrics[0][101:]])
     assert len(set(same.values())) == 2
 
@@ -394,6 +399,32 @@ async def test_run_of_an_experiment(tmp_path: Path) -> None:
     assert cost.tolist() == [10, 10, 0, 10, 10, 0]
     assert "Plan: 8 requests in 2 rounds" in report.text
     assert by_model.table["outcome"].unique().tolist() == ["stars", "duration", "cost"]
+
+
+async def test_experiment_of_which_everything_failed(tmp_path: Path) -> None:
+    base = {"custom_mode": False, "gpt_description_prompt": "rain"}
+    plan = Plan.grid(
+        sonic.Create, base=base, factors={"mv": ["sonic-v6", "sonic-v6-wild"]}, repeats=2
+    )
+    simulator = Simulator(speed=4000)
+    simulator.faults.arm("task_fails", times=None)
+    with mnb.connect(simulator=simulator, library=tmp_path / "library") as api:
+        run = api.experiment("failing", plan)
+        await run
+        report = run.report()
+    assert report.facts == "0 songs · 4 tasks · 4 of 4 requests failed · mv (2 levels) · simulated"
+    assert {part.kind for part in report.sentences} == {"not decided", "no data"}
+    assert "So few tasks could not show any" in sentence(report, "failures")
+    assert sentence(report, "cost").endswith(": no song of a level has a value.")
+    assert "no song of a level has a value" in report._repr_html_()
+
+
+def test_facts_say_how_many_requests_are_finished() -> None:
+    requests = pd.DataFrame({"failed": pd.array([True, False, None, None], dtype="boolean")})
+    tables = ReportTables({"requests": requests}, {}, {}, None)
+    assert request_counts(tables) == "2 of 4 requests finished · 1 of 4 requests failed"
+    requests["failed"] = requests["failed"].fillna(value=False)
+    assert request_counts(tables) == "1 of 4 requests failed"
 
 
 def trial_song(song: Song, level: str) -> TrialSong:

@@ -185,11 +185,17 @@ def _facts(tables: ReportTables, figures: Figures) -> str:
         for name, levels in figures.levels.items()
     )
     made = songs["state"].eq("succeeded").sum() if "state" in songs else len(songs)
-    parts = (markup.plural(int(made), "song"), tasks, _finished(tables), factors, _simulated(songs))
+    parts = (
+        markup.plural(int(made), "song"),
+        tasks,
+        request_counts(tables),
+        factors,
+        _simulated(songs),
+    )
     return " · ".join(part for part in parts if part)
 
 
-def _finished(tables: ReportTables) -> str:
+def request_counts(tables: ReportTables) -> str:
     """Return how many requests failed, and how many are finished if not all are."""
     if (requests := tables.frames.get("requests")) is None:
         return ""
