@@ -243,6 +243,18 @@ def _default_library(base_url: str | None) -> Path:
     return default_folder(f"{LIBRARY}-{host}")
 
 
+def default_library(*, simulator: bool = False) -> tuple[Path, bool]:
+    """Return the folder of the library that `connect()` opens, and whether it would be simulated.
+
+    With `simulator`, those of a connection without a key. Nothing is opened.
+    """
+    address = os.getenv(SIMULATOR_VARIABLE, "").strip()
+    if simulator and not address:
+        return _default_library(None), True
+    target = _resolve_target(None, None, None)
+    return _default_library(target.base_url), target.key is None
+
+
 def _open(target: _Target, options: _Options) -> Session:
     library, note = None, ""
     if options.library is not None:

@@ -75,7 +75,7 @@ def help_text(line: str) -> str:
             f"ENGINE: {_text_engines()}, or an operation such as sonic.Create\n"
             f"{_MAGIC} ENGINE --help lists its options"
         )
-    candidates = _find_operations(names[0])
+    candidates = find_operations(names[0])
     if len(candidates) == 1:
         return _operation_help(candidates[0])
     names = [name_of(operation) for operation in candidates]
@@ -126,10 +126,14 @@ def _parse_line(line: str) -> tuple[Sequence[type[Request]], dict[str, str]]:
         if option in options:
             raise _invalid(Problem(f"--{option}", "is duplicated"))
         options[option] = value
-    return _find_operations(name), options
+    return find_operations(name), options
 
 
-def _find_operations(name: str) -> Sequence[type[Request]]:
+def find_operations(name: str) -> Sequence[type[Request]]:
+    """Return the operations of an engine that take a text, or the operation of this name.
+
+    InvalidRequest if there is none.
+    """
     engine, _, suffix = name.partition(".")
     matches = [
         operation
@@ -161,7 +165,7 @@ def _build_request(
         name = field_name(operation, option)
         if name in values:
             raise _invalid(Problem(f"--{option}", f"is --{name}, which is there twice"))
-        values[name] = _parse_value(option, fields[name], text)
+        values[name] = parse_value(option, fields[name], text)
     values |= _implied_modes(operation, values)
     if body.strip():
         free = (name for name in operation.text_fields if name not in values)
@@ -197,8 +201,12 @@ def _is_allowed(operation: type[Request], name: str, values: Mapping[str, Any]) 
     )
 
 
-def _parse_value(name: str, field: Field, text: str) -> Any:
-    """Parse an option's value. Malformed values stay text, which the request's checks report."""
+def parse_value(name: str, field: Field, text: str) -> Any:
+    """Parse the text of an option into the value of its field.
+
+    Malformed values stay text, which the request's checks report. InvalidRequest for an empty
+    text, and for requests that are not JSON.
+    """
     if field.kind == "switch":
         return _SWITCH_VALUES.get(text.lower(), text) if text else True
     if not text:
@@ -226,7 +234,7 @@ def _parse_segments(parts: Sequence[str]) -> list[nuro.Segment]:
 
 
 def _parse_requests(name: str, field: Field, text: str) -> Any:
-    """Parse a JSON list of requests; malformed values stay as they are, as in `_parse_value`."""
+    """Parse a JSON list of requests; malformed values stay as they are, as in `parse_value`."""
     try:
         items = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,0 +1,57 @@
+"""main(): parse the arguments, run the command, print its outcome."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from musicapi_nb.cli import library_commands, plan_commands, run_command
+from musicapi_nb.cli.command_outcome import ExitCode, Interrupted, Outcome, error_outcome, to_json
+from musicapi_nb.cli.connection import note
+from musicapi_nb.errors import MusicAPIError
+
+_EXIT_CODES = """\
+The key is read from the environment: MUSICAPI_KEY. Without it, songs come from a simulator.
+
+exit codes: 0 done; 1 the plan has problems; 2 wrong usage or request, nothing was sent; 3 refused,
+failed or declined; 4 uncertain: it may have cost credits, see `library`; 5 paid for and not
+finished: run it again to wait; 130 interrupted."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command, and return its exit code; see `ExitCode`.
+
+    The result is printed on standard output, all else on standard error. SystemExit for arguments
+    that argparse refuses, and for `--help`.
+    """
+    args = _parser().parse_args(arguments)
+    try:
+        outcome: Outcome = args.command(args)
+        is_error = False
+    except KeyboardInterrupt as interrupt:
+        text = str(interrupt) if isinstance(interrupt, Interrupted) else "Stopped."
+        outcome = Outcome({"error": "Interrupted", "message": text}, text, ExitCode.INTERRUPTED)
+        is_error = True
+    except MusicAPIError as error:
+        outcome, is_error = error_outcome(error), True
+    if is_error:
+        note(outcome.text)
+    if args.json:
+        print(to_json(args.name, outcome))  # noqa: T201 - the result
+    elif not is_error:
+        print(outcome.text)  # noqa: T201 - as above
+    return int(outcome.code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="musicapi-nb",
+        description="Songs from MusicAPI, without a notebook. Each request is bought once.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    run_command.add_command(commands)
+    plan_commands.add_commands(commands)
+    library_commands.add_commands(commands)
+    return parser

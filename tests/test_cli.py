@@ -1,0 +1,250 @@
+"""The command line, over the simulator's real HTTP: it asks, buys once, and says what happened."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from musicapi_nb.cli import main
+from musicapi_nb.library import Library
+from musicapi_nb.simulator import EmbeddedSimulator, Simulator
+
+SONG = ("run", "rain on a tin roof")
+KEY = "sk-of-an-account-0001"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Simulator]:
+    with EmbeddedSimulator(Simulator(speed=3000, balance=100_000, seconds=(1.0, 1.2))) as sim:
+        yield sim
+
+
+@pytest.fixture
+def sim(running: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    monkeypatch.setenv("MUSICAPI_SIMULATOR", running.url)
+    running.request_log.posts.clear()
+    yield running
+    running.faults.clear()
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, Any]]:
+    """Run a command with --json on a library of its own; return its exit code and its object."""
+
+    def run(*arguments: str) -> tuple[int, Any]:
+        code = main([*arguments, "--json", "--library", str(tmp_path / "library")])
+        return code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+Run = Callable[..., tuple[int, Any]]
+
+
+def test_a_song_is_bought_once_and_saved(sim: Simulator, run: Run, tmp_path: Path) -> None:
+    code, first = run(*SONG, "--set", "model=sonic-v5", "--yes", "--save", str(tmp_path / "songs"))
+    assert (code, first["command"], first["paid"]) == (0, "run", 20)
+    assert not first["bought_before"]
+    assert [song["model"] for song in first["songs"]] == ["sonic-v5"] * 2
+    assert all(Path(song["file"]).stat().st_size for song in first["songs"])
+    code, second = run(*SONG, "--set", "mv=sonic-v5")  # nothing to ask
+    assert (code, second["paid"], second["bought_before"]) == (0, 0, True)
+    assert [song["song_id"] for song in second["songs"]] == [
+        song["song_id"] for song in first["songs"]
+    ]
+    assert len(sim.request_log.posts) == 1
+    code, library = run("library")
+    assert (code, library["purchases"]) == (0, {"done": 1})
+    assert library["simulated_account"]["spent"] == 20
+    code, listed = run("library", "list", "--last", "1")
+    assert (code, len(listed["songs"]), listed["command"]) == (0, 1, "library list")
+    code, export = run("export", str(tmp_path / "files"))
+    assert (code, export["counts"]) == (0, {"written": 2})
+    code, adoption = run("library", "adopt", first["task_id"], "--engine", "sonic")
+    assert (code, adoption["unchanged"]) == (0, 1)
+    assert len(sim.request_log.posts) == 1
+
+
+def test_without_a_terminal_nothing_is_bought_unless_told_to(sim: Simulator, run: Run) -> None:
+    code, refused = run(*SONG)
+    assert code == 3
+    assert "20 credits" in refused["message"]
+    assert "--yes" in refused["message"]
+    assert not sim.request_log.posts
+
+
+@pytest.mark.parametrize(("answer", "posts"), [("y\n", 1), ("\n", 0), ("", 0), ("no\n", 0)])
+def test_on_a_terminal_the_answer_decides(
+    sim: Simulator, run: Run, monkeypatch: pytest.MonkeyPatch, answer: str, posts: int
+) -> None:
+    monkeypatch.setattr("sys.stdin", _Terminal(answer))
+    sim.faults.arm("wrong_type_download", times=None)
+    assert run(*SONG)[0] == (0 if posts else 3)
+    assert len(sim.request_log.posts) == posts
+
+
+class _Terminal:
+    def __init__(self, line: str) -> None:
+        self._line = line
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self) -> str:
+        return self._line
+
+
+def test_a_lost_reply_is_uncertain_and_not_sent_again(sim: Simulator, run: Run) -> None:
+    sim.faults.arm("lost_reply")
+    code, lost = run(*SONG, "--yes")
+    assert (code, lost["error"], lost["may_have_cost"]) == (4, "LostReply", True)
+    code, again = run(*SONG, "--yes")
+    assert (code, again["error"]) == (4, "UncertainPurchase")
+    assert len(sim.request_log.posts) == 1
+    assert [entry["credits"] for entry in run("library")[1]["uncertain"]] == [20]
+
+
+def test_a_failed_song_is_a_failure(sim: Simulator, run: Run) -> None:
+    sim.faults.arm("task_fails")
+    code, failed = run(*SONG, "--yes")
+    assert (code, failed["state"], failed["refunded"]) == (3, "failed", None)  # nobody said
+    assert failed["paid"] == 20
+
+
+def test_a_wait_that_ends_early_is_continued(sim: Simulator, run: Run) -> None:
+    sim.faults.arm("wrong_type_download", times=None)
+    code, late = run(*SONG, "--yes", "--deadline", "0.001")
+    assert (code, late["error"]) == (5, "WaitTimeout")
+    assert run(*SONG)[0] == 0
+    assert len(sim.request_log.posts) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "rain", "--set", "tgas=jazz"), "did you mean tags?"),
+        (("run", "rain", "--set", "tags"), "NAME=VALUE"),
+        (("run", "rain", "--set", "mv=a", "--set", "mv=b"), "twice"),
+        (("run", "rain", "--set", "duration="), "needs a value"),
+        (("run", "rain", "--set", "extra=["), "extra"),
+        (("run", "rain", "--engine", "sonik"), "engines: sonic"),
+        (("run", "rain", "--operation", "Creat"), "not an engine or operation"),
+        (("run", "--request", "missing.json"), "there is no file"),
+        (("run",), "custom_mode"),
+        (("library",), "no library"),
+        (("plan", "check", "missing.csv"), "there is no file"),
+        (("plan", "check", "plan.xlsx"), ".parquet"),
+    ],
+)
+def test_wrong_usage_sends_nothing(
+    sim: Simulator, run: Run, arguments: tuple[str, ...], message: str
+) -> None:
+    code, refused = run(*arguments)
+    assert code == 2
+    assert message in refused["message"]
+    assert not sim.request_log.posts
+
+
+def test_a_request_comes_from_a_file(sim: Simulator, run: Run, tmp_path: Path) -> None:
+    sim.faults.arm("wrong_type_download", times=None)
+    request = {"engine": "producer", "operation": "Create", "description": "slow jazz"}
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    code, made = run("run", "--request", str(tmp_path / "request.json"), "--yes")
+    assert (code, made["operation"]) == (0, "producer.create")
+    (tmp_path / "request.json").write_text("[1]")
+    assert run("run", "--request", str(tmp_path / "request.json"))[0] == 2
+
+
+def test_a_key_is_no_option_and_appears_nowhere(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MUSICAPI_KEY", KEY)
+    with pytest.raises(SystemExit) as exit_:
+        main(["run", "--key", KEY])
+    assert exit_.value.code == 2
+    capsys.readouterr()
+    folder = str(tmp_path / "library")
+    assert main(["run", "rain", "--simulator", "--json", "--library", folder]) == 3
+    output = "".join(capsys.readouterr())
+    assert "simulator" in output
+    assert KEY not in output
+    with Library(folder) as library:
+        assert not library.entries()
+
+
+def test_text_of_the_service_cannot_steer_a_terminal(
+    sim: Simulator, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    sim.faults.arm("wrong_type_download", times=None)
+    title = "\x1b[31mRed\x07 \u202e"
+    folder = ["--library", str(tmp_path / "library")]
+    main(["run", "--set", "lyrics=rain", "--set", f"title={title}", "--yes", *folder])
+    main(["library", "list", *folder])
+    output = "".join(capsys.readouterr())
+    assert "Red" in output
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202e]", output.replace("\r", ""))
+
+
+# --- plans -----------------------------------------------------------------------------------
+
+TEXT = ("--set", "gpt_description_prompt={topic}, jazz")
+
+
+def write(path: Path, *lines: str) -> str:
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return str(path)
+
+
+def test_problems_of_a_plan_name_their_rows(run: Run, tmp_path: Path) -> None:
+    rows = ["topic,mv,duration", "a harbour,sonic-v5,30", "NA,sonic-v5,soon", "a pier,sonic-v5,"]
+    code, checked = run("plan", "check", write(tmp_path / "plan.csv", *rows), *TEXT)
+    assert code == 1
+    (problem,) = [problem for problem in checked["problems"] if problem["hard"]]
+    assert (problem["rows"], problem["field"]) == ([2], "duration")
+    code, checked = run(
+        "plan", "check", write(tmp_path / "b.csv", "description", "rain", "a {mood}")
+    )
+    assert (code, checked["requests"]) == (1, None)
+    assert checked["problems"][0]["rows"] == [2]
+
+
+def test_csv_and_parquet_make_the_same_plan(run: Run, tmp_path: Path) -> None:
+    rows = ["topic,mv,instrumental,duration", "sea,sonic-v5,true,30", "007,sonic-v4,false,40"]
+    frame = pd.DataFrame(
+        {
+            "topic": ["sea", "007"],
+            "mv": ["sonic-v5", "sonic-v4"],
+            "instrumental": [True, False],
+            "duration": [30, 40],
+        }
+    )
+    frame.to_parquet(tmp_path / "plan.parquet")
+    options = (*TEXT, "--repeats", "2", "--balance", "70")
+    results = [
+        run("plan", "dry-run", str(path), *options)
+        for path in (write(tmp_path / "plan.csv", *rows), tmp_path / "plan.parquet")
+    ]
+    assert results[0] == results[1]
+    code, dry_run = results[0]
+    assert (code, dry_run["requests"], dry_run["credits"], dry_run["songs"]) == (0, 4, 80, 8)
+    assert (dry_run["rounds"], dry_run["rounds_covered"]) == (2, 1)
+
+
+def test_rows_may_be_of_several_operations(run: Run, tmp_path: Path) -> None:
+    rows = [
+        "engine,operation,description,model",
+        "sonic,Create,a harbour,sonic-v5",
+        "producer,Create,a pier,",
+        "sonic,Create,a lighthouse,sonic-v55",
+    ]
+    code, checked = run("plan", "check", write(tmp_path / "plan.csv", *rows))
+    assert (code, checked["requests"]) == (0, 3)
+    models = [problem for problem in checked["problems"] if "sonic-v55" in problem["message"]]
+    assert models[0]["rows"] == [3]
+    rows[2] = "produzer,Create,a pier,"
+    code, refused = run("plan", "check", write(tmp_path / "plan.csv", *rows))
+    assert (code, refused["message"].split(":")[0]) == (2, "row 2")
