@@ -38,8 +38,8 @@ Name = tuple[str, int, int]
 _SECONDS = 30.0
 _EVERY = 6  # a copy of every sixth song
 _WORST = "least bit rate"
-_MOST_SECONDS = 0.15  # of CPU, for 30 s of sound
-_LEAST_CHANCE, _LEAST_CHANCE_OF_COPIES = 0.9, 0.99
+_MAX_SECONDS = 0.15  # of CPU, for 30 s of sound
+_MIN_CHANCE, _MIN_CHANCE_OF_COPIES = 0.9, 0.99
 
 
 def encode(
@@ -150,7 +150,7 @@ def check_takes(report: Report, profiles: dict[Name, Comparable]) -> list[Compar
         value = chance(
             [getattr(pair, figure) for pair in takes], [getattr(pair, figure) for pair in others]
         )
-        missed = figure == "likeness" and value < _LEAST_CHANCE
+        missed = figure == "likeness" and value < _MIN_CHANCE
         report.line(f"take above another style by {figure}: {value:.1%}", missed=missed)
     return takes
 
@@ -171,7 +171,7 @@ def check_copies(
         report.line(f"copies found, {name}: {duplicates} of {len(results)}", missed=missed)
         copies += results if name != _WORST else []
     value = chance([pair.likeness for pair in copies], [pair.likeness for pair in takes])
-    report.line(f"copy above a take: {value:.1%}", missed=value < _LEAST_CHANCE_OF_COPIES)
+    report.line(f"copy above a take: {value:.1%}", missed=value < _MIN_CHANCE_OF_COPIES)
 
 
 def check_songs(report: Report, profiles: Iterable[Comparable], number: int) -> None:
@@ -198,7 +198,7 @@ def check_independent_sounds(report: Report) -> None:
         (within if kind == other_kind else between).append(compare(first, second))
     value = chance([pair.timbre for pair in within], [pair.timbre for pair in between])
     text = f"independent sounds, same kind above another by timbre: {value:.1%}"
-    report.line(text, missed=value < _LEAST_CHANCE)
+    report.line(text, missed=value < _MIN_CHANCE)
     false = sum(pair.duplicate for pair in (*within, *between))
     report.line(f"independent sounds, false duplicates: {false}", missed=false > 0)
 
@@ -215,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start = time.process_time()
     profiles = {name: profile_of(file) for name, file in files.items()}
     seconds = (time.process_time() - start) / len(files)
-    report.line(f"CPU for 30 s of sound: {seconds:.3f} s", missed=seconds > _MOST_SECONDS)
+    report.line(f"CPU for 30 s of sound: {seconds:.3f} s", missed=seconds > _MAX_SECONDS)
     takes = check_takes(report, profiles)
     check_copies(report, sounds, profiles, takes)
     check_songs(report, profiles.values(), options.songs)

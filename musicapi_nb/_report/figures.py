@@ -23,9 +23,9 @@ from musicapi_nb.errors import BadFrame, InvalidArgument
 
 LEVEL = 0.95
 ERROR = 0.05
-MOST_PAIRS_OF = 6
+MAX_PAIRED_LEVELS = 6
 """Of more levels, each is compared with the first one only."""
-MOST_TASKS = 10_000
+MAX_TASKS = 10_000
 _ROUNDING = 9  # decimals; equal prices give no difference
 _SINGLE = ("estimate", "low", "high", "joint_low", "joint_high", "p", "p_adjusted", "detectable")
 _BOUNDS = ("low", "high", "joint_low", "joint_high")
@@ -122,7 +122,7 @@ def _reference(factor: str, levels: Sequence[str], baseline: Any, factors: int) 
             raise InvalidArgument(
                 f"baseline {baseline!r:.60} is no level of {factor!r:.60}: {', '.join(levels)}"
             )
-    return levels[0] if len(levels) > MOST_PAIRS_OF else None
+    return levels[0] if len(levels) > MAX_PAIRED_LEVELS else None
 
 
 def _fit(
@@ -288,7 +288,7 @@ def _more_needed(row: dict[str, Any], joint_level: float) -> Any:
         ratio = quantiles / _quantiles(row["degrees"], joint_level)
         return float(row["detectable"] * ratio / math.sqrt(growth))
 
-    low, high = tasks, tasks + MOST_TASKS
+    low, high = tasks, tasks + MAX_TASKS
     if row["margin"] <= 0 or detectable(low) <= row["margin"] or detectable(high) > row["margin"]:
         return None
     while high - low > 1:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from musicapi_nb import markup
-from musicapi_nb._report.figures import MOST_TASKS, Figures, Missing
+from musicapi_nb._report.figures import MAX_TASKS, Figures, Missing
 from musicapi_nb._report.level_names import LEVEL_LIMIT, level_names, plain, quoted
 from musicapi_nb._report.numbers import NumberFormat
 from musicapi_nb._report.outcomes import BLIND_TEST, ReportOutcome
@@ -26,7 +26,7 @@ UNDECIDED_HEADS = (
     "smallest that matters",
     "more per level to find that",
 )
-_MOST_PAIRS = 4  # named in one sentence
+_MAX_PAIRS = 4  # named in one sentence
 _FARTHEST_CHOICES = 0.495  # from one half, as a share of the choices: 100 %
 
 
@@ -155,14 +155,14 @@ def _differences(
     small = [_is_small(row) for row in rows]
     margin = _size(outcome, rows[0]["margin"], form)
     sentences = []
-    for row, is_small in list(zip(rows, small, strict=True))[:_MOST_PAIRS]:
+    for row, is_small in list(zip(rows, small, strict=True))[:_MAX_PAIRS]:
         is_marked = is_small and not (all(small) and len(rows) > 1)
         remark = f": a small one, less than {margin}" if is_marked else ""
         sentences.append(f"{_difference(outcome, row, form, names)}{remark}.")
     if all(small) and len(rows) > 1:
         sentences.append(f"All are small: less than {margin}.")
-    if len(rows) > _MOST_PAIRS:
-        sentences.append(f"{len(rows) - _MOST_PAIRS} more differences are in the table.")
+    if len(rows) > _MAX_PAIRS:
+        sentences.append(f"{len(rows) - _MAX_PAIRS} more differences are in the table.")
     return sentences
 
 
@@ -260,7 +260,7 @@ def _undecided(
     if needed:
         advice = markup.plural(needed, "answer" if is_blind else "task")
     elif detectable > form.margin:
-        advice = f"over {MOST_TASKS:,}"
+        advice = f"over {MAX_TASKS:,}"
     else:
         advice = f"none, but {size(_largest(rows))} are possible"
     limit = "none: too few" if shows_none(outcome, rows) else size(detectable)
@@ -295,7 +295,7 @@ def _pairs(rows: list[dict[str, Any]], names: dict[str, str], *, some_differ: bo
             return _listed((names[rows[0]["baseline"]], names[rows[0]["level"]]))
         return f"the other {len(rows)} pairs"
     levels = dict.fromkeys(name for row in rows for name in (row["baseline"], row["level"]))
-    if len(levels) > _MOST_PAIRS:
+    if len(levels) > _MAX_PAIRS:
         return f"the {len(levels)} levels"
     return _listed(names[level] for level in levels)
 

@@ -19,7 +19,7 @@ from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import BadFrame, InvalidArgument
 
 _MAX_STARS = 5
-_SONGS = ("songs", "liked")  # counts of songs, which have a most
+_SONGS = ("songs", "liked")  # counts that a purchase limits
 _DIFFERENCE = ("difference", "difference_low", "difference_high", "p", "p_adjusted")
 _SUMS = ("credits", "refunded", "in_doubt")
 _COUNTS = ("tasks", "failed", "songs")
@@ -62,7 +62,7 @@ def costs(  # noqa: PLR0913 - all but two are keywords
         Columns of the tasks or of their songs; default: all tasks are one level. A column that only
         songs have, such as `model`, is missing for tasks without songs.
     stars
-        A song is liked if it is rated with at least so many stars. Songs without a rating count as
+        A song is liked if its rating has at least this many stars. Songs without a rating count as
         not liked; `rated` is the number of songs that have one.
     price
         The price of one credit in money, such as 10 / 1000 if 1,000 credits cost 10. It adds

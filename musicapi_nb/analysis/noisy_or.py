@@ -25,7 +25,7 @@ NOTHING = -1
 _TINY, _TOLERANCE = 1e-12, 1e-5
 _START_REWRITE, _START_REWRITE_SHARED, _START_DROP = 0.3, 0.6, 0.3
 _START_ADD, _START_ADD_SHARED, _START_ADD_BY_LOST, _START_NOTHING = 0.05, 0.1, 0.001, 0.01
-_PRIOR, _PRIOR_NOTHING, _LEAST_PRIOR = 0.5, 1.0, 0.1
+_PRIOR, _PRIOR_NOTHING, _MIN_PRIOR = 0.5, 1.0, 0.1
 _LINK = ["step", "source", "target"]
 
 
@@ -276,4 +276,4 @@ def _sum_by_param(table: pd.DataFrame, posterior: Floats) -> Floats:
 
 def _prior_weight(times: Floats) -> Floats:
     """Return how much of the prior counts: little if there was a single opportunity."""
-    return np.maximum(1 - 1 / np.maximum(times, 1.0), _LEAST_PRIOR)
+    return np.maximum(1 - 1 / np.maximum(times, 1.0), _MIN_PRIOR)

@@ -35,7 +35,7 @@ class Purchases(NamedTuple):
     ----------
     figures
         Columns of float64, NaN where unknown: `credits, refunded, in_doubt, songs, rated, liked,
-        kept_tags, hours`. Flags: `bought` (it is no purchase in doubt), `ended, failed`.
+        kept_tags, hours`. Flags: `bought` (false for a purchase in doubt), `ended, failed`.
     levels
         The columns of `by`.
     factors
@@ -183,7 +183,7 @@ def _task_figures(tasks: pd.DataFrame) -> pd.DataFrame:
 
 
 def _song_figures(songs: pd.DataFrame, kept_tags: Floats, stars: int) -> dict[str, Floats]:
-    """Return what each row of songs counts, (songs,) each; texts of lyrics are no songs."""
+    """Return what each row of songs counts, (songs,) each; those of lyrics have no song."""
     delivered = np.ones(len(songs), dtype=bool)
     if "state" in songs.columns:
         delivered = songs["state"].eq("succeeded").to_numpy(dtype=bool)

@@ -55,7 +55,7 @@ def tempo_relations(low: Floats, high: Floats, measured: Floats) -> list[str | N
 
 
 def relation_of_keys(requested: str, measured: str) -> str | None:
-    """Return `key_relation` of two names of keys; None if the measured one is no key."""
+    """Return `key_relation` of two names of keys; None if either is not a key."""
     keys = parse_key(requested), parse_key(measured)
     return None if keys[0] is None or keys[1] is None else key_relation(keys[0], keys[1])
 

@@ -16,10 +16,10 @@ from scipy import fft
 
 from musicapi_nb.audio.profile import BITS_PER_SECOND, Profile
 
-_LEAST_OVERLAP = 0.6  # of the shorter song
+_MIN_OVERLAP = 0.6  # of the shorter song
 _VARIANCE = 10.0  # dB^2, added to those of the coefficients: smaller ones are not heard
 _MAX_SHIFT_SECONDS = 3.0
-_LEAST_SECONDS, _OVERLAP_OF_SHORT = 3.0, 0.9  # of sound in common; of shorter ones this share
+_MIN_SECONDS, _OVERLAP_OF_SHORT = 3.0, 0.9  # of sound in common; of shorter ones this share
 _LONGEST_DIFFERENCE = 3.5  # s in length, of one recording
 _DUPLICATE = 0.3
 """One recording differs in fewer bits: up to a quarter if it is encoded again, shifted by half a
@@ -104,7 +104,7 @@ def _harmony(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[f
     lag = np.where(lag > size // 2, lag - size, lag)
     overlap = np.minimum(len(first) + np.minimum(lag, 0), len(second) - np.maximum(lag, 0))
     overlap = np.minimum(overlap, shorter)
-    allowed = overlap >= max(1.0, _LEAST_OVERLAP * shorter)
+    allowed = overlap >= max(1.0, _MIN_OVERLAP * shorter)
     cosines = products[:, allowed] / overlap[allowed]
     step = int(cosines.max(axis=1).argmax())
     return float(np.clip(cosines[step].max(), 0.0, 1.0)), step - 12 if step > 6 else step  # noqa: PLR2004 - half of an octave
@@ -125,7 +125,7 @@ def _is_duplicate(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> bool
         return False
     reach = round(_MAX_SHIFT_SECONDS * BITS_PER_SECOND)
     shorter = min(len(first), len(second))
-    least = max(1.0, min(_LEAST_SECONDS * BITS_PER_SECOND, _OVERLAP_OF_SHORT * shorter))
+    least = max(1.0, min(_MIN_SECONDS * BITS_PER_SECOND, _OVERLAP_OF_SHORT * shorter))
     for lag in range(-reach, reach + 1):
         ours, theirs = first[max(lag, 0) :], second[max(-lag, 0) :]
         number = min(len(ours), len(theirs))

@@ -29,7 +29,7 @@ from musicapi_nb.errors import (
 )
 
 _CHUNK = 256 * 1024
-_LEAST_SPEED = 4_096  # bytes per second; a slower host could hold a download for days
+_MIN_SPEED = 4_096  # bytes per second; a slower host could hold a download for days
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}  # the length is then that of the file
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 _Result = TypeVar("_Result")
@@ -144,7 +144,7 @@ class _Download:
                 await on_disk(functools.partial(file.write, chunk))
                 self._written += len(chunk)
                 received += len(chunk)
-                if received >= _LEAST_SPEED * silence:
+                if received >= _MIN_SPEED * silence:
                     received = 0
                     limit.reschedule(asyncio.get_running_loop().time() + silence)
             await on_disk(lambda: _sync(file))

@@ -1,4 +1,4 @@
-"""Adoption: songs that were bought elsewhere become entries that are no purchases."""
+"""Adoption: songs that were bought elsewhere become entries without a purchase."""
 
 from __future__ import annotations
 

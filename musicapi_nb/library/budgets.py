@@ -14,7 +14,7 @@ from musicapi_nb.errors import InvalidArgument, LibraryError, OverBudget, Unknow
 from musicapi_nb.ledger_types import Entry
 from musicapi_nb.tasks.json_reader import clean
 
-_MOST_CREDITS = 10**15  # SQLite adds up 64 bits
+_MAX_CREDITS = 10**15  # SQLite adds up 64 bits
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Budget:
 def budget_event(name: str, credits_: Any, assume: Any) -> dict[str, Any]:
     """Return the data of an event that sets a budget; InvalidArgument for other values."""
     numbers = [whole_number(value) for value in (credits_, assume) if value is not None]
-    valid = all(number is not None and number <= _MOST_CREDITS for number in numbers)
+    valid = all(number is not None and number <= _MAX_CREDITS for number in numbers)
     if not name or name != clean(name) or credits_ is None or not valid:
         raise InvalidArgument("a budget needs a name and a number of credits, 0 or more")
     return {"name": name, "credits": numbers[0], "assume": None if assume is None else numbers[1]}
@@ -55,7 +55,7 @@ def reserve_credits(connection: sqlite3.Connection, request: Request, names: Seq
     available = budgets(connection) if names else {}
     price = request.price()
     credits_ = 0 if price is None else whole_number(price)
-    if credits_ is None or credits_ > _MOST_CREDITS:  # a class of the user may compute it
+    if credits_ is None or credits_ > _MAX_CREDITS:  # a class of the user may compute it
         raise InvalidArgument(f"the price of {operation} is {price!r:.40}, not a number of credits")
     for name in names:
         if name not in available:

@@ -22,7 +22,7 @@ _NUMBERS = (*("estimate", "p_adjusted"), *("songs", "tasks", "baseline_songs", "
 _MAX_ROWS = 36
 _ROW_INCHES = 0.36
 _GAP_INCHES = 0.8
-_LEAST_P = 0.05  # of an adjusted p that does not count as an effect
+_MIN_P = 0.05  # of an adjusted p that does not count as an effect
 _WIDE_RATIO = 2  # beyond, ticks are 1, 2, 5 times a power of ten
 _AXIS_LABELS = {
     "ratio": "times the baseline",
@@ -167,7 +167,7 @@ def _draw_row(ax: Axes, y: float, row: pd.Series, unit: str) -> None:
     if math.isfinite(low) and math.isfinite(high) and not (is_log and low <= 0):
         ax.plot([low, high], [y, y], color=figure.BLUE, lw=2, solid_capstyle="butt")
     if math.isfinite(estimate) and not (is_log and estimate <= 0):
-        is_clear = float(row["p_adjusted"]) < _LEAST_P
+        is_clear = float(row["p_adjusted"]) < _MIN_P
         fill = figure.BLUE if is_clear else figure.background_color(ax)
         ax.plot(estimate, y, "o", ms=7, color=figure.BLUE, mew=1.6, mec=figure.BLUE, mfc=fill)
     interval = f"[{_format_value(low, unit)}, {_format_value(high, unit)}]"

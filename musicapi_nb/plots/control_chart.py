@@ -27,7 +27,7 @@ _NUMBERS = (
     *("outside", "tasks", "missing_tasks"),
 )
 _PANEL_INCHES, _GAP_INCHES = 1.7, 0.75
-_LEAST_PANEL_INCHES = 1.2
+_MIN_PANEL_INCHES = 1.2
 _MAX_OUTCOMES = 6
 
 
@@ -60,7 +60,7 @@ def drift(
     if frame.empty:
         return figure.empty_plot(ax, "the table of drift has no periods")
     outcomes = list(dict.fromkeys(frame["outcome"]))
-    limit = figure.rows_that_fit(ax, _LEAST_PANEL_INCHES + _GAP_INCHES, _MAX_OUTCOMES)
+    limit = figure.rows_that_fit(ax, _MIN_PANEL_INCHES + _GAP_INCHES, _MAX_OUTCOMES)
     visible = outcomes[: top or limit]
     series = {} if tasks is None else {s.outcome: s for s in read_series(tasks, visible, time=time)}
     heights = [_PANEL_INCHES] * len(visible)

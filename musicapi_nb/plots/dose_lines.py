@@ -21,9 +21,9 @@ _NUMBERS = (
 )
 _MEANS_NUMBERS = ("mean", "low", "high")
 _PANEL_INCHES, _GAP_INCHES = 1.8, 0.75
-_LEAST_PANEL_INCHES = 1.2
+_MIN_PANEL_INCHES = 1.2
 _MAX_OUTCOMES = 6
-_LEAST_P = 0.05  # of a slope that counts as a response
+_MIN_P = 0.05  # of a slope that counts as a response
 _SLOPES = ("low", "slope", "high")
 
 
@@ -51,7 +51,7 @@ def dose_response(
         require(means, {**texts, **dict.fromkeys(_MEANS_NUMBERS, "number")}, _MEANS)
     if frame.empty:
         return figure.empty_plot(ax, "the table of dose_response has no rows")
-    limit = figure.rows_that_fit(ax, _LEAST_PANEL_INCHES + _GAP_INCHES, _MAX_OUTCOMES)
+    limit = figure.rows_that_fit(ax, _MIN_PANEL_INCHES + _GAP_INCHES, _MAX_OUTCOMES)
     visible = frame.head(top or limit)
     heights = [_PANEL_INCHES] * len(visible)
     ax = figure.new_axes(ax, sum(heights) + _GAP_INCHES * (len(visible) - 1) + 1.4)
@@ -78,7 +78,7 @@ def _draw_line(ax: Axes, row: pd.Series) -> None:
     offsets = doses - float(row["mean_dose"])
     low, slope, high = (float(row["mean"]) + float(row[name]) * offsets for name in _SLOPES)
     if np.isfinite(slope).all():
-        is_clear = row["p_adjusted"] < _LEAST_P
+        is_clear = row["p_adjusted"] < _MIN_P
         ax.plot(doses, slope, color=figure.BLUE, lw=2.2, ls="-" if is_clear else (0, (4, 2)))
     if np.isfinite(low).all() and np.isfinite(high).all():
         ends = np.minimum(low, high), np.maximum(low, high)
@@ -116,7 +116,7 @@ def _note(ax: Axes, row: pd.Series) -> None:
             f"[{_signed(low)}, {_signed(high)}]",
             "p < 0.001" if p < 0.001 else f"p {p:.2g}",  # noqa: PLR2004 - the limit as written
         ]
-        if row["p_linear"] < _LEAST_P:
+        if row["p_linear"] < _MIN_P:
             lines.append("not a line")
     lines.append(markup.plural(row["tasks"], "task"))
     style = {"fontsize": figure.SMALL, "alpha": 0.75, "linespacing": 1.4, "clip_on": False}

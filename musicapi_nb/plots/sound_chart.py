@@ -22,7 +22,7 @@ _MAX_ROWS = 24
 _ROW_INCHES = 0.52
 _GAP_INCHES = 1.05
 _TEMPO_INCHES = 3.4
-_LEAST_TEMPO_INCHES = 1.5
+_MIN_TEMPO_INCHES = 1.5
 _OFFSET = 0.13
 _SPREAD = 0.02  # of the points of one request, on the logarithmic axis
 _LINES = {"double": (2.0, "double"), "exact": (1.0, "as requested"), "half": (0.5, "half")}
@@ -47,7 +47,7 @@ def sound_adherence(
 ) -> Axes:
     """Draw how many songs have the sound that was requested, and the tempo of each.
 
-    `songs` is a run, or whatever else `sound_matches` accepts, or its table. The first panel has
+    `songs` is a run, anything else that `sound_matches` accepts, or its table. The first panel has
     the table of `sound_adherence`: a row for each property, or for each combination of levels of
     `by` and property, in the table's order, with intervals; a short line marks the share that
     chance would reach. The second panel, if any song requested a tempo, has a point for each song,
@@ -75,7 +75,7 @@ def sound_adherence(
 def _rows_that_fit(ax: Axes | None, *, with_tempi: bool) -> int:
     if ax is None:
         return _MAX_ROWS
-    inches = figure.panels_inches(ax) - (_LEAST_TEMPO_INCHES + _GAP_INCHES) * with_tempi
+    inches = figure.panels_inches(ax) - (_MIN_TEMPO_INCHES + _GAP_INCHES) * with_tempi
     return max(1, min(_MAX_ROWS, int(inches / (_ROW_INCHES * 0.8))))
 
 

@@ -35,8 +35,8 @@ LENGTH_FIELDS = ("duration", "length")
 INSTRUMENTAL_FIELDS = ("make_instrumental", "instrumental")
 _INSTRUMENTAL_CHOICES = {"lyrics_type": "instrumental", "type": "bgm"}
 """Fields or constants of studio and nuro, and their value for a song without singing."""
-_MOST_LETTERS = 5000
-"""Letters of a text that are read: the longest that the service accepts."""
+_MAX_LETTERS = 5000
+"""The letters of a text that are read: the service accepts no longer text."""
 
 
 class Statement(NamedTuple, Generic[Value]):
@@ -120,7 +120,7 @@ def _parts_of(request: Request) -> RequestParts:
 
 def read_sound_request(parts: RequestParts) -> SoundRequest:
     """Read what the parts of a request ask of the sound."""
-    texts = {name: plain_text(clean(text[:_MOST_LETTERS])) for name, text in parts.texts.items()}
+    texts = {name: plain_text(clean(text[:_MAX_LETTERS])) for name, text in parts.texts.items()}
     conflicts: list[str] = []
     return SoundRequest(
         _narrowest(_tempi(texts, parts.fields), conflicts),
@@ -172,17 +172,17 @@ def _instrumental(texts: Mapping[str, str], parts: RequestParts) -> Iterator[Sta
     for name, text in parts.lyrics.items():
         if is_instrumental_mark(text):
             yield Statement(value=True, field=name, text=text.strip())
-    yield from _said_about_singing(texts, parts.negative)
+    yield from _statements_on_singing(texts, parts.negative)
 
 
-def _said_about_singing(
+def _statements_on_singing(
     texts: Mapping[str, str], negative: Mapping[str, str]
 ) -> Iterator[Statement[bool]]:
     for name, text in texts.items():
         if phrase := find_instrumental(text):
             yield Statement(value=True, field=name, text=phrase)
     for name, text in negative.items():
-        if avoided := find_avoided(plain_text(clean(text[:_MOST_LETTERS]))):
+        if avoided := find_avoided(plain_text(clean(text[:_MAX_LETTERS]))):
             yield Statement(avoided[0], name, avoided[1])
 
 

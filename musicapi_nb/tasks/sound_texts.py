@@ -132,7 +132,7 @@ def find_tempi(text: str) -> Iterator[TempoMention]:
 
     "90-100 bpm" and "between 90 and 100 bpm" are a range; "from 90 to 120 bpm", "90 or 120 bpm" and
     "90/120 bpm" are two tempi. Limits ("under 100 bpm", "140+ bpm") and words ("slow", "allegro")
-    are no figures: the ranges of tempo words differ between books and metronomes.
+    are not read: the ranges of tempo words differ between books and metronomes.
     """
     for match in _TEMPO.finditer(text):
         before = _words_before(match)

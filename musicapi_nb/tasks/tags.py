@@ -14,7 +14,7 @@ from musicapi_nb.tasks.tag_words import tag_words
 
 _OTHER_SEPARATORS = re.compile(r"[;|\n\r、，；｜،؛]")
 _CACHED_LENGTH = 500  # longer texts are whole descriptions, too large to keep many of
-_MOST_JOINS = 4  # joined words may be another word: "c/m" is the key C minor
+_MAX_JOINS = 4  # joined words may be another word: "c/m" is the key C minor
 
 
 def split_at_commas(text: str) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ def tag_key(tag: str) -> str:
 
 def _key(tag: str) -> str:
     key = key_of_words(tag_words(tag)) or " ".join(tag.split())
-    for _ in range(_MOST_JOINS):
+    for _ in range(_MAX_JOINS):
         joined = key_of_words(tag_words(key)) or key
         if joined == key:
             break

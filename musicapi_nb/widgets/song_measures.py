@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from musicapi_nb.widgets.songs_of import SongCollection  # which loads pandas
 
 _LIMIT, _LINE_LIMIT = 60, 24  # characters of a text, and of one in a line
-_OWN = 3  # columns of one's own measures in a line
+_MAX_OTHERS = 3  # columns of other measures in a line
 _DIGITS = 6  # significant ones of a number that is sent to the page
 
 
 def measured_texts(library: Library | None, songs: Sequence[Song]) -> list[str]:
     """Return a line for each song, such as "92 bpm · A minor · -14.2 LUFS"; "" without values.
 
-    It has the main columns of `audio_features`, then the first ones of one's own measures.
+    It has the main columns of `audio_features`, then the first ones of other measures.
     """
     if library is None or not library.measures():
         return [""] * len(songs)
@@ -30,13 +30,13 @@ def measured_texts(library: Library | None, songs: Sequence[Song]) -> list[str]:
 
 
 def _main_texts(values: Mapping[str, Value]) -> Iterator[str]:
-    own = {
+    others = {
         name: value for name, value in values.items() if name not in LABELS and value is not None
     }
     for name in MAIN:
         if (main := values.get(name)) is not None:
             yield _short(value_text(name, main), _LINE_LIMIT)
-    for name, value in list(own.items())[:_OWN]:
+    for name, value in list(others.items())[:_MAX_OTHERS]:
         label = _short(label_of(name).label, _LINE_LIMIT)
         yield f"{label} {_short(value_text(name, value), _LINE_LIMIT)}"
 
@@ -78,7 +78,7 @@ class MeasuredLines:
 
 
 def measure_columns(library: Library | None) -> list[dict[str, Any]]:
-    """Return the columns by which the page sorts: audio features first, then one's own measures."""
+    """Return the columns by which the page sorts: audio features first, then other measures."""
     if library is None:
         return []
     dtypes = {name: dtype for item in library.measures() for name, dtype in item.columns.items()}
