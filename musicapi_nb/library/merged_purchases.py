@@ -230,18 +230,25 @@ class PurchaseMerger:
             for event in events.events(self.source, other.id)
             if event.id == first.request_event
         ]
-        query = "SELECT 1 FROM entries WHERE request_key=? AND simulated=? LIMIT 1"
         take = 1
-        while True:
-            key = key_of_json(request, take)
-            parameters = (key, other.simulated)
-            databases = (self.source, self.target)
-            if key not in self._new_keys and not any(
-                connection.execute(query, parameters).fetchone() for connection in databases
-            ):
-                self._new_keys.add(key)
-                return key, take
+        while not self._is_free(key := key_of_json(request, take), other):
             take += 1
+        self._new_keys.add(key)
+        return key, take
+
+    def _is_free(self, key: str, other: Entry) -> bool:
+        """Return whether no purchase of either library has this key, or will get it.
+
+        A take of the other library may be another take here. Its number is free then, and has to
+        be used: running it is to buy nothing, as there.
+        """
+        query = "SELECT 1 FROM entries WHERE request_key=? AND simulated=? LIMIT 1"
+        group = self._groups.get((key, other.simulated), [])
+        return (
+            key not in self._new_keys
+            and all(entry.id in self._matches for entry in group)
+            and not self.target.execute(query, (key, other.simulated)).fetchone()
+        )
 
     # --- plan cells ------------------------------------------------------------------------
 

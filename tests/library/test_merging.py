@@ -225,6 +225,21 @@ def test_the_reposts_of_both_count(library: Library, tmp_path: Path) -> None:
         assert library.budgets()["tools"].held == 1 + 1 + 2  # credits; it costs 1
 
 
+def test_takes_that_one_library_has_are_takes_of_the_other(
+    library: Library, other: Library
+) -> None:
+    """Merged back, the first take of one becomes the second of the other, and the reverse."""
+    first, second = done(library), done(other)
+    assert [item.new_take for item in library.merge(other).takes] == [2]
+    done(library, take=3)
+    assert [item.new_take for item in other.merge(library).takes] == [2]
+    claims = [other.find(song(), PurchaseTerms(take=take)) for take in (1, 2, 3, 4)]
+    assert [claim and claim.kind for claim in claims] == ["have", "have", "have", None]
+    assert claims[0].entry.id == second  # type: ignore[union-attr]
+    assert claims[1].task.songs == library.task(first).songs  # type: ignore[union-attr]
+    assert library.merge(other) == Merge(unchanged=3)
+
+
 def test_a_take_with_a_new_number_can_be_bought_again_on_both_sides(
     library: Library, other: Library
 ) -> None:
