@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from musicapi_nb.errors import TaskNotFound, UnexpectedReply
+from musicapi_nb.errors import InvalidRequest, TaskNotFound, UnexpectedReply
 from musicapi_nb.ledger_types import Adoption, AdoptionIssue, Ledger
 from musicapi_nb.tasks import Task
 
@@ -73,5 +73,5 @@ class Adopter:
     async def _poll(self, task_id: TaskId) -> Task | AdoptionIssue:
         try:
             return await self.poll(task_id.id, engine=task_id.engine)
-        except (TaskNotFound, UnexpectedReply) as error:
+        except (InvalidRequest, TaskNotFound, UnexpectedReply) as error:
             return AdoptionIssue(f"{task_id.engine}:{task_id.id}", task_id.id, error.message)

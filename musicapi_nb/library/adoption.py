@@ -205,6 +205,13 @@ def supersede_adopted(connection: sqlite3.Connection, entry: Entry, owner: str) 
             events.append_to(connection, "superseded", {"note": note}, adopted, owner=owner)
 
 
+def purchase_of_task(connection: sqlite3.Connection, adopted: Entry) -> Entry | None:
+    """Return the purchase that superseded an adopted entry."""
+    of_task = "WHERE task_id=? AND simulated=? AND +request_key != '' ORDER BY id DESC"
+    purchases = events.entries(connection, of_task, adopted.task_id, adopted.simulated)
+    return next((entry for entry in purchases if adopted.engine in {"", entry.engine}), None)
+
+
 def adopted_numbers(database: Database) -> int:
     """Return how many entries are adopted."""
     query = "SELECT count(*) FROM entries WHERE request_key='' AND state != 'not_run'"

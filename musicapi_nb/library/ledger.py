@@ -12,7 +12,7 @@ from musicapi_nb.errors import InvalidTransition, MusicAPIError, UncertainPurcha
 from musicapi_nb.ledger_types import Claim, Entry, EntryState, PurchaseTerms
 from musicapi_nb.library import events, stored_tasks
 from musicapi_nb.library._request_key import key_of_json, request_key, to_json
-from musicapi_nb.library.adoption import adopt_task, supersede_adopted
+from musicapi_nb.library.adoption import adopt_task, purchase_of_task, supersede_adopted
 from musicapi_nb.library.budgets import release_repost, reserve_credits, reserve_repost
 from musicapi_nb.library.database import Database
 from musicapi_nb.library.entry import is_allowed
@@ -225,7 +225,10 @@ class Ledger:
     def record_poll(self, entry: int, task: Task) -> Entry:
         """Record the result of a poll: unfinished, done or failed, with the raw reply."""
         with self._database.write() as connection:
-            return self._record_poll(connection, events.require_entry(connection, entry), task)
+            before = events.require_entry(connection, entry)
+            if before.adopted and before.state == "not_run":  # a purchase took its place meanwhile
+                before = purchase_of_task(connection, before) or before
+            return self._record_poll(connection, before, task)
 
     def _record_poll(self, connection: sqlite3.Connection, entry: Entry, task: Task) -> Entry:
         data, raw = stored_tasks.to_event(task), stored_tasks.raw_text(task)

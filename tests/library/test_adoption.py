@@ -248,6 +248,17 @@ def test_a_purchase_takes_the_place_of_its_adopted_task(library: Library) -> Non
     assert library.account().spent == 20
 
 
+def test_a_poll_under_way_counts_for_the_purchase(library: Library) -> None:
+    """The adopted task was waited for when the purchase took its place."""
+    purchase = library.claim(song()).entry.id
+    library.record_uncertain(purchase, LostReply("cut off"))
+    (adopted,) = library.adopt(reply("a", state="running", task_id="t1")).entries
+    task = library.task(adopted)
+    library.resolve(purchase, task_id="t1")
+    assert library.record_poll(adopted, looked(task, reply("a", "b"))).id == purchase
+    assert library.entry(purchase).state == "done"
+
+
 # --- a process that is killed ---------------------------------------------------------------
 
 KILLED = """
