@@ -158,7 +158,7 @@ def test_kept_tags_are_those_of_tag_fates(bought: Bought) -> None:
     assert math.isnan(rows["lyrics"]["units"])  # texts have no tags
 
 
-def test_ratings_hours_and_money(bought: Bought) -> None:
+def test_liked_songs_hours_and_money_are_counted(bought: Bought) -> None:
     measure = "credits per song with 4 stars or more"
     assert costs_of(bought.tasks, measure).empty  # nobody rated them
     library, song_ = bought.library, bought.tasks[1].songs[0]
@@ -215,7 +215,7 @@ def test_levels_are_compared_by_the_model_of_effects() -> None:
     assert costs_of(frame, by=["mv", "block"])["difference"].isna().all()
 
 
-def test_cells_that_are_not_bought_or_in_doubt_or_under_way() -> None:
+def test_only_cells_that_have_ended_are_in_ratios() -> None:
     frame = cells(3, 0)
     frame["credits"] = frame["credits"].astype("Int64")
     frame["state"] = ["done", "done", "accepted", "uncertain", "planned", "failed"]
@@ -232,7 +232,7 @@ def test_cells_that_are_not_bought_or_in_doubt_or_under_way() -> None:
     assert unknown["estimate"].isna().all()
 
 
-def test_wrong_arguments_of_costs(bought: Bought) -> None:
+def test_wrong_arguments_of_costs_are_refused(bought: Bought) -> None:
     wrong: list[dict[str, Any]] = [
         {"stars": 0},
         {"stars": True},
@@ -258,7 +258,7 @@ def test_wrong_arguments_of_costs(bought: Bought) -> None:
     assert mnb.costs(simulated[:0], "simulated").empty
 
 
-async def test_costs_of_an_experiment(tmp_path: Path) -> None:
+async def test_costs_of_an_experiment_count_its_failed_tasks(tmp_path: Path) -> None:
     prompts = [STYLES, "slow jazz, brushes"]
     plan = mnb.Plan.grid(
         studio.Description, base={"model_type": STUDIO}, factors={"prompt": prompts}, repeats=3

@@ -348,7 +348,7 @@ def test_repr_counts_the_verdicts(planted: Report) -> None:
     assert planted.text.startswith("Report\n96 songs · 48 tasks · mv (2 levels)\n")
 
 
-async def test_run_of_an_experiment(tmp_path: Path) -> None:
+async def test_a_run_reports_on_what_is_stored_about_its_songs(tmp_path: Path) -> None:
     base = {"custom_mode": True, "make_instrumental": True, "tags": "spy jazz, 90 bpm"}
     factors = {"mv": ["sonic-v6", "sonic-v6-wild"], "title": ["Rain", "Sea"]}
     plan = Plan.grid(sonic.Create, base=base, factors=factors, repeats=2)
@@ -451,7 +451,7 @@ def test_waiting_times_are_those_that_somebody_waited(
     np.testing.assert_array_equal(times, [120, np.nan, np.nan, np.nan])
 
 
-def test_sources_that_cannot_be_compared(tmp_path: Path) -> None:
+def test_sources_that_cannot_be_compared_are_refused(tmp_path: Path) -> None:
     songs = rated_songs(tasks=2)
     with pytest.raises(InvalidArgument, match="factor 'mv' has 1 level; a report compares two"):
         mnb.report(songs[songs["mv"] == "wild"], "mv")

@@ -186,7 +186,7 @@ def read(text: str) -> SoundRequest:
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_texts(text: str) -> None:
+def test_a_text_requests_only_what_it_states_clearly(text: str) -> None:
     assert expected_of(read(text)) == TEXTS[text]
 
 
@@ -233,7 +233,7 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize(("request_", "expected"), REQUESTS, ids=[repr(r) for r, _ in REQUESTS])
-def test_requests(request_: Request, expected: Expected) -> None:
+def test_fields_and_texts_of_each_operation_are_read(request_: Request, expected: Expected) -> None:
     assert expected_of(of(request_)) == expected
 
 

@@ -145,7 +145,9 @@ class _Worker:
             self.process.join(_END)
             reason = _exit_reason(self.process.exitcode)
             if not self._has_loaded:
-                raise MusicAPIError(f"a worker process could not start ({reason})") from None
+                raise MusicAPIError(
+                    f"a worker process could not start ({reason}); workers=1 needs the least memory"
+                ) from None
             return Outcome(error=f"the process that measured it ended: {reason}")
         if not self._has_loaded:
             self._has_loaded = True

@@ -401,7 +401,7 @@ def test_a_folder_of_a_colleague_is_data(library: Library, other: Library, tmp_p
     assert library.file_of("a") is None
 
 
-def test_wrong_folders(library: Library, tmp_path: Path) -> None:
+def test_wrong_folders_are_refused(library: Library, tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="into itself"):
         library.merge(library)
     with pytest.raises(InvalidArgument, match="into itself"):
