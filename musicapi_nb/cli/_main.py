@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from musicapi_nb.cli import library_commands, plan_commands, run_command
+from musicapi_nb.cli import experiment_commands, library_commands, plan_commands, run_command
 from musicapi_nb.cli.command_outcome import ExitCode, Interrupted, Outcome, error_outcome, to_json
 from musicapi_nb.cli.connection import note
 from musicapi_nb.errors import MusicAPIError
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if is_error:
         note(outcome.text)
     if args.json:
-        print(to_json(args.name, outcome))  # noqa: T201 - the result
+        print(to_json(args.name_of_command, outcome))  # noqa: T201 - the result
     elif not is_error:
         print(outcome.text)  # noqa: T201 - as above
     return int(outcome.code)
@@ -53,5 +53,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     run_command.add_command(commands)
     plan_commands.add_commands(commands)
+    experiment_commands.add_commands(commands)
     library_commands.add_commands(commands)
     return parser

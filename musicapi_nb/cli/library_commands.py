@@ -18,22 +18,22 @@ from musicapi_nb.ledger_types import Adoption
 def add_commands(commands: Any) -> None:
     parser = commands.add_parser("library", help="what the library has: songs, credits, size")
     add_options(parser)
-    parser.set_defaults(command=overview, name="library")
+    parser.set_defaults(command=overview, name_of_command="library")
     parts = parser.add_subparsers(metavar="PART")
     songs = parts.add_parser("list", help="the songs bought last, newest first")
     songs.add_argument("--last", type=int, default=20, metavar="N", help="number of songs (20)")
     add_options(songs, is_part=True)
-    songs.set_defaults(command=list_songs, name="library list")
+    songs.set_defaults(command=list_songs, name_of_command="library list")
     adopting = parts.add_parser("adopt", help="take over songs bought elsewhere; free")
     adopting.add_argument("ids", nargs="+", metavar="TASK_ID", help="ids of tasks")
     adopting.add_argument("--engine", help="the engine of these tasks, such as sonic")
     add_options(adopting, is_part=True)
-    adopting.set_defaults(command=adopt, name="library adopt")
+    adopting.set_defaults(command=adopt, name_of_command="library adopt")
     exporting = commands.add_parser("export", help="write the library's songs as files")
     exporting.add_argument("folder", help="a folder, or a name that ends in .zip")
     exporting.add_argument("--experiment", metavar="NAME", help="only its songs")
     add_options(exporting)
-    exporting.set_defaults(command=export, name="export")
+    exporting.set_defaults(command=export, name_of_command="export")
 
 
 def overview(args: argparse.Namespace) -> Outcome:

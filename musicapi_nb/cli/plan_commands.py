@@ -32,16 +32,16 @@ def add_commands(commands: Any) -> None:
     checking = parts.add_parser("check", help="list the problems of each row; exit code 1 if any")
     add_plan_options(checking)
     add_options(checking)
-    checking.set_defaults(command=check, name="plan check")
+    checking.set_defaults(command=check, name_of_command="plan check")
     running = parts.add_parser("dry-run", help="credits, time, and the smallest effect it can find")
     add_plan_options(running)
     running.add_argument("--balance", type=int, metavar="CREDITS", help="credits of the account")
     add_options(running)
-    running.set_defaults(command=dry_run, name="plan dry-run")
+    running.set_defaults(command=dry_run, name_of_command="plan dry-run")
 
 
 def check(args: argparse.Namespace) -> Outcome:
-    file = _read(args)
+    file = read_plan_file(args)
     requests = None if file.plan is None else len(file.plan)
     data = {"requests": requests, "problems": problems_data(file.problems)}
     lines = [str(problem) for problem in file.problems]
@@ -52,7 +52,7 @@ def check(args: argparse.Namespace) -> Outcome:
 
 
 def dry_run(args: argparse.Namespace) -> Outcome:
-    file = _read(args)
+    file = read_plan_file(args)
     if file.plan is None:
         return check(args)
     with contextlib.ExitStack() as stack:
@@ -66,7 +66,8 @@ def dry_run(args: argparse.Namespace) -> Outcome:
     return Outcome(data, dry_run_text(run, file.problems), code)
 
 
-def _read(args: argparse.Namespace) -> PlanFile:
+def read_plan_file(args: argparse.Namespace) -> PlanFile:
+    """Read the plan of a command: see `plan_file.read_plan`."""
     from musicapi_nb.cli.plan_file import read_plan  # noqa: PLC0415 - loads pandas
 
     return read_plan(args)

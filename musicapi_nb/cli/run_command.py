@@ -34,7 +34,7 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument("--save", metavar="FOLDER", help="also write the songs' audio here")
     add_options(parser, buys=True)
-    parser.set_defaults(command=run, name="run")
+    parser.set_defaults(command=run, name_of_command="run")
 
 
 def run(args: argparse.Namespace) -> Outcome:

@@ -15,6 +15,11 @@ from musicapi_nb.library import (
 from musicapi_nb.plan import Cell
 
 
+def budget_name(name: str, *, simulated: bool) -> str:
+    """Return the name of an experiment's budget in the library."""
+    return f"experiment {name}{' (simulated)' * simulated}"
+
+
 class ExperimentLedger:
     """Reads and writes the entries of an experiment's cells. Its methods block.
 
@@ -26,7 +31,7 @@ class ExperimentLedger:
     ) -> None:
         self.library = library
         self.name = name
-        self.budget_name = f"experiment {name}{' (simulated)' * simulated}"
+        self.budget_name = budget_name(name, simulated=simulated)
         self._cells = cells
         self._simulated = simulated
         self._request_keys = [request_key(cell.request, cell.take) for cell in cells]
