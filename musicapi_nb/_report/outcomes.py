@@ -55,7 +55,7 @@ class ReportOutcome(NamedTuple):
 
 
 _RATE = "No song is rated yet: api.gallery(run) has stars, and song.rate(5) stores them."
-_MEASURE = "No measured sound: mnb.audio_features(run)."
+_MEASURE = "No sound is measured yet: mnb.audio_features(run)."
 _FOLLOW = "No song requests it, or its sound is not measured yet: mnb.audio_features(run)."
 
 
@@ -137,7 +137,7 @@ OUTCOMES = (
         "waiting_seconds",
         "requests",
         0.2,
-        "No waiting times: an experiment has those of its requests, except simulated ones.",
+        "No waiting times: experiments on the service have them, simulated ones do not.",
         relative=True,
         bounds=_POSITIVE,
     ),
