@@ -32,15 +32,16 @@ _TONES: dict[VerdictKind, markup.Tone] = {
 }
 _HEADING = "margin:6px 0 0;font-size:16px;font-weight:600;line-height:1.3"
 _BADGE = "margin:0 0 0 8px;font-weight:400"
-_LABEL = "max-width:{}px;word-wrap:break-word"
-_LABEL_WIDTHS = (160, 78)  # the second one is of labels with a word that does not fit in
-_LONG_WORD = re.compile(r"[^\s-]{13}")
+# Greatest widths of a box on wide pages, and on narrow ones; and of a letter; in pixels.
+_LABEL_WIDTHS, _NAME_WIDTHS, _VALUE_WIDTHS = (160, 66), (160, 100), (560, 220)
+_LETTER = 7
+_BREAK = re.compile(r"[\s-]")  # where lines break
 _RIGHT = "text-align:right"
 _UNBROKEN = "white-space:nowrap"
 _SHORT, _SHORT_INTERVAL = 10, 16  # characters
 _HALF = 0.5
 _SENTENCES = 2_000  # characters
-_CARD, _WIDE = (380, 720), (500, 720)  # usual and greatest width of a card, in pixels
+_CARD, _WIDE = (400, 720), (500, 720)  # usual and greatest width of a card, in pixels
 _FILLERS = 3  # after the last card, so that it is as wide as the others
 _CARD_NAME = 28  # characters of a level
 LEGEND = (
@@ -173,7 +174,7 @@ def _level_lines(
     reference = _HALF if outcome is BLIND_TEST else None
     return [
         (
-            _label(names[row["level"]]),
+            _limited(names[row["level"]]),
             interval_plot(axis, row["estimate"], (row["low"], row["high"]), reference=reference),
             _numbers(form.value(row["estimate"]), _interval(form, row["low"], row["high"])),
             _right(f"{row['tasks']:,}"),
@@ -209,7 +210,7 @@ def _comparison_lines(
         bounds = (row["joint_low"], row["joint_high"])
         lines.append(
             (
-                _label(names[row["level"]]),
+                _limited(names[row["level"]]),
                 interval_plot(axis, row["estimate"], bounds, reference=0.0, band=row["detectable"]),
                 _numbers(form.signed(row["estimate"]), _interval(form, *bounds)),
                 _right(p_text(row["p_adjusted"]).removeprefix("p = ").removeprefix("p ")),
@@ -220,7 +221,7 @@ def _comparison_lines(
 
 def _subhead(baseline: str, heads: Sequence[str]) -> tuple[Html, ...]:
     axis, unit, p = heads
-    label = _label(f"against {baseline}", faint=True)
+    label = _limited(f"against {baseline}", faint=True)
     return (
         label,
         markup.muted(axis) if axis else EMPTY,
@@ -242,10 +243,13 @@ def _interval(form: NumberFormat, low: float, high: float) -> str:
     return "" if math.isnan(low) or math.isnan(high) else form.interval(low, high)
 
 
-def _label(name: str, *, faint: bool = False) -> Html:
-    width = _LABEL_WIDTHS[bool(_LONG_WORD.search(name))]
-    content = markup.muted(name) if faint else markup.text(name)
-    return element("div", content, style=_LABEL.format(width))
+def _limited(text: str, widths: tuple[int, int] = _LABEL_WIDTHS, *, faint: bool = False) -> Html:
+    """Return a text in a box, which is narrow if a word must be broken to fit."""
+    wide, narrow = widths
+    longest = max(map(len, _BREAK.split(text)))
+    width = narrow if longest * _LETTER > narrow else wide
+    content = markup.muted(text) if faint else markup.text(text)
+    return element("div", content, style=f"max-width:{width}px;word-wrap:break-word")
 
 
 def _right(text: str, *, faint: bool = False) -> Html:
@@ -263,9 +267,10 @@ def _numbers(estimate: str, interval: str) -> Html:
 
 def origin_card(facts: Sequence[tuple[str, str]]) -> Html:
     """Return what the page is about and how it was computed, to repeat it."""
+    rows = [(_limited(name, _NAME_WIDTHS), _limited(value, _VALUE_WIDTHS)) for name, value in facts]
     return markup.card(
         "About this report",
         markup.caption(LEGEND),
-        markup.table(("fact", "value"), facts, row_heads=True, show_head=False),
+        markup.table(("fact", "value"), rows, row_heads=True, show_head=False),
         wide=True,
     )

@@ -225,5 +225,5 @@ def test_hostile_names_and_levels_are_shown_as_text(lab: Lab, watch: Watch, tmp_
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") == width
         save_screenshot(page, f"report-{width}")
-    assert axe_violations(page.locator("body")) == []
+        assert axe_violations(page.locator("body")) == []
     assert page.evaluate("window.pwned ?? null") is None
