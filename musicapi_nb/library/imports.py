@@ -54,7 +54,8 @@ class Imports:
         experiments, budgets and measurements. Of what both have, a purchase counts once, the later
         rating holds, the answer of this library stays, and so does its limit of a budget; a blind
         test of a name that is used gets another. If both bought the same take of a request, that of
-        the other becomes the next free take. What it bought is not bought again from then on.
+        the other becomes the next free take. What it bought is not bought again from then on. A
+        purchase in doubt here stays so, whatever a person stated about it there.
         Merging again takes over what has been added since; after an interruption, it goes on.
 
         Parameters

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from musicapi_nb.ledger_types import Entry
 from musicapi_nb.library import events
@@ -103,7 +104,11 @@ class PurchaseMerger:
         of_task = "WHERE task_id=? AND simulated=? AND engine=? AND request_key != ''"
         parameters = (other.task_id, other.simulated, other.engine)
         twins = events.entries(self.target, of_task, *parameters)
-        return next((twin for twin in twins if twin.may_be_charged), None)
+        twins = [twin for twin in twins if twin.may_be_charged]
+        if other.simulated and twins:  # simulators of one seed give the same ids to any request
+            request = _request(self.source, other)
+            twins = [twin for twin in twins if _request(self.target, twin) == request]
+        return next(iter(twins), None)
 
     def _is_being_sent(self, entry: Entry) -> bool:
         """Return whether the reply is still to come here; what came there can be merged later."""
@@ -129,11 +134,16 @@ class PurchaseMerger:
         return news if any(event.kind != "uncertain" for event, _ in news) else []
 
     def _update(self, entry: Entry, news: Sequence[_News]) -> Entry:
-        """Append the events of a purchase that may follow."""
+        """Append the events of a purchase that may follow.
+
+        But for those after which it could be bought again, such as what a person stated there.
+        """
         for event, reposts in news:
             if not is_allowed(entry, event.kind):
                 continue
-            if entry.may_be_charged and not apply_event(entry, event)[0].may_be_charged:
+            stated = event.kind == "charged" and "state" not in event.data  # else a reply said so
+            frees = stated or not apply_event(entry, event)[0].may_be_charged
+            if entry.may_be_charged and frees:
                 break
             # both libraries may have reposted: the credits of all of their reposts are counted
             changes = {"reserve": entry.reserve + reposts} if reposts else {}
@@ -224,12 +234,7 @@ class PurchaseMerger:
         )
 
     def _next_take(self, other: Entry) -> tuple[str, int]:
-        (first,) = events.entries(self.source, "WHERE id=?", other.id)
-        (request,) = [
-            event.data["request"]
-            for event in events.events(self.source, other.id)
-            if event.id == first.request_event
-        ]
+        request = _request(self.source, other)
         take = 1
         while not self._is_free(key := key_of_json(request, take), other):
             take += 1
@@ -272,6 +277,14 @@ class PurchaseMerger:
     def _link(self, experiment: str, cell: str, entry: Entry) -> None:
         data = {"experiment": experiment, "cell": cell, "entry": entry.id}
         events.append_unbound(self.target, "cell", data, owner=self.owner)
+
+
+def _request(connection: sqlite3.Connection, entry: Entry) -> dict[str, Any]:
+    """Return the request of a purchase, as its first event has it."""
+    query = "SELECT data FROM events WHERE id=?"
+    (data,) = connection.execute(query, (entry.request_event,)).fetchone()
+    request: dict[str, Any] = json.loads(data)["request"]
+    return request
 
 
 def _identities(connection: sqlite3.Connection) -> dict[int, tuple[str | None, int]]:

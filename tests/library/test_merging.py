@@ -254,16 +254,31 @@ def test_a_take_with_a_new_number_can_be_bought_again_on_both_sides(
     assert library.account().spent == 3 * PRICE
 
 
-def test_uncertain_purchases_stay_uncertain(library: Library, other: Library) -> None:
+def test_uncertain_purchases_stay_uncertain(
+    library: Library, other: Library, tmp_path: Path
+) -> None:
     lost = other.claim(song()).entry.id
     other.record_uncertain(lost, LostReply("cut off"))
     library.merge(other)
     (entry,) = library.entries("uncertain")
     assert library.find(song()).kind == "uncertain"  # type: ignore[union-attr]
+    shutil.copytree(other.path, tmp_path / "copy")
     other.resolve(lost, charged=False)  # a statement there is none here
     library.merge(other)
+    with Library(tmp_path / "copy") as copy:
+        copy.resolve(lost, charged=True)  # nor is this one, after which it can be bought again
+        library.merge(copy)
     assert library.entry(entry.id).state == "uncertain"
     assert library.resolve(entry.id, task_id="t7").task_id == "t7"
+
+
+def test_simulators_of_one_seed_give_the_same_ids(library: Library, other: Library) -> None:
+    for owner, prompt in ((library, "rain"), (other, "snow")):
+        buy(owner, song(prompt), "t1", simulated=True)
+    buy(other, song("rain"), "t1", simulated=True, take=2)
+    merge = library.merge(other)
+    assert (merge.new, merge.unchanged) == (1, 1)
+    assert library.find(song("snow"), PurchaseTerms(simulated=True)) is not None
 
 
 def test_a_later_merge_brings_what_has_ended_since(library: Library, other: Library) -> None:
