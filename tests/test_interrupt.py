@@ -252,4 +252,6 @@ bar.show(BarState(1, 2, "songs", ""), is_final=False)
     first, last = (message["content"] for message in kernel.outputs)
     assert first["transient"]["display_id"] == last["transient"]["display_id"]
     assert last["data"]["text/plain"] == "<b>tempo</b>: 2 of 2 songs, 1 without a value"
-    assert "&lt;b&gt;tempo&lt;/b&gt;: 2 of 2 songs" in last["data"]["text/html"]
+    page = last["data"]["text/html"]
+    assert page.index("&lt;b&gt;tempo&lt;/b&gt;") < page.index("2 of 2 songs, 1 without a value")
+    assert "untitled" not in page

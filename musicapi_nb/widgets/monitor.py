@@ -180,10 +180,11 @@ class Bar:
     def _show_in_cell(self, state: BarState) -> None:
         from IPython.display import display  # noqa: PLC0415 - there is one
 
-        texts = [f"{self._title}: {state.done:,} of {state.total:,} {state.unit}"]
-        label = ", ".join(texts + ([state.text] if state.text else []))
+        counts = f"{state.done:,} of {state.total:,} {state.unit}"
+        label = f"{counts}, {state.text}" if state.text else counts
         bar = markup.progress(state.done / state.total if state.total else None, label)
-        bundle = {"text/html": str(markup.card(None, bar)), "text/plain": label}
+        card = markup.card(self._title, bar)
+        bundle = {"text/html": str(card), "text/plain": f"{self._title}: {label}"}
         if self._output is None:
             self._output = display(bundle, raw=True, display_id=True)
         else:
