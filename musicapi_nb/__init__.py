@@ -52,6 +52,8 @@ _SESSION_NAMES = {
     **dict.fromkeys(("run", "create", "generate", "make", "song"), "connect().run"),
     **dict.fromkeys(("credits", "balance"), "connect().credits"),
     "songs": "connect().songs",
+    "adopt": "connect().adopt",
+    "merge": "connect().library.merge",
     **{verb: f"song.{verb}(...)" for verb in ("play", "rate", "save", "extend", "cover", "stems")},
 }
 _MODULE_OF = {name: module for module, names in PUBLIC_NAMES.items() for name in names.split()}
@@ -60,7 +62,7 @@ __all__ = sorted(_MODULE_OF)  # noqa: PLE0605 - generated from the table above
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
-        raise missing_name(__name__, name, __dir__(), _SESSION_NAMES)
+        raise missing_name(__name__, name, __dir__(), _SESSION_NAMES, songs="songs")
     module = _MODULE_OF[name]
     if module == __name__:
         return importlib.import_module(f"{module}.{name}")

@@ -3,6 +3,7 @@
 Each guess is a cell in a real IPython shell, on a session with the embedded simulator.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from traitlets.config import Config
 import musicapi_nb as mnb
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.notebook import Session
+from musicapi_nb.public_names import _FUNCTIONS, similar_name
 from musicapi_nb.simulator import Simulator
 
 SONG = ""  # the cell makes one
@@ -62,6 +64,29 @@ GUESSES = [
     ("run.compare()", "did you mean api.compare(run)?"),
     ("api.download(job.songs[0], folder).result()", ".mp3"),
     ("mnb.song_frame(api.songs())", "did you mean songs_frame?"),
+    ('run.effects("description", outcomes="tempo")', "mnb.audio_features(...) measures and stores"),
+    ('run.costs("descriptoin")', "(did you mean 'description'?)"),
+    ('run.costs("modle")', "(did you mean 'model'?)"),  # a column of the songs
+    ("mnb.costs(api)", "this is a Session, whose songs are those of its library: give api.library"),
+    ("mnb.audio_features(api)", "of its library: give api.library; songs come from"),
+    ('mnb.sound_adherence(run, "description")', "columns to group by are by='description'"),
+    ("run.audio_features()", "did you mean mnb.audio_features(run)?"),
+    ("run.price", "did you mean run.costs()?"),
+    ("run.likeness()", "did you mean mnb.likeness(run)?"),
+    ("api.report(run)", "did you mean mnb.report(run)?"),
+    ("api.costs()", "did you mean mnb.costs(api.library)?"),
+    ("api.files()", "did you mean mnb.files_frame(api.library)?"),
+    ('api.merge("folder")', "did you mean api.library.merge(folder)?"),
+    ("api.library.measure(len)", "did you mean mnb.measure(api.library, function, name=...)?"),
+    ("job.songs[0].tempo", "did you mean mnb.audio_features(song)?"),
+    ("job.songs[0].likeness(job.songs[1])", "did you mean mnb.likeness([song, other_song])?"),
+    ("job.songs[0].cost", 'did you mean mnb.songs_frame(song)["credits"]?'),
+    ("job.features", "did you mean mnb.audio_features(job)?"),
+    ("job.result().cost", "did you mean task.credits?"),
+    ("job.result().title", "did you mean task.songs[0].title?"),
+    ("job.result().sogns", "did you mean songs?"),
+    ("mnb.tempo(job)", "did you mean mnb.audio_features(songs)?"),
+    ("mnb.adopt(job)", "did you mean connect().adopt?"),
     ('api.run(sonic.Extend("c1"))', "fields are passed by name: sonic.Extend("),
 ]
 
@@ -107,6 +132,17 @@ def test_first_guess(shell: InteractiveShell, api: Session, cell: str, answer: s
         assert answer in (str(error) if error else f"{execution.result!r} {html}")
         assert error is None or isinstance(error, MusicAPIError | AttributeError)
         assert len(api.simulator.request_log.posts) == before
+
+
+def test_suggestions_exist() -> None:
+    names = (name for call in _FUNCTIONS.values() for name in re.findall(r"mnb\.(\w+)", call))
+    assert set(names) <= set(dir(mnb))
+
+
+def test_no_far_or_private_name_is_suggested() -> None:
+    names = ["close", "_titles", "stems"]
+    assert [similar_name(name, names) for name in ("costs", "titles", "tempo")] == [None] * 3
+    assert similar_name("CLOSE", names) == similar_name("clsoe", names) == "close"
 
 
 def test_same_text_is_bought_once(api: Session) -> None:

@@ -14,7 +14,7 @@ from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.ratio_estimator import ratio_sums, ratios
 from musicapi_nb.analysis.sound_relations import COMPARISONS, RELATED, Comparison
 from musicapi_nb.analysis.source_tables import Source
-from musicapi_nb.errors import BadFrame
+from musicapi_nb.errors import BadFrame, InvalidArgument
 
 _MATCHES = "the table of sound_matches"
 _UNITS = {"tempo": "%", "duration": "s"}
@@ -84,6 +84,8 @@ def sound_adherence(
     """
     check_level(level)
     names = [] if by is None else level_names(by, _COLUMNS)
+    if isinstance(measures, str | list | tuple):
+        raise InvalidArgument(f"measures is a table; columns to group by are by={measures!r:.60}")
     matches = sound_matches(songs, measures)
     require(matches, dict.fromkeys(names, "key"), _MATCHES)
     tasks = cluster_codes(matches, cluster, _MATCHES)

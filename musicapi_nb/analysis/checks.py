@@ -1,7 +1,7 @@
 """Checks of the tables and arguments that analyses read, and the dtypes of those they return."""
 
 import collections
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -11,6 +11,7 @@ from pandas.api import types
 from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.frames.builders import TEXT
+from musicapi_nb.public_names import similar_name
 
 ColumnKind: TypeAlias = Literal["text", "number", "number or boolean", "key", "any"]
 _MAX_MAGNITUDE = 1e100
@@ -25,13 +26,8 @@ def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) 
     if not isinstance(frame, pd.DataFrame):
         raise InvalidArgument(f"{label} is a {type(frame).__name__}, not a DataFrame")
     counts = collections.Counter(frame.columns)
-    missing = [repr(name) for name in columns if name not in counts]
-    if missing:
-        available = ", ".join(map(str, frame.columns)) or "none"
-        plural = "s" if len(missing) > 1 else ""
-        raise BadFrame(
-            f"{label} lacks column{plural} {', '.join(missing)}; it has the columns {available}"
-        )
+    if missing := [name for name in columns if name not in counts]:
+        raise BadFrame(_lacks_text(frame, missing, label))
     for name, kind in columns.items():
         if (number := counts[name]) > 1:
             raise BadFrame(f"{label} has {number} columns named {name!r}")
@@ -40,6 +36,17 @@ def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) 
             text = "single values (it holds lists or other unhashable objects)"
             text = text if kind == "key" else kind
             raise BadFrame(f"column {name!r} of {label} is {column.dtype}, not {text}")
+
+
+def _lacks_text(frame: pd.DataFrame, missing: Sequence[str], label: str) -> str:
+    names = list(map(str, frame.columns))
+    plural = "s" if len(missing) > 1 else ""
+    near = similar_name(missing[0], names)
+    hint = f" (did you mean {near!r}?)" if near else ""
+    return (
+        f"{label} lacks column{plural} {', '.join(map(repr, missing))}{hint}; it has the columns "
+        f"{', '.join(names) or 'none'}"
+    )
 
 
 def _has_kind(column: pd.Series, kind: ColumnKind) -> bool:

@@ -1,12 +1,13 @@
 """The tables of what an analysis is given: a table as it is, or those of a run, a library, jobs."""
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import pandas as pd
 
 from musicapi_nb import frames
-from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.frames.inputs import HasFrames, has_frames
 
 Source: TypeAlias = pd.DataFrame | frames.Replies | HasFrames
@@ -83,9 +84,26 @@ def table_with(source: Any, columns: Iterable[Any]) -> pd.DataFrame:
 
 
 def _with_measures(source: Any, songs: pd.DataFrame, columns: set[Any]) -> pd.DataFrame:
-    """Return the table of songs with what was measured in their sound, if that is in `columns`."""
+    """Return the table of songs with what was measured in their sound, if that is in `columns`.
+
+    If a column is nowhere, all measured ones are there, for the message that lists them. BadFrame
+    if `audio_features` would measure it.
+    """
     measures = table_of(source, "measures")  # of the same songs
-    measured = [name for name in measures if name not in songs and name in columns]
-    if len(measures) != len(songs) or not columns <= {*songs, *measured}:
+    if len(measures) != len(songs):
         return songs
+    measured = [name for name in measures if name not in songs]
+    if columns <= {*songs, *measured}:
+        measured = [name for name in measured if name in columns]
+    elif features := sorted(_feature_names() & columns - {*songs, *measured}):
+        raise BadFrame(
+            f"{features[0]!r} was not measured in these songs yet: mnb.audio_features(...) "
+            "measures and stores it"
+        )
     return pd.concat([songs, measures[measured]], axis=1)
+
+
+def _feature_names() -> set[str]:
+    from musicapi_nb.audio.features import AudioFeatures  # noqa: PLC0415 - needed for errors alone
+
+    return {field.name for field in dataclasses.fields(AudioFeatures)}

@@ -17,11 +17,9 @@ _OTHER_NAMES = {
     **{verb: f"api.{verb}(run)" for verb in ("compare", "gallery", "export")},
     **dict.fromkeys(("play", "show", "listen"), "api.gallery(run)"),
     **dict.fromkeys(("wait", "run", "join"), "await run, or run.start().result()"),
-    **{
-        name: f"mnb.{name}(run)"
-        for name in ("adherence", "audio_features", "report", "sound_adherence", "sound_matches")
-    },
-    "measure": "mnb.measure(run, function, name=...)",
+    **dict.fromkeys(("cost", "price", "credits", "spent"), "run.costs()"),
+    **dict.fromkeys(("file", "path", "paths"), "run.files()"),
+    **dict.fromkeys(("df", "table", "to_csv", "to_frame"), "run.songs()"),
     "status": "run.progress",
 }
 
@@ -87,4 +85,4 @@ class ResultFrames(abc.ABC):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            raise missing_name("a run", name, dir(type(self)), _OTHER_NAMES)
+            raise missing_name("a run", name, dir(type(self)), _OTHER_NAMES, songs="run")

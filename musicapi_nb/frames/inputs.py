@@ -178,9 +178,16 @@ def _reply_method(item: object) -> Callable[[], Iterable[StoredReply | Task]] | 
     return cast("Callable[[], Iterable[StoredReply | Task]]", getattr(item, name)) if name else None
 
 
+def type_text(value: object) -> str:
+    """Return the type of a value that holds no songs; of a session, how its songs are named."""
+    hint = ", whose songs are those of its library: give api.library"
+    has_library = _reply_method(getattr(value, "library", None)) is not None
+    return f"a {type(value).__name__}{hint if has_library else ''}"
+
+
 def _wrong_type_error(value: object, subject: str) -> InvalidArgument:
     return InvalidArgument(
-        f"{subject} is a {type(value).__name__}; a frame is made of tasks, songs, jobs or raw "
+        f"{subject} is {type_text(value)}; a frame is made of tasks, songs, jobs or raw "
         "replies (dict, str, bytes), of an iterable of these, of an experiment, of a library, or "
         f"of the path of a file ({', '.join(SUFFIXES)}) or folder of replies"
     )

@@ -25,12 +25,10 @@ _FOR_MEASURES = frozenset(
 _OTHER_NAMES = {
     "songs": "api.songs(), or api.gallery()",
     **dict.fromkeys(("search", "find", "show", "gallery", "play"), "api.gallery()"),
-    **dict.fromkeys(("add", "load", "import_songs"), "api.adopt(...)"),
+    **dict.fromkeys(("add", "load", "import_", "import_songs"), "api.adopt(...)"),
     **dict.fromkeys(("combine", "join", "union"), "library.merge(folder)"),
-    **dict.fromkeys(("files", "paths"), "mnb.files_frame(api.library)"),
-    **dict.fromkeys(("frame", "table", "df"), "mnb.songs_frame(api.library)"),
     **dict.fromkeys(("save", "export"), "api.export(folder)"),
-    **dict.fromkeys(("measured", "features", "audio_features"), "mnb.measures_frame(api.library)"),
+    "measured": "mnb.measures_frame(api.library)",
 }
 
 
@@ -46,4 +44,4 @@ class ListedNames(Ledger):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            raise missing_name("the library", name, dir(self), _OTHER_NAMES)
+            raise missing_name("the library", name, dir(self), _OTHER_NAMES, songs="api.library")

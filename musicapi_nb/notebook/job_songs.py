@@ -32,7 +32,7 @@ class JobSongs:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            raise missing_name("a job", name, dir(type(self)), _OTHER_NAMES)
+            raise missing_name("a job", name, dir(type(self)), _OTHER_NAMES, songs="job")
 
     @property
     def state(self) -> str:

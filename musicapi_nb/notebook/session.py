@@ -35,7 +35,6 @@ from musicapi_nb.notebook.job import Job
 from musicapi_nb.notebook.session_html import service_line, session_card
 from musicapi_nb.notebook.session_songs import SessionSongs
 from musicapi_nb.paths import short_path
-from musicapi_nb.public_names import missing_name
 from musicapi_nb.tasks import Song, Songs, Task, Tasks, song_actions, task_list
 
 if TYPE_CHECKING:
@@ -56,15 +55,6 @@ open_sessions: dict[str, Session] = {}
 """Open sessions by a digest of connect()'s arguments; the one connected last is the last."""
 if hasattr(os, "register_at_fork"):  # a child connects anew
     os.register_at_fork(after_in_child=open_sessions.clear)
-
-# not listed: see `song_actions`
-_FOR_SONGS = ("holds", "media", "rate_song", "save_song", "show_player", "sound_text", "title_of")
-# What people try, and what it is called.
-_OTHER_NAMES = {
-    **dict.fromkeys(("create", "generate", "make", "song", "request", "submit"), "api.run(...)"),
-    "plan": "mnb.Plan, and api.experiment(name, plan)",
-    "save": "api.export(folder), or api.download(song, folder)",
-}
 
 
 class Session(SessionSongs):
@@ -98,14 +88,6 @@ class Session(SessionSongs):
         atexit.register(self.close)
 
     __reduce_ex__ = refuse_copy
-
-    if not TYPE_CHECKING:  # else any name would be one of a session
-
-        def __getattr__(self, name: str) -> Any:
-            raise missing_name("api", name, dir(self), _OTHER_NAMES)
-
-    def __dir__(self) -> Iterable[str]:
-        return [name for name in super().__dir__() if name not in _FOR_SONGS]
 
     def __enter__(self) -> Self:
         return self

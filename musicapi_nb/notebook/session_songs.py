@@ -1,15 +1,17 @@
-"""SessionSongs: what a session does with a song of its own, for the song's card and methods."""
+"""SessionSongs: what a session does with a song of its own, and which of its names are listed."""
 
 from __future__ import annotations
 
 import abc
 import functools
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.ledger_types import Media
 from musicapi_nb.notebook.job import Job
+from musicapi_nb.public_names import missing_name
 from musicapi_nb.tasks import Song
 from musicapi_nb.tasks.song_actions import SongMedia
 
@@ -17,12 +19,31 @@ if TYPE_CHECKING:
     from musicapi_nb.library import Library, Rating
     from musicapi_nb.widgets.gallery import Gallery
 
+# not listed: see `song_actions`
+_FOR_SONGS = ("holds", "media", "rate_song", "save_song", "show_player", "sound_text", "title_of")
+# What people try, and what it is called.
+_OTHER_NAMES = {
+    **dict.fromkeys(("create", "generate", "make", "song", "request", "submit"), "api.run(...)"),
+    "plan": "mnb.Plan, and api.experiment(name, plan)",
+    "save": "api.export(folder), or api.download(song, folder)",
+    **dict.fromkeys(("add", "import_", "import_songs", "load"), "api.adopt(...)"),
+    **dict.fromkeys(("combine", "merge"), "api.library.merge(folder)"),
+}
+
 
 class SessionSongs(abc.ABC):
     """The part of a session that songs find through `tasks.song_actions`."""
 
     library: Library | None
     simulated: bool
+
+    if not TYPE_CHECKING:  # else any name would be one of a session
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing_name("api", name, dir(self), _OTHER_NAMES, songs="api.library")
+
+    def __dir__(self) -> Iterable[str]:
+        return [name for name in super().__dir__() if name not in _FOR_SONGS]
 
     @abc.abstractmethod
     def download(self, source: Song | str, to: Path | str, *, media: Media = "audio") -> Job[Path]:

@@ -44,6 +44,8 @@ _OTHER_NAMES = {
     **dict.fromkeys(("length", "seconds"), "song.duration"),
     **dict.fromkeys(("text", "words"), "song.lyrics"),
     **dict.fromkeys(("styles", "genre"), "song.tags"),
+    **dict.fromkeys(("compare", "likeness", "similarity"), "mnb.likeness([song, other_song])"),
+    **dict.fromkeys(("cost", "credits", "price"), 'mnb.songs_frame(song)["credits"]'),
 }
 
 
@@ -233,7 +235,7 @@ class Song(msgspec.Struct, frozen=True, kw_only=True):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            raise missing_name("a song", name, dir(type(self)), _OTHER_NAMES)
+            raise missing_name("a song", name, dir(type(self)), _OTHER_NAMES, songs="song")
 
     def __hash__(self) -> int:  # `extra` has no hash
         return hash((self.id, self.task_id, self.position, self.simulated))

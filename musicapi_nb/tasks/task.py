@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import force_setattr, replace
@@ -12,9 +12,25 @@ from msgspec.structs import force_setattr, replace
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.public_names import missing_name
 from musicapi_nb.tasks.answer_html import summarize_answer
 from musicapi_nb.tasks.song import FINAL, STATE_LABELS, Issue, Song, State
 from musicapi_nb.tasks.song_tuple import Songs
+
+_SONG_NAMES = ("audio_url", "duration", "lyrics", "requested_tags", "tags", "tags_text", "title")
+# What people try, and what it is called.
+_OTHER_NAMES = {
+    "status": "task.state",
+    "song": "task.songs[0]",
+    **dict.fromkeys(("cost", "costs"), "task.credits"),
+    **dict.fromkeys(("error", "reason", "message"), "task.fail_reason"),
+    **dict.fromkeys(("json", "reply", "response"), "task.raw"),
+    **dict.fromkeys(("seconds", "time"), "task.total_seconds"),
+    **dict.fromkeys(("wait", "result"), "api.wait(task)"),
+    **{name: f"task.songs[0].{name}" for name in _SONG_NAMES},
+    **{verb: f"task.songs[0].{verb}()" for verb in ("play", "save", "extend", "cover", "stems")},
+    "rate": "task.songs[0].rate(5)",
+}
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +165,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     def total_seconds(self) -> float | None:
         """Seconds from submission to end, as stated by the service."""
         return _seconds_between(self.submitted_at, self.finished_at)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing_name("a task", name, dir(type(self)), _OTHER_NAMES, songs="task")
 
     def __hash__(self) -> int:  # dicts have no hash
         return hash((self.id, self.engine, self.take, self.simulated))

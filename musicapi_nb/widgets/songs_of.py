@@ -253,7 +253,9 @@ def _tasks(element: Any) -> Iterable[Any]:
         return list(element.tasks())
     if isinstance(element, Iterable):
         return element
-    raise InvalidArgument(f"this is a {type(element).__name__}; {_ACCEPTED}")
+    from musicapi_nb.frames.inputs import type_text  # noqa: PLC0415 - loads pandas
+
+    raise InvalidArgument(f"this is {type_text(element)}; {_ACCEPTED}")
 
 
 def _task_items(
