@@ -363,6 +363,7 @@ def test_wrong_arguments_are_refused_before_anything_is_computed(
         "audio_features",
         "_x",
         "tempo",
+        "x" * 101,
         None,
     ):
         with pytest.raises(InvalidArgument, match=r"name is letters|choose another name"):
@@ -418,7 +419,18 @@ def test_values_are_read_as_what_they_are() -> None:
     assert read_values("m", {"a": 1}) == {"m_a": 1}
     assert read_values("m", {}) == {}
     assert read_values("m", None) == {"m": None}
-    for wrong in ([1], (1,), {"a": {"b": 1}}, {"a b": 1}, {1: 2}, 1j, b"x", np.arange(2), {1, 2}):
+    for wrong in (
+        [1],
+        (1,),
+        {"a": {"b": 1}},
+        {"a b": 1},
+        {"a" * 101: 1},
+        {1: 2},
+        1j,
+        b"x",
+        np.arange(2),
+        {1, 2},
+    ):
         with pytest.raises(InvalidArgument, match="a measure returns"):
             read_values("m", wrong)
 

@@ -17,6 +17,8 @@ MAX_SECONDS = 1_800.0
 _MIN_RATE, _MAX_RATE = 1_000, 768_000  # Hz
 _MAX_CHANNELS = 16
 _BLOCK_SAMPLES = 1 << 18
+_HIGHEST = 1_000.0
+"""Magnitude that no sound has: 60 dB above full scale."""
 
 
 @contextlib.contextmanager
@@ -43,6 +45,12 @@ def read_blocks(file: Any, frames: int) -> Iterator[NDArray[np.float32]]:
     while frames > 0 and len(block := file.read(min(size, frames), "float32", always_2d=True)):
         frames -= len(block)
         yield block
+
+
+def check_samples(block: NDArray[np.float32]) -> None:
+    """Raise NoAudio if a block has samples that are not numbers, or larger than of any sound."""
+    if not (np.abs(block) <= _HIGHEST).all():  # also false for NaN
+        raise NoAudio("the audio has samples that are not numbers: the file is damaged")
 
 
 def skip(file: Any, frames: int) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from musicapi_nb.audio.decoding import MAX_SECONDS, open_sound, read_blocks
+from musicapi_nb.audio.decoding import MAX_SECONDS, check_samples, open_sound, read_blocks
 from musicapi_nb.audio.levels import Decimator
 from musicapi_nb.audio.onsets import mel_bands
 from musicapi_nb.audio.spectrum import frequencies, magnitude_blocks
@@ -84,7 +84,7 @@ def measure_profile(source: Path | bytes) -> Profile:
     """Measure the profile of a sound file, or of its content, decoded once.
 
     NoAudio if it cannot be decoded, is silent, shorter than 1 s or longer than half an hour, or has
-    less than 8,000 samples a second.
+    less than 8,000 samples a second, or samples that are not numbers.
     """
     mono, rate = _read_mono(source)
     if len(mono) < _MIN_SECONDS * rate:
@@ -107,8 +107,7 @@ def _read_mono(source: Path | bytes) -> tuple[NDArray[np.float32], int]:
         limit = int(MAX_SECONDS * file.samplerate)
         decimator, frames = Decimator(file.samplerate), 0
         for block in read_blocks(file, limit + 1):
-            if not np.isfinite(block).all():
-                raise NoAudio("the audio has samples that are not numbers: the file is damaged")
+            check_samples(block)
             decimator.add(block.mean(axis=1))
             frames += len(block)
     if frames > limit:

@@ -13,6 +13,7 @@ from musicapi_nb.library import Library, Measure
 from musicapi_nb.measures.code_version import code_version
 from musicapi_nb.measures.engine import Options, measure_sounds
 from musicapi_nb.measures.feature_columns import COLUMNS
+from musicapi_nb.measures.result_values import MAX_NAME
 from musicapi_nb.measures.worker import Method
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def measure(  # noqa: PLR0913 - all but the first two are options
         first call. If it raises, that is the song's `issue`, and the next call tries again; after
         `errors.NoAudio`, it does not.
     name
-        A new name for the column: letters, digits and underscores.
+        A new name for the column: letters, digits and underscores, 100 at most.
     version
         A text that names the method. By default a hash of the function's code, its default
         arguments, and the constants and functions of the same notebook or module that it names: an
@@ -110,9 +111,10 @@ def measure(  # noqa: PLR0913 - all but the first two are options
 def check_name(name: Any) -> None:
     """Raise InvalidArgument if a measure cannot have this name."""
     is_name = isinstance(name, str) and name.isidentifier() and not name.startswith("_")
-    if not is_name or keyword.iskeyword(name):
+    if not is_name or keyword.iskeyword(name) or len(name) > MAX_NAME:
         raise InvalidArgument(
-            f"name is letters, digits and underscores, such as 'clap_score', not {name!r:.80}"
+            f"name is letters, digits and underscores, {MAX_NAME} at most, such as 'clap_score', "
+            f"not {name!r:.80}"
         )
     if name in _RESERVED:
         raise InvalidArgument(f"{name!r} is a column of other tables; choose another name")

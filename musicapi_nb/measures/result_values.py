@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # which loads the library, and workers do without
     from musicapi_nb.library.measurements import Value
 
 _MAX_WHOLE = 2**63  # larger numbers do not fit into Int64
+MAX_NAME = 100  # characters of the name of a column
 _MISSING = frozenset({"NAType", "NaTType"})  # of pandas, which few measures load
 _ACCEPTED = (
     "a measure returns a number, a text, True, False or None, or a flat mapping of names to these"
@@ -33,9 +34,10 @@ def read_values(name: str, result: Any, *, prefix: bool = True) -> dict[str, Val
     if not isinstance(result, Mapping):
         return {name: _read_value(result, "this one")}
     for key in result:
-        if not isinstance(key, str) or not key.isidentifier():
+        if not isinstance(key, str) or not key.isidentifier() or len(key) > MAX_NAME:
             raise InvalidArgument(
-                f"{_ACCEPTED}; names are letters, digits and underscores, not {key!r:.80}"
+                f"{_ACCEPTED}; names are letters, digits and underscores, {MAX_NAME} at "
+                f"most, not {key!r:.80}"
             )
     return {
         f"{name}_{key}" if prefix else key: _read_value(value, f"that of {key!r}")

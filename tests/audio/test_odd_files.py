@@ -2,6 +2,7 @@
 
 import io
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import soundfile
 
 from musicapi_nb.audio import levels
 from musicapi_nb.audio.features import AudioFeatures, extract_features
+from musicapi_nb.audio.profile import measure_profile
 from musicapi_nb.errors import NoAudio
 from tests.audio.sounds import RATE, Samples, chords, clicks, encode, noise, tone
 
@@ -134,7 +136,14 @@ def test_path_is_not_in_the_message(tmp_path: Path) -> None:
     assert str(tmp_path) not in str(caught.value)
     with pytest.raises(NoAudio):
         extract_features(tmp_path / "missing.mp3")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+@pytest.mark.parametrize("measure", [extract_features, measure_profile])
+def test_samples_that_no_sound_has_are_damage(
+    measure: Callable[[bytes], object], value: float
+) -> None:
     file = io.BytesIO()
-    soundfile.write(file, np.full(RATE, np.inf), RATE, format="WAV", subtype="FLOAT")
+    soundfile.write(file, np.full(RATE, value), RATE, format="WAV", subtype="FLOAT")
     with pytest.raises(NoAudio, match="not numbers"):
-        extract_features(file.getvalue())
+        measure(file.getvalue())
