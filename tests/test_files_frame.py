@@ -8,6 +8,7 @@ import pytest
 
 import musicapi_nb as mnb
 from musicapi_nb import sonic
+from musicapi_nb.errors import ClientClosed
 from musicapi_nb.library import Library
 from musicapi_nb.notebook.experiment_run import ExperimentRun
 from musicapi_nb.notebook.session import Session
@@ -84,3 +85,11 @@ def test_missing_files_are_rows_and_unfinished_songs_are_not(
     finished = {"clip_id": "e", "state": "succeeded", "audio_url": "https://a.example/e.mp3"}
     rows = mnb.files_frame({"code": 200, "data": [finished]})
     assert rows[["media", "missing"]].to_numpy().tolist() == [["audio", True]]
+
+
+def test_a_closed_library_is_no_library_without_files(tmp_path: Path) -> None:
+    with mnb.connect(simulator=Simulator(), library=tmp_path) as api:
+        run = api.experiment("rain", mnb.Plan.grid(sonic.Create, factors={"description": ["a"]}))
+    for table in (run.files, run.measures):
+        with pytest.raises(ClientClosed):
+            table()

@@ -396,9 +396,7 @@ class Experiment(ResultFrames):
             return self.frame()
         if name in {"measures", "files"}:
             songs = result_frame("songs", self.plan, self.tasks_of_cells(), ())
-            with contextlib.suppress(ClientClosed):  # as in `refresh`
-                return join_library(name, songs, self.library)
-            return join_library(name, songs, None)
+            return join_library(name, songs, self.library)
         return result_frame(name, self.plan, self.tasks_of_cells(), self._ratings())
 
     def _ratings(self) -> list[Rating]:

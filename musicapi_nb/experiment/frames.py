@@ -54,8 +54,8 @@ def cells_frame(plan: Plan) -> pd.DataFrame:
     return rows.astype(dict.fromkeys(CELL_COLUMNS, "int64"))
 
 
-def join_library(name: str, songs: pd.DataFrame, library: Library | None) -> pd.DataFrame:
-    """Return what a library has of songs: "files" or "measures"."""
+def join_library(name: str, songs: pd.DataFrame, library: Library) -> pd.DataFrame:
+    """Return what a library has of songs: "files" or "measures"; ClientClosed if it is closed."""
     return join_files(songs, library) if name == "files" else join_measures(songs, library)
 
 

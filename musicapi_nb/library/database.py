@@ -165,7 +165,8 @@ class Database:
             return False
 
     def check_in_place(self) -> None:
-        """Raise if it is read-only, or would not write into the library at its path."""
+        """Raise if it is closed, read-only, or would not write into the library at its path."""
+        _ = self.connection  # its files are gone once it is closed
         if self.read_only:
             raise LibraryReadOnly(f"the library {self.path} can only be read")
         if not self.is_in_place:

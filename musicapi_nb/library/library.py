@@ -11,7 +11,7 @@ from typing import Self
 
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
-from musicapi_nb.errors import InvalidArgument, LibraryError, LibraryReadOnly
+from musicapi_nb.errors import ClientClosed, InvalidArgument, LibraryError, LibraryReadOnly
 from musicapi_nb.ledger_types import (
     Entry,
     EntryState,
@@ -371,7 +371,7 @@ class Library(SongFiles, Measurements, Imports, ListedNames):
         """Why purchases cannot be recorded now; "" if they can."""
         try:
             self._database.check_in_place()
-        except LibraryError as error:
+        except (ClientClosed, LibraryError) as error:
             return error.message
         return ""
 

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 import musicapi_nb as mnb
 from musicapi_nb import sonic
-from musicapi_nb.errors import InvalidArgument, InvalidTransition, LostReply, MissingFile
+from musicapi_nb.errors import (
+    ClientClosed,
+    InvalidArgument,
+    InvalidTransition,
+    LostReply,
+    MissingFile,
+)
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.library import Account, Library
 from musicapi_nb.tasks import Task, mark_failed, parse_submit_reply, parse_task, update_parts
@@ -257,6 +263,15 @@ def test_a_poll_under_way_counts_for_the_purchase(library: Library) -> None:
     library.resolve(purchase, task_id="t1")
     assert library.record_poll(adopted, looked(task, reply("a", "b"))).id == purchase
     assert library.entry(purchase).state == "done"
+
+
+def test_a_closed_library_says_so(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    library.close()
+    for change in (lambda: library.adopt(reply("a")), lambda: library.merge(tmp_path / "other")):
+        with pytest.raises(ClientClosed, match="the library is closed"):
+            change()
+    assert library.notice == "the library is closed"
 
 
 # --- a process that is killed ---------------------------------------------------------------
