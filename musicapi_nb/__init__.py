@@ -16,11 +16,19 @@ PUBLIC_NAMES = {
     "musicapi_nb._blind_test.preference": "preference",
     "musicapi_nb._blind_test.widget": "blind_test",
     "musicapi_nb._report.comparison_report": "report",
-    "musicapi_nb.analysis": """
-        adherence adjusted_means cooccurrence costs dose_response drift effects exclusive_sets
-        near_misses sound_adherence sound_matches stability substitution_graph substitutions
-        tag_category tag_counts tag_fates tag_group variance
-    """,
+    "musicapi_nb.analysis._adherence": "adherence tag_fates",
+    "musicapi_nb.analysis._adjusted_means": "adjusted_means",
+    "musicapi_nb.analysis._cooccurrence": "cooccurrence exclusive_sets tag_counts",
+    "musicapi_nb.analysis._costs": "costs",
+    "musicapi_nb.analysis._dose_response": "dose_response",
+    "musicapi_nb.analysis._drift": "drift",
+    "musicapi_nb.analysis._effects": "effects",
+    "musicapi_nb.analysis._near_misses": "near_misses",
+    "musicapi_nb.analysis._sound_adherence": "sound_adherence",
+    "musicapi_nb.analysis._sound_matches": "sound_matches",
+    "musicapi_nb.analysis._stability": "stability",
+    "musicapi_nb.analysis._substitutions": "substitution_graph substitutions",
+    "musicapi_nb.analysis.variance_components": "variance",
     "musicapi_nb.client": "MusicAPI publish",
     "musicapi_nb.engines": """
         Field Price Request account lyrics nuro operations producer riffusion sonic studio
@@ -42,6 +50,7 @@ PUBLIC_NAMES = {
     "musicapi_nb.notebook.magics": "load_ipython_extension",
     "musicapi_nb.plan": "Plan repeats_needed",
     "musicapi_nb.tasks": "Song Task",
+    "musicapi_nb.tasks.tag_vocabulary": "tag_category tag_group",
     "musicapi_nb.widgets.compare": "compare",
     "musicapi_nb.widgets.gallery": "gallery show",
     "musicapi_nb.widgets.gallery.saved_page": "save_page",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from musicapi_nb.analysis import sound_matches
+from musicapi_nb import sound_matches
 
 HOSTILE = (
     "$x$ and $\\alpha_{",

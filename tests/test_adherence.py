@@ -14,8 +14,7 @@ from scipy import stats
 from scipy.optimize import linear_sum_assignment
 from statsmodels.stats.proportion import proportion_confint
 
-from musicapi_nb import frames
-from musicapi_nb.analysis import adherence, effects, near_misses, tag_fates
+from musicapi_nb import adherence, effects, frames, near_misses, tag_fates
 from musicapi_nb.analysis.ratio_estimator import ratio_sums, ratios, t_quantile, wilson_bounds
 from musicapi_nb.analysis.tag_matching import TagReader, match_tags
 from musicapi_nb.errors import BadFrame, InvalidArgument

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse, stats
 
-from musicapi_nb import frames
-from musicapi_nb.analysis import cooccurrence, exclusive_sets, tag_counts
+from musicapi_nb import cooccurrence, exclusive_sets, frames, tag_counts
 from musicapi_nb.analysis.hypergeometric import fisher_p
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from tests.replies import NAMES, sample

@@ -10,7 +10,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from musicapi_nb.analysis import dose_response
+from musicapi_nb import dose_response
 from musicapi_nb.errors import BadFrame, InvalidArgument
 
 DOSES = (0.1, 0.3, 0.5, 0.9)

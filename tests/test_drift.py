@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 import musicapi_nb as mnb
-from musicapi_nb.analysis import drift
+from musicapi_nb import drift
 from musicapi_nb.analysis.change_points import MIN_TASKS, find_periods
 from musicapi_nb.errors import BadFrame, InvalidArgument
 

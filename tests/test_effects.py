@@ -17,7 +17,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 import musicapi_nb as mnb
-from musicapi_nb.analysis import adjusted_means, effects
+from musicapi_nb import adjusted_means, effects
 from musicapi_nb.analysis.clusters import cluster_codes, level_codes
 from musicapi_nb.analysis.contrasts import (
     Means,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicapi_nb.analysis import adherence, cooccurrence, exclusive_sets, substitutions, tag_counts
+from musicapi_nb import adherence, cooccurrence, exclusive_sets, substitutions, tag_counts
 from musicapi_nb.analysis.partitions import map_reduce, sum_by_key
 from musicapi_nb.analysis.ratio_estimator import SUMS, ratio_sums
 from musicapi_nb.errors import BadFrame

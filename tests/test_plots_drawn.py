@@ -10,8 +10,7 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.patches import PathPatch, Rectangle, StepPatch
 
-from musicapi_nb import plots
-from musicapi_nb.analysis import cooccurrence, sound_adherence
+from musicapi_nb import cooccurrence, plots, sound_adherence
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots.sankey_layout import ADDED, DROPPED, MORE, flow
 from tests.plot_inspection import all_text, intervals, marker_positions, row_labels

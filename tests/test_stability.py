@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 import musicapi_nb as mnb
-from musicapi_nb.analysis import stability, variance
+from musicapi_nb import stability, variance
 from musicapi_nb.errors import BadFrame, InvalidArgument
 
 Tasks = Sequence[Sequence[Sequence[str]]]

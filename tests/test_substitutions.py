@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicapi_nb import frames
-from musicapi_nb.analysis import substitution_graph, substitutions
+from musicapi_nb import frames, substitution_graph, substitutions
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.simulator.tag_rewriting import studio_steps
 from musicapi_nb.simulator.vocabulary import (

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from musicapi_nb import MusicAPI, studio
-from musicapi_nb.analysis import (
+from musicapi_nb import (
+    MusicAPI,
     adherence,
     cooccurrence,
     exclusive_sets,
+    studio,
     substitution_graph,
     substitutions,
     tag_counts,

@@ -15,7 +15,7 @@ from statsmodels.formula.api import mixedlm, ols
 from statsmodels.stats.anova import anova_lm
 
 import musicapi_nb as mnb
-from musicapi_nb.analysis import variance
+from musicapi_nb import variance
 from musicapi_nb.analysis.ratio_estimator import t_quantile
 from musicapi_nb.analysis.variance_components import nested_sums
 from musicapi_nb.errors import BadFrame, InvalidArgument

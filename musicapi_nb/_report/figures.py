@@ -10,7 +10,7 @@ import pandas as pd
 from musicapi_nb._report.blind_figures import BlindComparisons, compare_blind
 from musicapi_nb._report.outcomes import BLIND_TEST, ReportOutcome, TableName, table_with_values
 from musicapi_nb._report.tables import ReportTables, records
-from musicapi_nb.analysis import adjusted_means
+from musicapi_nb.analysis._adjusted_means import adjusted_means
 from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.analysis.checks import as_frame
 from musicapi_nb.analysis.clusters import level_codes

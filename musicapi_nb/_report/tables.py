@@ -10,7 +10,8 @@ import pandas as pd
 
 from musicapi_nb._blind_test.answers import ANSWERS, LETTERS, preferences_frame
 from musicapi_nb._report.outcomes import RATED_WELL, TableName
-from musicapi_nb.analysis import adherence, sound_matches
+from musicapi_nb.analysis._adherence import adherence
+from musicapi_nb.analysis._sound_matches import sound_matches
 from musicapi_nb.analysis.clusters import level_codes
 from musicapi_nb.analysis.model_frame import plan_factors
 from musicapi_nb.analysis.source_tables import table_of

@@ -72,13 +72,13 @@ class ResultFrames(abc.ABC):
 
     def effects(self, factor: str | tuple[str, str], **options: Any) -> pd.DataFrame:
         """Estimate the effect of each level of a factor: see `mnb.effects`."""
-        from musicapi_nb.analysis import effects  # noqa: PLC0415 - loads pandas
+        from musicapi_nb.analysis._effects import effects  # noqa: PLC0415 - loads pandas
 
         return effects(self, factor, **options)
 
     def costs(self, by: str | Sequence[str] | None = None, **options: Any) -> pd.DataFrame:
         """Measure what songs cost, in all or by the levels of a factor: see `mnb.costs`."""
-        from musicapi_nb.analysis import costs  # noqa: PLC0415 - loads pandas
+        from musicapi_nb.analysis._costs import costs  # noqa: PLC0415 - loads pandas
 
         return costs(self, by, **options)
 

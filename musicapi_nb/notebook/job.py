@@ -15,6 +15,7 @@ from musicapi_nb.client import MusicAPI
 from musicapi_nb.engines import Request
 from musicapi_nb.engines.values import number_of_seconds
 from musicapi_nb.errors import MusicAPIError, WaitTimeout, refuse_copy
+from musicapi_nb.notebook.early_loading import load_tables_early
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job_songs import JobSongs
 from musicapi_nb.notebook.live_songs import live_html
@@ -83,6 +84,8 @@ class Job(JobSongs, Generic[_Result]):
         self._waits = WeakKeyDictionary()
         self._future = background.submit(work(self))
         self._future.add_done_callback(self._finish)
+        if request is not None:  # there will be songs, and perhaps tables of them
+            load_tables_early()
 
     __reduce_ex__ = refuse_copy
 

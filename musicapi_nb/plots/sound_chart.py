@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
 
 from musicapi_nb import markup
-from musicapi_nb.analysis import sound_adherence as measure_adherence
-from musicapi_nb.analysis import sound_matches
+from musicapi_nb.analysis._sound_adherence import sound_adherence as measure_adherence
+from musicapi_nb.analysis._sound_matches import sound_matches
 from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.analysis.sound_relations import TEMPO_TOLERANCE
 from musicapi_nb.analysis.source_tables import Source
