@@ -66,6 +66,7 @@ class Adopter:
         self._database, self._owner, self._simulated = database, owner, simulated
         self._songs: _SongIndex | None = None
         self._has_unnamed: bool | None = None  # whether there are entries without a task id
+        self._batches: dict[tuple[str | None, bool], int] | None = None  # by ids of their parts
         self._entries: dict[int, str] = {}  # what was done with each
         self.issues: list[AdoptionIssue] = []
 
@@ -78,10 +79,14 @@ class Adopter:
         """Record a task, unless the library has all of it."""
         simulated = task.simulated or self._simulated
         entry = self._entry_of(connection, task, simulated=simulated)
+        batch = self._batch_of(connection, task, simulated=simulated) if entry is None else None
+        if batch is not None:
+            self._entries.setdefault(batch, "unchanged")
+            return
         if entry is not None and not _tells_more(connection, entry, task):
             self._entries.setdefault(entry.id, "unchanged")
             return
-        if entry is not None and entry.state != "accepted" and not task.finished:  # only its id
+        if entry is not None and _is_outdated(entry, task):  # only its id is new
             task = replace(stored_tasks.task_of(connection, entry), id=task.id)
         after = events.append_to(
             connection,
@@ -93,6 +98,8 @@ class Adopter:
         )
         if self._songs is not None:
             self._songs.add(after, task)
+        if task.parts:
+            self._batches = None
         if entry is None:
             self._entries[after.id] = "new"
         elif self._entries.get(after.id) != "new":
@@ -116,10 +123,32 @@ class Adopter:
         number = self._songs.find(task, simulated=simulated)
         return None if number is None else events.entry(connection, number)
 
+    def _batch_of(
+        self, connection: sqlite3.Connection, task: Task, *, simulated: bool
+    ) -> int | None:
+        """Return the entry of the batch that has a task as one of its parts."""
+        if task.id is None:
+            return None
+        if self._batches is None:
+            of_batches = "WHERE operation='batch' AND state != 'not_run' AND reply_event NOT NULL"
+            batches = events.entries(connection, of_batches)
+            self._batches = {
+                (part.id, entry.simulated): entry.id
+                for entry, batch in stored_tasks.tasks_of(self._database, batches)
+                for part in batch.parts
+            }
+        return self._batches.get((task.id, simulated))
+
 
 def _has_unnamed(connection: sqlite3.Connection) -> bool:
     query = "SELECT 1 FROM entries WHERE request_key='' AND task_id IS NULL LIMIT 1"
     return connection.execute(query).fetchone() is not None
+
+
+def _is_outdated(entry: Entry, task: Task) -> bool:
+    """Return whether a reply cannot be the latest: the task has ended, or has songs."""
+    ended = entry.state != "accepted"
+    return ended and (not task.finished or (entry.state, task.state) == ("done", "failed"))
 
 
 def _tells_more(connection: sqlite3.Connection, entry: Entry, task: Task) -> bool:
@@ -130,7 +159,7 @@ def _tells_more(connection: sqlite3.Connection, entry: Entry, task: Task) -> boo
         return True
     if task.raw is None:  # only the HTTP status of a reply showed a failure
         return entry.state == "accepted" and task.state == "failed"
-    if entry.state != "accepted" and not task.finished:
+    if _is_outdated(entry, task):
         return False
     query = "SELECT 1 FROM events WHERE entry=? AND raw=?"
     raw = stored_tasks.raw_text(task)

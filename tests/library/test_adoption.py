@@ -216,6 +216,23 @@ def test_a_finished_task_stays_finished(library: Library) -> None:
     assert (task.id, task.state, len(task.songs)) == ("t1", "succeeded", 2)
 
 
+def test_a_done_task_does_not_fail_later(library: Library) -> None:
+    library.adopt(reply("a", "b", task_id="t1"))
+    library.adopt(reply("c", "d"))
+    failed = {**FAILED_UNSAID, "task_id": "t1"}
+    assert library.adopt(failed).unchanged == 1
+    assert [task.state for task in library.tasks()] == ["succeeded"] * 2
+
+
+def test_the_parts_of_a_batch_are_there_with_it(library: Library) -> None:
+    batch = sonic.Batch(items=[song("rain"), song("snow")])
+    task = parse_submit_reply({"batch_id": "b", "tasks": ["t1", "t2"]}, batch)
+    library.record_accepted(library.claim(batch).entry.id, task)
+    adoption = library.adopt([reply("a", "b", task_id=name) for name in ("t1", "t2", "t3")])
+    assert (adoption.new, adoption.unchanged) == (1, 1)
+    assert [task.id for task in library.tasks()] == ["b", "t3"]
+
+
 def test_simulated_tasks_stay_apart(library: Library) -> None:
     library.adopt(reply("a", task_id="t1"))
     assert library.adopt(reply("a", task_id="t1"), simulated=True).new == 1
