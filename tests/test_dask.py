@@ -157,7 +157,7 @@ def test_files_are_measured_by_the_workers_of_a_cluster(
         assert table["issue"].dropna().tolist() == ["ValueError: four"]
         assert os.getpid() not in set(table["m_process"])
         assert len(library._database.rows("SELECT * FROM measurements")) == 29
-        with pytest.raises(InvalidArgument, match="a measure returns"):
+        with pytest.raises(InvalidArgument, match="a measure must return"):
             mnb.measure(
                 tmp_path / "sounds", lambda _: [], name="m", library=library, client=cluster
             )

@@ -228,7 +228,7 @@ def test_versions_are_measures_of_their_own(library: Library, folder: Path) -> N
         assert table["size"].tolist() == expected
     assert library._database.rows("SELECT count(*) FROM measurements") == [(6,)]
     for wrong in ("", 5, "x" * 200):
-        with pytest.raises(InvalidArgument, match="version is a text"):
+        with pytest.raises(InvalidArgument, match="version must be a text"):
             mnb.measure(files, len, version=wrong, **options)  # type: ignore[arg-type]
 
 
@@ -366,13 +366,13 @@ def test_wrong_arguments_are_refused_before_anything_is_computed(
         "x" * 101,
         None,
     ):
-        with pytest.raises(InvalidArgument, match=r"name is letters|choose another name"):
+        with pytest.raises(InvalidArgument, match=r"name must be letters|choose another name"):
             mnb.measure(folder, logged, name=name, library=library)  # type: ignore[arg-type]
-    with pytest.raises(InvalidArgument, match="not a function"):
+    with pytest.raises(InvalidArgument, match="must take a path"):
         mnb.measure(folder, 5, name="size", library=library)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match="number of processes"):
         mnb.measure(folder, logged, name="size", workers=0)
-    with pytest.raises(InvalidArgument, match="library is a Library"):
+    with pytest.raises(InvalidArgument, match="library must be a Library"):
         mnb.measure(folder, logged, name="size", library="songs")  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match=r"distributed\.Client"):
         mnb.measure(folder, logged, name="size", library=library, client="tcp://here")
@@ -391,7 +391,7 @@ def test_wrong_arguments_are_refused_before_anything_is_computed(
 
 
 def test_result_that_is_no_value_is_refused_at_once(folder: Path) -> None:
-    with pytest.raises(InvalidArgument, match=r"returns a number, a text.*this one is a list"):
+    with pytest.raises(InvalidArgument, match=r"must return a number, a text.*this one is a list"):
         mnb.measure(folder, lambda path: [path.name], name="size", workers=1, progress=False)
 
 
@@ -431,7 +431,7 @@ def test_values_are_read_as_what_they_are() -> None:
         np.arange(2),
         {1, 2},
     ):
-        with pytest.raises(InvalidArgument, match="a measure returns"):
+        with pytest.raises(InvalidArgument, match="a measure must return"):
             read_values("m", wrong)
 
 

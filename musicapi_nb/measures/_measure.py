@@ -99,11 +99,11 @@ def measure(  # noqa: PLR0913 - all but the first two are options
     """
     check_name(name)
     if not callable(function):
-        raise InvalidArgument(f"function is a {type(function).__name__}, not a function of a path")
+        raise InvalidArgument(f"function must take a path, not be a {type(function).__name__}")
     if version is None:
         version = code_version(function)
     elif not isinstance(version, str) or not version.strip() or len(version) > _MAX_VERSION:
-        raise InvalidArgument(f"version is a text such as 'clap 1', not {version!r:.80}")
+        raise InvalidArgument(f"version must be a text such as 'clap 1', not {version!r:.80}")
     options = Options(library, workers, progress, client)
     return measure_sounds(songs, Method(name, function), Measure(name, version), options)
 
@@ -113,8 +113,8 @@ def check_name(name: Any) -> None:
     is_name = isinstance(name, str) and name.isidentifier() and not name.startswith("_")
     if not is_name or keyword.iskeyword(name) or len(name) > MAX_NAME:
         raise InvalidArgument(
-            f"name is letters, digits and underscores, {MAX_NAME} at most, such as 'clap_score', "
-            f"not {name!r:.80}"
+            f"name must be letters, digits and underscores, {MAX_NAME} at most, such as "
+            f"'clap_score', not {name!r:.80}"
         )
     if name in _RESERVED:
         raise InvalidArgument(f"{name!r} is a column of other tables; choose another name")

@@ -260,7 +260,7 @@ def _read_pairs(pairs: Sequence[Any]) -> tuple[pd.DataFrame, list[_SongLyrics]]:
     songs, lyrics = [], []
     for pair in pairs:
         if not _is_pair(pair):
-            raise InvalidArgument(f"this is a {type(pair).__name__} among pairs; {_PAIR}")
+            raise InvalidArgument(f"there is a {type(pair).__name__} among pairs; {_PAIR}")
         first, second = pair
         items = second if isinstance(second, list) else _items_of(second)
         songs.append(first if isinstance(first, Song) else Song())
@@ -275,7 +275,7 @@ def _items_of(answer: Any) -> list[Any]:
     tasks = [answer] if isinstance(answer, Task) else list(_parts(answer))
     items = [alignment_in(task) if isinstance(task, Task) else None for task in tasks]
     if len(items) != 1 or items[0] is None:
-        raise InvalidArgument(f"a {type(answer).__name__} without aligned lyrics; {_PAIR}")
+        raise InvalidArgument(f"this {type(answer).__name__} has no aligned lyrics; {_PAIR}")
     return items[0]
 
 

@@ -30,7 +30,7 @@ def measure_on_cluster(method: Method, files: PendingFiles, client: Any) -> Outc
     if not callable(getattr(client, "submit", None)) or not callable(
         getattr(client, "nthreads", None)
     ):
-        raise InvalidArgument(f"client is a distributed.Client, not a {type(client).__name__}")
+        raise InvalidArgument(f"client must be a distributed.Client, not a {type(client).__name__}")
     return _measure_on_cluster(method, files, client)
 
 

@@ -49,9 +49,11 @@ class Options:
     def __post_init__(self) -> None:
         if self.library is not None and not isinstance(self.library, Library):
             kind = type(self.library).__name__
-            raise InvalidArgument(f"library is a Library, such as api.library, not a {kind}")
+            raise InvalidArgument(f"library must be a Library, such as api.library, not a {kind}")
         if self.workers is not None and not whole_number(self.workers, 1):
-            raise InvalidArgument(f"workers is a number of processes, not {self.workers!r:.40}")
+            raise InvalidArgument(
+                f"workers must be a number of processes, not {self.workers!r:.40}"
+            )
 
 
 def measure_sounds(source: Any, method: Method, measure: Measure, options: Options) -> pd.DataFrame:

@@ -16,7 +16,8 @@ _MAX_WHOLE = 2**63  # larger numbers do not fit into Int64
 MAX_NAME = 100  # characters of the name of a column
 _MISSING = frozenset({"NAType", "NaTType"})  # of pandas, which few measures load
 _ACCEPTED = (
-    "a measure returns a number, a text, True, False or None, or a flat mapping of names to these"
+    "a measure must return a number, a text, True, False or None, or a flat mapping of names to "
+    "these"
 )
 
 
@@ -36,7 +37,7 @@ def read_values(name: str, result: Any, *, prefix: bool = True) -> dict[str, Val
     for key in result:
         if not isinstance(key, str) or not key.isidentifier() or len(key) > MAX_NAME:
             raise InvalidArgument(
-                f"{_ACCEPTED}; names are letters, digits and underscores, {MAX_NAME} at "
+                f"{_ACCEPTED}; names must be letters, digits and underscores, {MAX_NAME} at "
                 f"most, not {key!r:.80}"
             )
     return {

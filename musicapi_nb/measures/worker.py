@@ -64,7 +64,7 @@ def dump_method(method: Method) -> bytes:
         raise InvalidArgument(
             f"the function of {method.name!r} cannot be sent to a worker process "
             f"({_one_line(f'{type(error).__name__}: {error}')}). Load models and open files inside "
-            "the function instead of outside"
+            "the function instead of outside it"
         ) from error
     return content
 
