@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
 from musicapi_nb.client import MusicAPI
+from musicapi_nb.client.hooks import Hooks
 from musicapi_nb.engines.values import number_of_seconds, whole_number
 from musicapi_nb.errors import (
     ClientClosed,
@@ -65,6 +66,8 @@ class Experiment(ResultFrames):
         Maximum wait for one cell's songs, in seconds of the service's clock.
     stop
         A `StopRule`: no further block is bought once an effect is decided.
+    hooks
+        `client.hooks.Hooks`, called when a cell or the budget has ended.
 
     Raises
     ------
@@ -84,6 +87,7 @@ class Experiment(ResultFrames):
         concurrency: int = 8,
         deadline: float = 1800.0,
         stop: StopRule | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip() or name != clean(name):
             raise InvalidArgument(f"name must be text such as 'harbour', not {name!r:.40}")
@@ -102,6 +106,7 @@ class Experiment(ResultFrames):
         self._tracker = CellTracker(plan.cells)
         self._cached_ledger: ExperimentLedger | None = None
         self._looks = None if stop is None else Looks(stop, plan, self)
+        self._hooks = hooks or Hooks()
         self._outside_plan = 0
         self._held_outside = 0
         self._runner: Runner | None = None
@@ -204,7 +209,7 @@ class Experiment(ResultFrames):
         """
         if self.running:
             raise MusicAPIError(f"the experiment {self.name!r} is already running")
-        runner = Runner(self._tracker, self._client, self._notify, self._looks)
+        runner = Runner(self._tracker, self._client, self._notify, self._hooks, self._looks)
         self._runner, self._callback = runner, progress
         try:
             if check:

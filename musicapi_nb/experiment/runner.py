@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from musicapi_nb.client import MusicAPI
+from musicapi_nb.client.hooks import Hooks
 from musicapi_nb.client.retry import LONGEST_PAUSE
 from musicapi_nb.errors import (
     ClientClosed,
@@ -60,11 +61,13 @@ class Runner:
         tracker: CellTracker,
         client: MusicAPI,
         notify: Callable[[], None],
+        hooks: Hooks,
         gate: Gate | None = None,
     ) -> None:
         self._tracker = tracker
         self._client = client
         self._notify = notify
+        self._hooks = hooks
         self._gate = gate
         self._passed: set[int] = set()
         self._ledger: ExperimentLedger
@@ -123,6 +126,8 @@ class Runner:
             finally:
                 await self._cancel_all()
             await self._finish()
+            if self.stop_reason and self._is_stopped_by_budget():
+                await self._hooks.report_budget(self.stop_reason)
         finally:
             self._end = time.monotonic()
 
@@ -220,6 +225,9 @@ class Runner:
         )
         return False
 
+    def _is_stopped_by_budget(self) -> bool:
+        return bool(self._over_budget) or not (self.stopped or self.cancelled)
+
     # --- one cell --------------------------------------------------------------------------
 
     def _start_cell(self, index: int) -> None:
@@ -244,6 +252,8 @@ class Runner:
                     self._delay(error, attempt)
                     continue
                 self._record_error(index, error)
+                if not isinstance(error, OverBudget):  # reported once, when the run ends
+                    await self._hooks.report_error(self._tracker.cells[index].request, error)
             except Exception as error:  # noqa: BLE001 - one cell must not end the others
                 _log.exception("cell %s of the experiment failed", self._tracker.cells[index].order)
                 self._record_error(index, error)
@@ -262,6 +272,7 @@ class Runner:
             progress=lambda task: self._record_task(index, task),
         )
         self._record_task(index, task)
+        await self._hooks.report_task(cell.request, task)
 
     def _record_task(self, index: int, task: Task) -> None:
         old = self._tracker.states[index]

@@ -20,6 +20,7 @@ import aiohttp
 import yarl
 
 from musicapi_nb.client import BASE_URL, MusicAPI
+from musicapi_nb.client.hooks import Hooks, OnBudget, OnFailure, OnTask
 from musicapi_nb.client.network import Certificates, parse_network
 from musicapi_nb.client.transport import parse_base_url, parse_key
 from musicapi_nb.client.webhook_fields import webhook_target
@@ -91,6 +92,9 @@ def connect(  # noqa: PLR0913 - independent settings
     webhook_secret: str | Secret | None = None,
     proxy: str | None = None,
     ssl: Certificates | None = None,
+    on_task: OnTask | None = None,
+    on_failure: OnFailure | None = None,
+    on_budget: OnBudget | None = None,
 ) -> Session:
     """Connect to MusicAPI, or without a key to an embedded simulator, and print which.
 
@@ -129,6 +133,10 @@ def connect(  # noqa: PLR0913 - independent settings
     ssl
         Certificate authorities to trust: a PEM file, or an `ssl.SSLContext`. Default: those of the
         environment variable SSL_CERT_FILE, else those of the system.
+    on_task, on_failure, on_budget
+        Functions or coroutine functions that are called, on the background thread, when a request
+        of `run` or of an experiment ends: with the task; with the request and its error; with a
+        sentence when a budget or the spend limit is used up. Their errors are logged.
 
     Raises
     ------
@@ -143,12 +151,14 @@ def connect(  # noqa: PLR0913 - independent settings
     """
     key = as_secret(key) if key else None
     webhook_secret = None if webhook_secret is None else as_secret(webhook_secret)
+    hooks = Hooks(on_task, on_failure, on_budget)
     target = _resolve_target(key, base_url, simulator)
     options = _resolve_options(target, library, spend_limit, webhook, webhook_secret, proxy, ssl)
     digest = _digest(target, options)
     with _connecting:  # threads share a session, and its spend limit
         session = open_sessions.pop(digest, None) or _open(target, options)
         open_sessions[digest] = session  # the last one is the current one
+        session.hooks = hooks  # a cell that is run again defines its functions anew
         song_actions.register(session)
     if not session.simulated:
         try:

@@ -6,6 +6,7 @@ import contextlib
 import threading
 import uuid
 from collections.abc import Callable, Generator
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
@@ -14,7 +15,7 @@ from musicapi_nb.experiment import Experiment, Progress
 from musicapi_nb.experiment.result_frames import ResultFrames
 from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job import Job
-from musicapi_nb.plan import DryRun
+from musicapi_nb.plan import DryRun, Plan
 from musicapi_nb.tasks import Task
 from musicapi_nb.widgets.host import host
 from musicapi_nb.widgets.monitor import Action, BarState, experiment_bar_state, live_card
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
 _START_HELP = "Buy the remaining songs within the budget, and wait for them."
 _PAUSE_HELP = "Stop buying; keep waiting for songs already bought."
 _CANCEL_HELP = "Stop buying and waiting; everything paid for stays in the library."
+
+
+def dry_run(plan: Plan, session: Any) -> DryRun:
+    """Compute the dry run of a plan in a session, without a balance if that cannot be read."""
+    try:
+        return plan.dry_run(session)
+    except MusicAPIError:  # without the balance, the rest is still useful
+        offline = SimpleNamespace(total=None, library=session.library, simulated=session.simulated)
+        return plan.dry_run(offline)
 
 
 class ExperimentJob(Job[Experiment]):

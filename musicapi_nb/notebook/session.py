@@ -11,12 +11,13 @@ import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from musicapi_nb import markup, wire
 from musicapi_nb.client import Balance, MusicAPI, publish
+from musicapi_nb.client.hooks import Hooks, OnBudget, OnFailure, OnTask
 from musicapi_nb.engines import Request, described_song
 from musicapi_nb.engines.arguments import operation_name
 from musicapi_nb.engines.values import whole_number
@@ -82,6 +83,7 @@ class Session(SessionSongs):
         self.simulator = simulator
         self.library = library
         self.note = note
+        self.hooks = Hooks()
         self.balance: Balance | str = "not read yet"
         self._closed = False
         self._jobs: list[Job[Task]] = []
@@ -160,7 +162,8 @@ class Session(SessionSongs):
         title = f"{request.engine}.{request.operation}"
 
         def work(job: Job[Task]) -> Coroutine[Any, Any, Task]:
-            return self._client.run(request, take=take, deadline=deadline, progress=job.update)
+            run = self._client.run(request, take=take, deadline=deadline, progress=job.update)
+            return self.hooks.follow(request, run)
 
         return self._job(work, title=title, request=request)
 
@@ -212,14 +215,18 @@ class Session(SessionSongs):
         concurrency: int = 8,
         deadline: float = 1800.0,
         stop: StopRule | None = None,
+        on_task: OnTask | None = None,
+        on_failure: OnFailure | None = None,
+        on_budget: OnBudget | None = None,
     ) -> ExperimentRun:
         """Prepare an experiment, which displays a dry run; `start()` buys. Requires a library.
 
-        Reads the balance for the dry run. The arguments are those of `experiment.Experiment`.
+        Reads the balance for the dry run. The arguments are those of `experiment.Experiment`;
+        without hooks of its own, those of the session are called.
         """
         library = self._need_library("An experiment")
         from musicapi_nb.experiment import Experiment  # noqa: PLC0415 - loads numpy
-        from musicapi_nb.notebook.experiment_run import ExperimentRun  # noqa: PLC0415 - as above
+        from musicapi_nb.notebook.experiment_run import ExperimentRun, dry_run  # noqa: PLC0415
 
         experiment = Experiment(
             name,
@@ -231,13 +238,9 @@ class Session(SessionSongs):
             concurrency=concurrency,
             deadline=deadline,
             stop=stop,
+            hooks=Hooks(on_task, on_failure, on_budget) or self.hooks,
         )
-        try:
-            dry_run = plan.dry_run(self)
-        except MusicAPIError:  # without the balance, the rest is still useful
-            offline = SimpleNamespace(total=None, library=library, simulated=self.simulated)
-            dry_run = plan.dry_run(offline)
-        return ExperimentRun(self._background, experiment, dry_run)
+        return ExperimentRun(self._background, experiment, dry_run(plan, self))
 
     def gallery(self, songs: Any = None, *, title: str = "") -> Gallery:
         """Display songs to browse, play and rate: see `mnb.gallery`.
@@ -391,12 +394,9 @@ class Session(SessionSongs):
         for digest in [digest for digest in open_sessions if open_sessions[digest] is self]:
             del open_sessions[digest]
         if not self._background.is_forked:
-            self._background.submit(self._aclose()).result()
+            self._background.submit(self._client.close()).result()
+            if self.simulator is not None:
+                self._background.submit(self.simulator.stop()).result()
             self._background.stop()
         if self.library is not None:
             self.library.close()
-
-    async def _aclose(self) -> None:
-        await self._client.close()
-        if self.simulator is not None:
-            await self.simulator.stop()
