@@ -9,7 +9,7 @@ with the same key profiles.
     python benchmarks/audio.py [--check] [--songs N] [--jobs N] [--without-librosa]
 
 With --check it exits 1 if a limit is missed or a tool is missing, and names it. The table of
-docs/guides/sound.md is from 200 songs.
+docs/sound.md is from 200 songs.
 """
 
 from __future__ import annotations

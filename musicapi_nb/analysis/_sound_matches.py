@@ -67,7 +67,7 @@ def sound_matches(songs: Source, measures: pd.DataFrame | None = None) -> pd.Dat
     styles, descriptions, and tags to avoid ("90 bpm", "in A minor", "3 minutes long", "no vocals");
     a value that is not stated clearly is missing, and so is one that the request contradicts.
     Titles and lyrics request nothing, except lyrics that are only "[Instrumental]". Tempo words
-    ("slow", "allegro") are not read as figures. The guide Sound has the rules.
+    ("slow", "allegro") are not read as figures. The guide to sound has the rules.
 
     Measured values are those of `audio_features`. A value that could not be measured is missing,
     and so is all that compares it. `audio_features` cannot tell whether someone sings: that is

@@ -29,7 +29,8 @@ def audio_features(
     Each sound file is measured once, in worker processes, and its values are stored in the library
     as soon as they are there; see `measure`, which has the same arguments and returns the same
     rows. Stored values are outcomes of analyses (`run.effects("mv", outcomes="tempo")`) and columns
-    of `measures_frame`. How each is computed, and how well: the guide "Sound".
+    of `measures_frame`. The page "How sound is measured" of the docs has the methods, their sources
+    and their accuracy.
 
     Parameters
     ----------

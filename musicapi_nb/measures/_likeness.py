@@ -54,7 +54,7 @@ def likeness(  # noqa: PLR0913 - all but the first are options
     Is the second song of a pair just the first again? `mnb.likeness(run)["duplicate"].any()`
 
     Each sound is decoded once: its profile of some kilobytes is stored in the library, like a
-    measure (see `measure`). The guide "Sound" says how the figures are computed, and how well they
+    measure (see `measure`). The docs say how the figures are computed, and how well they
     tell takes from other songs.
 
     Parameters
