@@ -184,9 +184,9 @@ def _facts(tables: ReportTables, figures: Figures) -> str:
         f"{plain(name)} ({markup.plural(len(levels), 'level')})"
         for name, levels in figures.levels.items()
     )
-    made = songs["state"].eq("succeeded").sum() if "state" in songs else len(songs)
+    number = songs["state"].eq("succeeded").sum() if "state" in songs else len(songs)
     parts = (
-        markup.plural(int(made), "song"),
+        markup.plural(int(number), "song"),
         tasks,
         request_counts(tables),
         factors,

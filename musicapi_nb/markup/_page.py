@@ -20,7 +20,7 @@ h1 { margin: 0 0 18px; font-size: 16px; font-weight: 600; overflow-wrap: anywher
   :root { color-scheme: light }
   body { margin: 0; print-color-adjust: exact }
   h2 { break-after: avoid }
-  tr, [style*="max-width:420px"], [style*="flex:1 1 400px"] { break-inside: avoid }  /* cards */
+  tr, [style*="max-width:420px"], [style*="flex:1 1 394px"] { break-inside: avoid }  /* cards */
 }
 """
 
