@@ -1,6 +1,7 @@
 """Measured values as columns of tables, and as outcomes of analyses, over one experiment."""
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,13 +11,17 @@ import pytest
 import musicapi_nb as mnb
 from musicapi_nb import sonic
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.frames.measures import rename_measured
 from musicapi_nb.library import Library, Measure, Measurement
 from musicapi_nb.library.measurements import dtypes_of
+from musicapi_nb.measures.song_sounds import song_table
 from musicapi_nb.notebook.experiment_run import ExperimentRun
 from musicapi_nb.notebook.session import Session
 from musicapi_nb.simulator import Simulator
 from musicapi_nb.tasks import Song
+from musicapi_nb.widgets.songs_of import SongCollection, songs_of
 from tests.library.test_measurements import add_sound
+from tests.measured_functions import size
 from tests.test_experiment import disable_files
 
 KEYS = ["task_id", "song_id", "song_position", "simulated"]
@@ -131,6 +136,41 @@ def test_requests_of_every_source_are_compared_with_the_measures(story: Story) -
     for source in (story.library, story.run.tasks(), iter(story.songs)):
         (other,) = mnb.sound_adherence(source).to_dict("records")
         assert (other["songs"], other["unknown"]) == (23, 1)
+
+
+def test_factors_named_like_columns_of_measures_stay(story: Story) -> None:
+    songs = story.run.songs().iloc[:4]
+    names = {"bpm": "issue", "mv": "likeness", "block": "other_title", "take": "_profile"}
+    songs = songs.rename(columns=names)
+    for table in (
+        mnb.measure(songs, size, name="size", workers=1, progress=False),
+        mnb.likeness(songs, workers=1, progress=False),
+        mnb.sung_lyrics(songs.rename(columns={"likeness": "sung_share"})),
+    ):
+        assert table.columns.is_unique
+        assert table.iloc[0, 1:5].tolist() == songs.iloc[0, 1:5].tolist()
+        assert table.columns[-1] == "issue_measured"
+
+
+def test_names_of_measures_differ_from_all_others() -> None:
+    measured = pd.DataFrame({"fx": [1], "fx_measured": [2], "mood": [3]})
+    renamed = rename_measured(measured, ["fx", "fx_measured_measured"])
+    assert list(renamed) == ["fx_measured_measured_measured", "fx_measured", "mood"]
+
+
+@pytest.mark.parametrize("read", [mnb.measures_frame, mnb.files_frame, mnb.sung_lyrics])
+def test_table_with_two_columns_of_one_name_is_refused(
+    story: Story, read: Callable[[pd.DataFrame], object]
+) -> None:
+    songs = mnb.songs_frame(story.songs)
+    with pytest.raises(InvalidArgument, match="the table has 2 columns 'task_id'"):
+        read(pd.concat([songs, songs], axis=1))
+
+
+def test_lists_of_runs_may_have_factors_named_like_columns(story: Story) -> None:
+    song = dataclasses.replace(songs_of(story.run).items[0], levels={"title": "a"})
+    collection = SongCollection((song,), {"title": ("a",)}, story.library)
+    assert list(song_table(collection, [story.run])) == ["title_requested", *KEYS, "title"]
 
 
 def test_measured_column_never_replaces_a_factor(story: Story) -> None:

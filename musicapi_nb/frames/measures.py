@@ -48,7 +48,8 @@ def measures_frame(source: Replies | HasFrames | pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     InvalidArgument
-        The input is none of these, or a table without `task_id`, `song_id` or `song_position`.
+        The input is none of these, or a table without `task_id`, `song_id` or `song_position`, or
+        with two columns of one name.
     """
     if isinstance(source, pd.DataFrame):
         return join_measures(source, library_of(None, source))
@@ -76,8 +77,26 @@ def add_measured(
     Without a value so far, the dtype is float64.
     """
     measured = value_table(values, dtypes).set_axis(songs.index, axis=0)
-    renamed = {name: f"{name}_measured" for name in measured if name in songs.columns}
-    return pd.concat([songs, measured.rename(columns=renamed)], axis=1)
+    return pd.concat([songs, rename_measured(measured, songs.columns)], axis=1)
+
+
+def rename_measured(measured: pd.DataFrame, used: Iterable[Any]) -> pd.DataFrame:
+    """Return a table with the names that are `used` elsewhere, as by a factor, made different.
+
+    They get the ending "_measured", again if that name is used, too.
+    """
+    others = {*used}
+    names = {*others, *measured.columns}
+    renamed = {}
+    for name in measured.columns:
+        if name not in others:
+            continue
+        new = f"{name}_measured"
+        while new in names:
+            new = f"{new}_measured"
+        renamed[name] = new
+        names.add(new)
+    return measured.rename(columns=renamed)
 
 
 def value_table(
@@ -93,7 +112,7 @@ def value_table(
 
 def song_columns(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of a table up to `task_id`, such as factors, and those of the song."""
-    names = [str(name) for name in rows.columns]
+    names = column_names(rows)
     if missing := [name for name in KEYS[:3] if name not in names]:
         raise InvalidArgument(
             f"a table names songs by the columns {', '.join(KEYS[:3])}, as songs_frame has them; "
@@ -104,8 +123,17 @@ def song_columns(rows: pd.DataFrame) -> pd.DataFrame:
     return lead.reset_index(drop=True)
 
 
+def column_names(rows: pd.DataFrame) -> list[str]:
+    """Return the names of columns as texts; InvalidArgument if two are equal."""
+    names = [str(name) for name in rows.columns]
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise InvalidArgument(f"the table has {names.count(repeated[0])} columns {repeated[0]!r}")
+    return names
+
+
 def songs_of_rows(rows: pd.DataFrame) -> list[Song]:
     """Return the songs that rows name, as far as a library needs to know them."""
+    column_names(rows)
     columns = [
         rows[name].astype(object).where(rows[name].notna(), None) if name in rows.columns else None
         for name in KEYS

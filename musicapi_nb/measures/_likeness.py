@@ -12,7 +12,7 @@ import pandas as pd
 from musicapi_nb.audio.profile import VERSION, Profile, measure_profile
 from musicapi_nb.audio.profile_comparison import Comparable, Comparison, compare, prepare
 from musicapi_nb.errors import InvalidArgument
-from musicapi_nb.frames.measures import KEYS, value_table
+from musicapi_nb.frames.measures import KEYS, rename_measured, value_table
 from musicapi_nb.library import Library, Measure, request_key
 from musicapi_nb.measures.engine import Options, measure_sounds
 from musicapi_nb.measures.sound_files import find_sound_files
@@ -83,6 +83,8 @@ def likeness(  # noqa: PLR0913 - all but the first are options
           again, at another level or shifted by up to 3 s;
         - `issue` (str): why the values are missing: what is the matter with either sound.
 
+        A column named like a factor is called `<name>_measured`.
+
     Raises
     ------
     InvalidArgument, MissingFile
@@ -144,9 +146,10 @@ def _pair_table(
     pairs: Sequence[tuple[int, int]],
     origins: Sequence[_Origin],
 ) -> pd.DataFrame:
-    profiles = [_comparable(text) for text in table[_PROFILE]]
-    issues = table["issue"].astype(object).where(table["issue"].notna(), None).tolist()
-    for index, text in enumerate(table[_PROFILE]):
+    *_, profile, issue = table.columns  # a factor may have these names, too
+    profiles = [_comparable(text) for text in table[profile]]
+    issues = table[issue].astype(object).where(table[issue].notna(), None).tolist()
+    for index, text in enumerate(table[profile]):
         if isinstance(text, str) and profiles[index] is None:
             issues[index] = _DAMAGED
     values = []
@@ -161,12 +164,11 @@ def _pair_table(
             row |= dict(zip(Comparison._fields, compare(ours, theirs), strict=True))
         values.append(row)
     firsts, seconds = ([pair[side] for pair in pairs] for side in (0, 1))
-    lead = [
-        name for name in table.columns if name not in {*KEYS, "title", "path", "issue", _PROFILE}
-    ]
+    lead = [name for name in table.columns if name not in {*KEYS, "title", "path", issue, profile}]
     left = table[[*lead, *names]].iloc[firsts].reset_index(drop=True)
     right = table[list(names)].iloc[seconds].reset_index(drop=True).add_prefix("other_")
-    return pd.concat([left, right, value_table(values, _COLUMNS)], axis=1)
+    compared = pd.concat([right, value_table(values, _COLUMNS)], axis=1)
+    return pd.concat([left, rename_measured(compared, left.columns)], axis=1)
 
 
 def _comparable(text: Any) -> Comparable | None:

@@ -88,6 +88,7 @@ def measure(  # noqa: PLR0913 - all but the first two are options
     One row per song, also for unfinished and failed ones. Columns: the factors of a run, with cell,
     block and take; `task_id`, `song_id`, `song_position`, `simulated` and `title`, or `path` of
     files; the measured ones (Int64, float64, str or boolean); and `issue`, why a song has no value.
+    A column named like a factor is called `<name>_measured`.
 
     Raises
     ------

@@ -8,7 +8,7 @@ import pandas as pd
 from musicapi_nb.analysis.source_tables import table_of
 from musicapi_nb.engines import Request, sonic
 from musicapi_nb.errors import InvalidArgument
-from musicapi_nb.frames.measures import song_columns, value_table
+from musicapi_nb.frames.measures import rename_measured, song_columns, value_table
 from musicapi_nb.library import Library
 from musicapi_nb.markup import is_blank
 from musicapi_nb.measures.alignments import (
@@ -153,9 +153,7 @@ def _line_values(line: SungLine) -> tuple[Any, ...]:
 def _joined(
     lead: pd.DataFrame, values: Sequence[Mapping[str, Any]], dtypes: Mapping[str, str]
 ) -> pd.DataFrame:
-    table = value_table(values, dtypes)
-    names = [f"{name}_measured" if name in lead else name for name in dtypes]
-    return pd.concat([lead, table.set_axis(names, axis=1)], axis=1)
+    return pd.concat([lead, rename_measured(value_table(values, dtypes), lead.columns)], axis=1)
 
 
 def _song_values(song: _SongLyrics) -> dict[str, Any]:

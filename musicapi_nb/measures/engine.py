@@ -15,7 +15,7 @@ import pandas as pd
 from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames.builders import TEXT
-from musicapi_nb.frames.measures import add_measured
+from musicapi_nb.frames.measures import add_measured, rename_measured
 from musicapi_nb.library import Library, Measure
 from musicapi_nb.measures.cluster import measure_on_cluster
 from musicapi_nb.measures.processes import measure_files
@@ -164,5 +164,6 @@ class _Computation:
         outcomes = [self._outcomes.get(sound.sha256) if sound else None for sound in self._sounds]
         results = [(outcome or Outcome()).values for outcome in outcomes]  # noqa: PD011 - of a tuple
         table = add_measured(songs, results, self._store.columns or {self._store.name: None})
-        issues = [self._issue(sound) for sound in self._sounds]
-        return table.assign(issue=pd.Series(issues, dtype=TEXT, index=table.index))
+        issues = pd.Series(map(self._issue, self._sounds), dtype=TEXT, index=table.index)
+        column = rename_measured(pd.DataFrame({"issue": issues}), table.columns)
+        return pd.concat([table, column], axis=1)

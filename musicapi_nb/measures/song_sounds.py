@@ -61,11 +61,14 @@ def song_table(collection: SongCollection, source: Any) -> pd.DataFrame:
         cells = cells_frame(collection.experiment.plan)
         indexes = [item.cell for item in collection.items if item.cell is not None]  # all of them
         return pd.concat([cells.iloc[indexes].reset_index(drop=True), songs], axis=1)
+    items = collection.items
     levels = {
-        name: pd.Series([item.levels.get(name) for item in collection.items], dtype=TEXT)
+        name: pd.Series([item.levels.get(name) for item in items], dtype=TEXT)
         for name in collection.factors
     }
-    return pd.concat([pd.DataFrame(levels, index=songs.index), songs], axis=1)
+    factors = pd.DataFrame(levels, index=songs.index)
+    renamed = {name: f"{name}_requested" for name in factors if name in songs}
+    return pd.concat([factors.rename(columns=renamed), songs], axis=1)
 
 
 def song_sounds(songs: Sequence[Song], library: Library | None, folder: Path) -> Sounds:

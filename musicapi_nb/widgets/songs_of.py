@@ -13,6 +13,7 @@ from musicapi_nb import markup
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.experiment import Experiment
+from musicapi_nb.frames.measures import column_names
 from musicapi_nb.library import Library, Rating
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.markup.escape import TITLE_LIMIT, plain_attribute
@@ -175,7 +176,7 @@ def _read_experiment(experiment: Experiment, library: Library | None) -> SongCol
 
 def _read_frame(frame: pd.DataFrame, library: Library | None) -> SongCollection:
     """Look up the library's songs that the rows name; columns before `task_id` are factors."""
-    names = [str(name) for name in frame.columns]
+    names = column_names(frame)
     if not set(_FRAME_KEYS) <= set(names):
         raise InvalidArgument(
             "a table selects songs by its columns task_id and song_position, as songs_frame has "
