@@ -199,23 +199,23 @@ class PurchaseMerger:
         return self._keys[name]
 
     def _new_key(self, other: Entry, group: list[Entry]) -> tuple[str, int]:
-        key = other.request_key
         matched = {
             self._matches[entry.id]: entry.id for entry in group if entry.id in self._matches
         }
-        take = other.take
+        keys = {other.request_key: other.take}
         if matched:  # an earlier merge may have given it another take
             earlier = events.require_entry(self.target, next(reversed(matched)))
-            key, take = earlier.request_key, earlier.take
-        active = self._active(key, other)
-        bought = any(entry.may_be_charged for entry in group)
-        if active is not None and active.state == "planned" and bought:
-            data = {"note": _BOUGHT_THERE}
-            self._given_up.append(active)
-            events.append_to(self.target, "not_run", data, active, owner=self.owner)
-            active = None
-        if active is None and not self._blocks(key, other, group, matched):
-            return key, take
+            keys.setdefault(earlier.request_key, earlier.take)
+        for key, take in keys.items():
+            active = self._active(key, other)
+            bought = any(entry.may_be_charged for entry in group)
+            if active is not None and active.state == "planned" and bought:
+                data = {"note": _BOUGHT_THERE}
+                self._given_up.append(active)
+                events.append_to(self.target, "not_run", data, active, owner=self.owner)
+                active = None
+            if active is None and not self._blocks(key, other, group, matched):
+                return key, take
         return self._next_take(other)
 
     def _blocks(self, key: str, other: Entry, group: list[Entry], matched: dict[int, int]) -> bool:

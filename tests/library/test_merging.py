@@ -240,6 +240,19 @@ def test_takes_that_one_library_has_are_takes_of_the_other(
     assert library.merge(other) == Merge(unchanged=3)
 
 
+def test_a_take_that_was_refused_before_is_found_by_its_number(
+    library: Library, other: Library
+) -> None:
+    """The refused try gets another take, since this one is planned here. The purchase does not."""
+    library.plan(song())
+    other.record_refused(other.claim(song()).entry.id, ContentRefused("no"))
+    library.merge(other)
+    buy(other, song())
+    library.merge(other)
+    assert not buys(library, "rain on tin")
+    assert library.account().spent == PRICE
+
+
 def test_a_take_with_a_new_number_can_be_bought_again_on_both_sides(
     library: Library, other: Library
 ) -> None:
