@@ -88,14 +88,25 @@ def test_on_a_terminal_the_answer_decides(
 
 
 class _Terminal:
-    def __init__(self, line: str) -> None:
+    def __init__(self, line: str | None) -> None:
         self._line = line
 
     def isatty(self) -> bool:
         return True
 
     def readline(self) -> str:
+        if self._line is None:
+            raise KeyboardInterrupt
         return self._line
+
+
+def test_an_interrupt_at_the_question_buys_nothing(
+    sim: Simulator, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", _Terminal(None))
+    code, interrupted = run(*SONG)
+    assert (code, interrupted["message"]) == (130, "Stopped; nothing was bought.")
+    assert not sim.request_log.posts
 
 
 def test_a_lost_reply_is_uncertain_and_not_sent_again(sim: Simulator, run: Run) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import sys
 from collections.abc import Sequence
 
 from musicapi_nb.cli import experiment_commands, library_commands, plan_commands, run_command
@@ -24,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     The result is printed on standard output, all else on standard error. SystemExit for arguments
     that argparse refuses, and for `--help`.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a title may have what the terminal cannot show
+            stream.reconfigure(errors="replace")
     args = _parser().parse_args(arguments)
     try:
         outcome: Outcome = args.command(args)

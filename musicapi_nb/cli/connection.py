@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb import markup
+from musicapi_nb.cli.command_outcome import Interrupted
 from musicapi_nb.errors import MissingFile, MusicAPIError
 from musicapi_nb.notebook import Session, connect
 from musicapi_nb.notebook._connect import SIMULATOR_VARIABLE, default_library
@@ -105,7 +106,11 @@ def confirm(question: str, args: argparse.Namespace) -> None:
             f"{question} There is no terminal to ask on, so nothing was bought: add --yes to buy"
         )
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - as above
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    try:
+        answer = sys.stdin.readline().strip().lower()
+    except KeyboardInterrupt:
+        raise Interrupted("Stopped; nothing was bought.") from None
+    if answer not in {"y", "yes"}:
         raise MusicAPIError("nothing was bought")
 
 
