@@ -1,10 +1,17 @@
 """Cancelling and closing during a submit: no song is lost, none is bought by accident."""
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from musicapi_nb.client import in_flight
 from musicapi_nb.errors import ClientClosed
+from musicapi_nb.library import Library
 from musicapi_nb.tasks import Task
 from tests.raw_http_server import (
     SONG,
@@ -189,3 +196,62 @@ def test_loop_that_ends_during_a_submit_is_logged(caplog: pytest.LogCaptureFixtu
 
     asyncio.run(main())
     assert "may have cost credits" in caplog.text
+
+
+async def test_long_wait_of_closing_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_flight, "NOTICE_AFTER", 0.0)
+    texts: asyncio.Queue[str] = asyncio.Queue()
+    monkeypatch.setattr(in_flight._log, "warning", lambda text, *_: texts.put_nowait(text))
+    held = Held(reply())
+    async with world(held) as (server, api):
+        submitting = asyncio.create_task(api.submit(SONG))
+        await held.arrived.wait()
+        closing = asyncio.create_task(api.close())
+        assert "for the reply to a paid request" in await texts.get()
+        held.go.set()
+        await closing
+        assert (await submitting).id == TASK_ID
+    assert server.posts == 1
+
+
+async def test_short_wait_of_closing_is_not_announced(caplog: pytest.LogCaptureFixture) -> None:
+    async with world(answers(reply())) as (_, api):
+        submitting = asyncio.create_task(api.submit(SONG))
+        await asyncio.sleep(0)
+        await api.close()
+        await asyncio.gather(submitting, return_exceptions=True)
+    assert not caplog.text
+
+
+_SCRIPT = """
+import sys, time
+import musicapi_nb as mnb
+from musicapi_nb.simulator import Simulator
+simulator = Simulator()
+simulator.faults.arm("slow_reply", seconds=1e6)
+api = mnb.connect(library=sys.argv[1], simulator=simulator)
+api.run("rain on tin")
+while not simulator.request_log.posts:
+    time.sleep(0.01)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_interrupt_at_exit_leaves_the_request_uncertain(tmp_path: Path) -> None:
+    root = Path(__file__).parents[1]
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SCRIPT, str(tmp_path / "library")],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    with process:
+        notice = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert notice.startswith("Waiting up to 69 s for the reply to a paid request. Ctrl-C stops")
+    assert "Traceback" not in rest
+    with Library(tmp_path / "library") as library:
+        assert [entry.state for entry in library.entries()] == ["uncertain"]

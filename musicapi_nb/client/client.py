@@ -150,7 +150,7 @@ class MusicAPI(LedgerTasks):
         Requests that still wait for their slot are not sent.
         """
         try:
-            await self._in_flight.close()
+            await self._in_flight.close(sum(self._transport.timeouts))
             if self._coordinator is not None:
                 await self._coordinator.close()
         finally:

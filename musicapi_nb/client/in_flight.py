@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -12,7 +13,10 @@ from musicapi_nb.errors import ClientClosed
 from musicapi_nb.ledger_types import Claim
 from musicapi_nb.tasks import Task
 
+NOTICE_AFTER = 1.0
+"""Seconds that `close` waits in silence."""
 _Result = TypeVar("_Result", Task, Claim)
+_log = logging.getLogger(__name__)
 
 
 class InFlight:
@@ -47,11 +51,29 @@ class InFlight:
             task.add_done_callback(lambda done: log_orphaned_request(done, operation, progress))
             raise
 
-    async def close(self) -> None:
-        """Wait for all replies. From now on `check_open` raises."""
+    async def close(self, longest: float) -> None:
+        """Wait for all replies. From now on `check_open` raises.
+
+        A reply that takes longer than a second is logged as what is waited for; `longest` is the
+        maximum wait for a reply in seconds.
+        """
         self._closing = True
         if self._process != os.getpid():  # a fork: they are its parent's
             self.tasks.clear()
+        notice = asyncio.get_running_loop().call_later(NOTICE_AFTER, self._log_wait, longest)
+        try:
+            await self._wait_for_all()
+        finally:
+            notice.cancel()
+
+    def _log_wait(self, longest: float) -> None:
+        _log.warning(
+            "Waiting up to %.0f s for the reply to a paid request. Ctrl-C stops waiting: the "
+            "request may have cost credits, and a library lists it as uncertain.",
+            max(0.0, longest - NOTICE_AFTER),
+        )
+
+    async def _wait_for_all(self) -> None:
         while self.tasks:
             task, loop = next(iter(self.tasks.items()))
             if loop is asyncio.get_running_loop():

@@ -52,6 +52,16 @@ class BackgroundLoop:
             raise
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
+    def finish(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Wait for a last coroutine, then stop. An interrupt stops at once."""
+        try:
+            self.submit(coroutine).result()
+        except KeyboardInterrupt:
+            if threading.main_thread().is_alive():  # else Python exits: a traceback says nothing
+                raise
+        finally:
+            self.stop()
+
     def stop(self) -> None:
         """Cancel running tasks, let them clean up, and end the loop and its thread."""
         if self.loop.is_closed() or self.is_forked:

@@ -393,10 +393,14 @@ class Session(SessionSongs):
         atexit.unregister(self.close)
         for digest in [digest for digest in open_sessions if open_sessions[digest] is self]:
             del open_sessions[digest]
-        if not self._background.is_forked:
-            self._background.submit(self._client.close()).result()
-            if self.simulator is not None:
-                self._background.submit(self.simulator.stop()).result()
-            self._background.stop()
-        if self.library is not None:
-            self.library.close()
+        try:
+            if not self._background.is_forked:
+                self._background.finish(self._aclose())
+        finally:
+            if self.library is not None:
+                self.library.close()
+
+    async def _aclose(self) -> None:
+        await self._client.close()
+        if self.simulator is not None:
+            await self.simulator.stop()
