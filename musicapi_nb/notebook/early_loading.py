@@ -11,6 +11,8 @@ import os
 import sys
 import threading
 
+from musicapi_nb.tasks import tag_vocabulary
+
 _MODULES = (
     "numpy",
     "pyarrow",
@@ -27,10 +29,10 @@ _thread: threading.Thread | None = None
 
 
 def load_tables_early() -> None:
-    """Load the tables and analyses on a thread of its own, once in a kernel; elsewhere do nothing.
+    """Load tables, analyses and the tag vocabulary on a thread, once in a kernel.
 
-    The thread is no daemon: Python waits for it at exit, since a thread that is halted while it
-    initializes a library may abort the process.
+    Outside of IPython it does nothing. The thread is no daemon: Python waits for it at exit, since
+    a thread that is halted while it initializes a library may abort the process.
     """
     global _thread  # noqa: PLW0603 - a process loads its modules once
     if not _in_kernel():
@@ -58,6 +60,7 @@ def _load() -> None:
         except Exception:  # noqa: BLE001 - whoever needs the module gets the error
             _log.debug("%s cannot be loaded", module, exc_info=True)
             return
+    tag_vocabulary.entries()  # are kept once read
 
 
 def _wait() -> None:

@@ -14,7 +14,6 @@ from musicapi_nb.tasks.card_media import CardMedia, MediaUrls
 from musicapi_nb.tasks.derivation import derivation, source_ids
 from musicapi_nb.tasks.song import STATE_LABELS, Song, State
 from musicapi_nb.tasks.song_actions import sound_text_of, titles_of
-from musicapi_nb.tasks.song_fates import song_fates
 from musicapi_nb.tasks.song_tuple import Songs
 from musicapi_nb.tasks.tags import tag_key, unique_tags
 from musicapi_nb.tasks.task import Task
@@ -219,6 +218,8 @@ def tag_marks(song: Song) -> Iterator[str | tuple[str, markup.TagMark]]:
     "split" are the parts of a requested tag. A tag that should not come and did is "dropped", as
     "no drums". If the requested tags are unknown, or the song has no tags, yield the bare tags.
     """
+    from musicapi_nb.tasks.song_fates import song_fates  # noqa: PLC0415 - compiles many patterns
+
     fates = song_fates(song)
     if not fates:
         yield from song.tags
