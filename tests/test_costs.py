@@ -239,6 +239,7 @@ def test_wrong_arguments_of_costs_are_refused(bought: Bought) -> None:
         {"price": -1},
         {"price": "1"},
         {"price": math.nan},
+        {"price": 10**400},
         {"currency": "EUR"},
         {"price": 1, "currency": 3},
         {"level": 2},
@@ -247,6 +248,8 @@ def test_wrong_arguments_of_costs_are_refused(bought: Bought) -> None:
     for options in wrong:
         with pytest.raises(InvalidArgument):
             mnb.costs(bought.tasks, **options)
+    hostile = mnb.costs(bought.tasks, price=1, currency="\ud800")  # no encoding has this
+    assert set(hostile["currency"]) == {"\ufffd"}
     with pytest.raises(BadFrame, match="lacks column 'mood'"):
         mnb.costs(bought.tasks, "mood")
     simulated = mnb.songs_frame(bought.tasks)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dask.dataframe as dd
 import pandas as pd
 import pytest
 
@@ -60,6 +61,8 @@ def test_frame_rows_select_songs_of_library(library: Library) -> None:
     with pytest.raises(InvalidArgument, match="no open session has the songs of this table"):
         songs_of(frame)
     assert songs_of(frame[:0]).items == ()
+    with pytest.raises(InvalidArgument, match=r"not a dask DataFrame; call .compute\(\)"):
+        songs_of(dd.from_pandas(frame, npartitions=1), library)
     with pytest.raises(InvalidArgument, match="columns task_id and song_position"):
         songs_of(frame.drop(columns="task_id"), library=library)
     with pytest.raises(InvalidArgument, match="has no song 7 of task 't0'"):

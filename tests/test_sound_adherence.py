@@ -57,6 +57,11 @@ def test_relations_and_deviations_of_each_song() -> None:
     )
 
 
+def test_a_tempo_of_zero_or_less_was_not_measured() -> None:
+    measured = sound_matches(songs_table().assign(tempo=[90.0, 0.0, -1.0, np.inf] * 2))
+    assert measured["measured_tempo"].dropna().tolist() == [90.0, 90.0]
+
+
 def test_shares_count_what_was_measured_and_unknown_apart() -> None:
     table: Any = sound_adherence(songs_table()).set_index("property")
     assert table.loc["tempo", ["songs", "tasks", "unknown"]].tolist() == [5, 3, 1]

@@ -1,7 +1,7 @@
 """Costs: what songs cost in credits, by the levels of a factor, with intervals."""
 
-import math
 import numbers
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +17,7 @@ from musicapi_nb.analysis.purchases import Purchases, read_purchases
 from musicapi_nb.analysis.ratio_estimator import cluster_sums, ratios, t_quantile
 from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.tasks.json_reader import clean
 
 _MAX_STARS = 5
 _SONGS = ("songs", "liked")  # counts that a purchase limits
@@ -123,7 +124,8 @@ def costs(  # noqa: PLR0913 - all but two are keywords
     if price is not None:
         for name, column in _MONEY.items():
             result[column] = result[name] * float(price)
-        result["currency"] = as_frame({"currency": [currency] * len(result)}, {"currency": "str"})
+        currencies = {"currency": [clean(currency)] * len(result)}
+        result["currency"] = as_frame(currencies, {"currency": "str"})
     return result
 
 
@@ -135,7 +137,7 @@ def _check_price(price: Any, currency: Any) -> None:
             raise InvalidArgument("currency needs price=..., the money that one credit costs")
         return
     is_number = isinstance(price, numbers.Real) and not isinstance(price, bool)
-    if not is_number or not 0 <= float(price) < math.inf:
+    if not is_number or not 0 <= price <= sys.float_info.max:
         raise InvalidArgument(
             f"price must be the money that one credit costs, such as 10 / 1000, not {price!r:.40}"
         )

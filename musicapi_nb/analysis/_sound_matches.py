@@ -222,8 +222,9 @@ def _measured_values(rows: pd.DataFrame, measures: pd.DataFrame | None) -> dict[
     missing = pd.Series(np.nan, index=table.index)
     values = {name: table[columns[name]] if name in columns else missing for name in _MEASURED}
     keys = [parse_key(text) if isinstance(text, str) else None for text in values["key"]]
+    tempo = finite_values(values["tempo"])
     return {
-        "measured_tempo": finite_values(values["tempo"]),
+        "measured_tempo": np.where(tempo > 0, tempo, np.nan),
         "measured_key": [None if key is None else key.name for key in keys],
         "measured_duration": finite_values(values["seconds"]),
         "measured_instrumental": _booleans(values["instrumental"]),

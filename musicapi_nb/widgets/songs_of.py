@@ -176,6 +176,11 @@ def _read_experiment(experiment: Experiment, library: Library | None) -> SongCol
 
 def _read_frame(frame: pd.DataFrame, library: Library | None) -> SongCollection:
     """Look up the library's songs that the rows name; columns before `task_id` are factors."""
+    if not isinstance(frame, pd.DataFrame):
+        raise InvalidArgument(
+            f"a table is a pandas DataFrame, not a {type(frame).__module__.partition('.')[0]} "
+            f"{type(frame).__name__}; call .compute() of Dask, or .to_pandas(), first"
+        )
     names = column_names(frame)
     if not set(_FRAME_KEYS) <= set(names):
         raise InvalidArgument(
