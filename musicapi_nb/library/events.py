@@ -263,3 +263,21 @@ def rebuild(connection: sqlite3.Connection) -> None:
             _apply_unbound(connection, event)
         else:
             latest[event.entry] = _apply(connection, latest.get(event.entry), event)
+
+
+def latest_ended(connection: sqlite3.Connection, key: str, *, simulated: bool) -> Entry | None:
+    """Return the latest failed or refused entry of a request."""
+    where = (
+        "WHERE request_key=? AND simulated=? AND active IS NULL AND state IN ('failed', 'refused')"
+    )
+    latest = f"{where} ORDER BY id DESC LIMIT 1"
+    return next(iter(entries(connection, latest, key, simulated)), None)
+
+
+def is_unsettled(connection: sqlite3.Connection, entry: Entry) -> bool:
+    """Return whether it failed without a reported refund, and no person has settled it."""
+    settled = (
+        "SELECT 1 FROM events WHERE entry=? AND kind='charged' "
+        "AND json_extract(data, '$.state') IS NULL"  # with a state, it is from a reply
+    )
+    return entry.failed_and_charged and not connection.execute(settled, (entry.id,)).fetchone()

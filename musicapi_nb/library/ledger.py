@@ -119,9 +119,8 @@ class Ledger:
         """
         with self._database.write(durable=True) as connection:
             key = request_key(request, terms.take)
-            entry = self._active_entry(connection, key, terms) or _latest_ended(
-                connection, key, terms
-            )
+            entry = self._active_entry(connection, key, terms)
+            entry = entry or events.latest_ended(connection, key, simulated=terms.simulated)
             if entry is None or entry.state == "planned":
                 raise InvalidTransition(
                     f"the library has no purchase of {request.engine}.{request.operation} "
@@ -154,10 +153,10 @@ class Ledger:
         """
         entry = self._active_entry(connection, key, terms)
         if entry is None or entry.state == "planned":
-            ended = _latest_ended(connection, key, terms)
+            ended = events.latest_ended(connection, key, simulated=terms.simulated)
             if ended is not None and (
                 not terms.retry_failed
-                or (terms.experiment is None and is_unsettled(connection, ended))
+                or (terms.experiment is None and events.is_unsettled(connection, ended))
             ):
                 return ended
         return entry
@@ -177,7 +176,7 @@ class Ledger:
         self, connection: sqlite3.Connection, key: str, terms: PurchaseTerms
     ) -> None:
         """Raise if it was charged and failed, perhaps in another kernel a moment ago."""
-        entry = _latest_ended(connection, key, terms)
+        entry = events.latest_ended(connection, key, simulated=terms.simulated)
         if entry is not None and entry.failed_and_charged:
             raise UncertainPurchase(
                 f"{entry.name} (take {entry.take}) was bought and failed, and no refund was "
@@ -340,7 +339,7 @@ class Ledger:
         """
         with self._database.write(durable=True) as connection:
             current = events.require_entry(connection, entry)
-            if current.state == "failed" and not is_unsettled(connection, current):
+            if current.state == "failed" and not events.is_unsettled(connection, current):
                 raise nothing_to_resolve(current)
             kind, data = resolution_event(
                 current, task_id=task_id, before=before, after=after, charged=charged
@@ -389,24 +388,6 @@ class Ledger:
         if entry is not None and after.task_id != entry.task_id:
             supersede_adopted(connection, after, owner)
         return after
-
-
-def _latest_ended(connection: sqlite3.Connection, key: str, terms: PurchaseTerms) -> Entry | None:
-    """Return the latest failed or refused entry."""
-    where = (
-        "WHERE request_key=? AND simulated=? AND active IS NULL AND state IN ('failed', 'refused')"
-    )
-    latest = f"{where} ORDER BY id DESC LIMIT 1"
-    return next(iter(events.entries(connection, latest, key, terms.simulated)), None)
-
-
-def is_unsettled(connection: sqlite3.Connection, entry: Entry) -> bool:
-    """Return whether it failed without a reported refund, and no person has settled it."""
-    settled = (
-        "SELECT 1 FROM events WHERE entry=? AND kind='charged' "
-        "AND json_extract(data, '$.state') IS NULL"  # with a state, it is from a reply
-    )
-    return entry.failed_and_charged and not connection.execute(settled, (entry.id,)).fetchone()
 
 
 def _new_entry(

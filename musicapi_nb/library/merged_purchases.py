@@ -14,7 +14,6 @@ from musicapi_nb.library import events
 from musicapi_nb.library._request_key import key_of_json
 from musicapi_nb.library.adoption import supersede_adopted
 from musicapi_nb.library.entry import ACTIVE_STATES, Event, apply_event, is_allowed
-from musicapi_nb.library.ledger import is_unsettled
 from musicapi_nb.library.process_lock import ProcessLock
 
 _BEING_SENT = "the merged library recorded no reply to it"
@@ -229,7 +228,7 @@ class PurchaseMerger:
         where = "WHERE request_key=? AND simulated=? AND state='failed'"
         failed = events.entries(self.target, where, key, other.simulated)
         return any(
-            is_unsettled(self.target, entry) and matched.get(entry.id, other.id) >= other.id
+            events.is_unsettled(self.target, entry) and matched.get(entry.id, other.id) >= other.id
             for entry in failed
         )
 
