@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from musicapi_nb.ledger_types import Entry
+from musicapi_nb.ledger_types import FREE_STATES, Entry
 from musicapi_nb.library import events
 from musicapi_nb.library._request_key import key_of_json
 from musicapi_nb.library.adoption import supersede_adopted
@@ -206,16 +206,19 @@ class PurchaseMerger:
             earlier = events.require_entry(self.target, next(reversed(matched)))
             keys.setdefault(earlier.request_key, earlier.take)
         for key, take in keys.items():
-            active = self._active(key, other)
-            bought = any(entry.may_be_charged for entry in group)
-            if active is not None and active.state == "planned" and bought:
-                data = {"note": _BOUGHT_THERE}
-                self._given_up.append(active)
-                events.append_to(self.target, "not_run", data, active, owner=self.owner)
-                active = None
-            if active is None and not self._blocks(key, other, group, matched):
+            if any(entry.may_be_charged for entry in group):
+                self._give_up_plan(key, other)
+            if self._active(key, other) is None and not self._blocks(key, other, group, matched):
                 return key, take
         return self._next_take(other)
+
+    def _give_up_plan(self, key: str, other: Entry) -> None:
+        """Mark a planned purchase as not run: one of the other library takes its place."""
+        active = self._active(key, other)
+        if active is not None and active.state == "planned":
+            data = {"note": _BOUGHT_THERE}
+            self._given_up.append(active)
+            events.append_to(self.target, "not_run", data, active, owner=self.owner)
 
     def _blocks(self, key: str, other: Entry, group: list[Entry], matched: dict[int, int]) -> bool:
         """Return whether a purchase that failed and may be charged has to stay the latest here.
@@ -238,20 +241,27 @@ class PurchaseMerger:
         while not self._is_free(key := key_of_json(request, take), other):
             take += 1
         self._new_keys.add(key)
+        self._give_up_plan(key, other)
         return key, take
 
     def _is_free(self, key: str, other: Entry) -> bool:
         """Return whether no purchase of either library has this key, or will get it.
 
         A take of the other library may be another take here. Its number is free then, and has to
-        be used: running it is to buy nothing, as there.
+        be used for one that was bought: running it is to buy nothing, as there.
         """
-        query = "SELECT 1 FROM entries WHERE request_key=? AND simulated=? LIMIT 1"
-        group = self._groups.get((key, other.simulated), [])
+        name = key, other.simulated
+        group = self._groups.get(name, [])
+        here = events.entries(self.target, "WHERE request_key=? AND simulated=?", *name)
+        bought = any(
+            entry.may_be_charged and entry.id not in self._matches
+            for entry in self._groups[other.request_key, other.simulated]
+        )
+        was_bought = any(entry.may_be_charged for entry in group)
         return (
             key not in self._new_keys
-            and all(entry.id in self._matches for entry in group)
-            and not self.target.execute(query, (key, other.simulated)).fetchone()
+            and all(bought and entry.id in self._matches for entry in group)
+            and all(was_bought and entry.state in FREE_STATES for entry in here)
         )
 
     # --- plan cells ------------------------------------------------------------------------

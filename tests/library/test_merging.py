@@ -232,6 +232,7 @@ def test_takes_that_one_library_has_are_takes_of_the_other(
     first, second = done(library), done(other)
     assert [item.new_take for item in library.merge(other).takes] == [2]
     done(library, take=3)
+    other.plan(song(), PurchaseTerms(take=2))
     assert [item.new_take for item in other.merge(library).takes] == [2]
     claims = [other.find(song(), PurchaseTerms(take=take)) for take in (1, 2, 3, 4)]
     assert [claim and claim.kind for claim in claims] == ["have", "have", "have", None]
