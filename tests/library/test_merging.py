@@ -238,7 +238,9 @@ def test_takes_that_one_library_has_are_takes_of_the_other(
     assert [claim and claim.kind for claim in claims] == ["have", "have", "have", None]
     assert claims[0].entry.id == second  # type: ignore[union-attr]
     assert claims[1].task.songs == library.task(first).songs  # type: ignore[union-attr]
-    assert library.merge(other) == Merge(unchanged=3)
+    again = library.merge(other)  # the plan is new here
+    assert (again.new, again.unchanged) == (1, 3)
+    assert library.account().spent == 3 * PRICE
 
 
 def test_a_take_that_was_refused_before_is_found_by_its_number(
