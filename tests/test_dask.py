@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import musicapi_nb as mnb
-from musicapi_nb import analysis, frames
+from musicapi_nb import frames
 from musicapi_nb.errors import InvalidArgument, MissingExtra, MusicAPIError
 from musicapi_nb.simulator.tag_rewriting import studio_steps
 from tests.measured_functions import size
@@ -90,20 +90,20 @@ def test_reducing_analyses_give_the_local_results(folder: Path, local: frames.Fr
         flat.tags.dropna(subset=["task_id"]) for flat in (local, distributed_frames)
     )
     for result, expected in (
-        (analysis.tag_counts(dask_tags), analysis.tag_counts(local_tags)),
-        (analysis.cooccurrence(dask_tags), analysis.cooccurrence(local_tags)),
+        (mnb.tag_counts(dask_tags), mnb.tag_counts(local_tags)),
+        (mnb.cooccurrence(dask_tags), mnb.cooccurrence(local_tags)),
         (
-            analysis.adherence(dask_songs, dask_tags, requested_tags="prompt", by="prompt"),
-            analysis.adherence(local_songs, local_tags, requested_tags="prompt", by="prompt"),
+            mnb.adherence(dask_songs, dask_tags, requested_tags="prompt", by="prompt"),
+            mnb.adherence(local_songs, local_tags, requested_tags="prompt", by="prompt"),
         ),
         (
-            analysis.substitutions(distributed_frames.replaced_tags),
-            analysis.substitutions(local.replaced_tags),
+            mnb.substitutions(distributed_frames.replaced_tags),
+            mnb.substitutions(local.replaced_tags),
         ),
     ):
         pd.testing.assert_frame_equal(result, expected)
     pd.testing.assert_series_equal(
-        analysis.exclusive_sets(dask_tags, top=4), analysis.exclusive_sets(local_tags, top=4)
+        mnb.exclusive_sets(dask_tags, top=4), mnb.exclusive_sets(local_tags, top=4)
     )
 
 
