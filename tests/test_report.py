@@ -17,7 +17,7 @@ from musicapi_nb._report.level_names import level_names
 from musicapi_nb._report.outcomes import TableName, read_outcomes
 from musicapi_nb._report.tables import ReportTables, observed_times
 from musicapi_nb._report.verdicts import find_verdicts
-from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.library import Library, Measure, Measurement
 from musicapi_nb.library.measurements import dtypes_of
@@ -342,8 +342,14 @@ def test_page_shows_all_sentences_and_is_one_file(planted: Report, tmp_path: Pat
         planted.save(tmp_path)
 
 
+def test_other_names_of_a_report_are_answered_with_its_own(planted: Report) -> None:
+    for name, hint in (("to_html", "report.save"), ("df", "report.table"), ("texts", "text")):
+        with pytest.raises(AttributeError, match=f"did you mean {hint}"):
+            getattr(planted, name)
+
+
 def test_repr_counts_the_verdicts(planted: Report) -> None:
-    assert repr(planted) == "<Report: 3 difference, 1 no difference, 6 no data>"
+    assert repr(planted) == "<Report: 3 difference, 1 no difference, 7 no data>"
     assert str(planted) == planted.text
     assert planted.text.startswith("Report\n96 songs · 48 tasks · mv (2 levels)\n")
 
@@ -387,7 +393,7 @@ async def test_a_run_reports_on_what_is_stored_about_its_songs(tmp_path: Path) -
     tempo = report.table[report.table["outcome"] == "requested tempo"]["estimate"]
     assert tempo.tolist()[:3] == [1, 0, -1]
     missing = {part.outcome for part in report.sentences if part.kind == "no data"}
-    assert missing == {"blind test", "requested key", "waiting time"}
+    assert missing == {"blind test", "requested key", "requested instrumental", "waiting time"}
     answers = report.table[
         (report.table["outcome"] == "blind test") & (report.table["factor"] == "mv")
     ]
@@ -461,6 +467,14 @@ def test_sources_that_cannot_be_compared_are_refused(tmp_path: Path) -> None:
         mnb.report(songs, "style")
     with pytest.raises(InvalidArgument, match="baseline 'c' is no level"):
         mnb.report(songs, "mv", baseline="c")
+    with pytest.raises(InvalidArgument, match="factor must be one name"):
+        mnb.report(songs, ["mv"])  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match="answers is a int, not a DataFrame"):
+        mnb.report(songs, "mv", answers=5)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match="2 columns 'mv'"):
+        mnb.report(pd.concat([songs, songs[["mv"]]], axis=1), "mv")
+    with pytest.raises(BadFrame, match="it holds lists"):
+        mnb.report(songs.assign(mv=songs["mv"].map(list)), "mv")
     plan = Plan.grid(sonic.Create, factors={"gpt_description_prompt": ["rain", "sea"]})
     with Library(tmp_path / "library") as library:
         experiment = Experiment("new", plan, MusicAPI("sk-a-key-01", ledger=library), library)

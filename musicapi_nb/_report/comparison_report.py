@@ -20,10 +20,20 @@ from musicapi_nb._report.verdicts import HEADINGS, NOT_DECIDED, Verdict, find_ve
 from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.markup.escape import TITLE_LIMIT
+from musicapi_nb.public_names import missing_name
 from musicapi_nb.widgets.gallery.saved_page import page_path, write_page
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+# What people try, and what it is called.
+_OTHER_NAMES = {
+    **dict.fromkeys(("html", "to_html", "export", "write"), 'report.save("report.html")'),
+    **dict.fromkeys(("df", "frame", "data", "figures", "to_frame", "to_csv"), "report.table"),
+    **dict.fromkeys(("summary", "words", "verdicts"), "report.text or report.sentences"),
+    **dict.fromkeys(("show", "display", "plot"), "report, as the last line of a cell"),
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -73,6 +83,11 @@ class Report:
             lines += [f"- {markup.one_line(text)}" for text in texts]
         lines += ["", *(f"{name}: {value}" for name, value in self._origin)]
         return "\n".join(lines)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing_name("a report", name, dir(type(self)), _OTHER_NAMES)
 
     def __str__(self) -> str:
         return self.text

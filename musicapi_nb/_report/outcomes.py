@@ -57,9 +57,13 @@ class ReportOutcome(NamedTuple):
 _RATE = "No song is rated yet: api.gallery(run) has stars, and song.rate(5) stores them."
 _MEASURE = "No sound is measured yet: mnb.audio_features(run)."
 _FOLLOW = "No song requests it, or its sound is not measured yet: mnb.audio_features(run)."
+_NO_SINGING = (
+    "No song requests it, or nothing tells whether someone sings: audio_features does not; a "
+    "function of your own can, mnb.measure(run, function, name='instrumental')."
+)
 
 
-def _sound(name: str, title: str) -> ReportOutcome:
+def _sound(name: str, title: str, advice: str = _FOLLOW) -> ReportOutcome:
     """Return the share of songs that follow a request of their sound: see `sound_matches`."""
     return ReportOutcome(
         f"requested {name}",
@@ -68,7 +72,7 @@ def _sound(name: str, title: str) -> ReportOutcome:
         f"{name}_followed",
         "sound",
         0.1,
-        _FOLLOW,
+        advice,
         detail="of the songs that request it",
         is_share=True,
     )
@@ -115,7 +119,7 @@ OUTCOMES = (
     _sound("tempo", "Requested tempo followed"),
     _sound("key", "Requested key followed"),
     _sound("duration", "Requested duration followed"),
-    _sound("instrumental", "Requested instrumental followed"),
+    _sound("instrumental", "Requested instrumental followed", _NO_SINGING),
     ReportOutcome(
         "duration",
         "Duration",

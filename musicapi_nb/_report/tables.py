@@ -12,6 +12,7 @@ from musicapi_nb._blind_test.answers import ANSWERS, LETTERS, preferences_frame
 from musicapi_nb._report.outcomes import RATED_WELL, TableName
 from musicapi_nb.analysis._adherence import adherence
 from musicapi_nb.analysis._sound_matches import sound_matches
+from musicapi_nb.analysis.checks import require
 from musicapi_nb.analysis.clusters import level_codes
 from musicapi_nb.analysis.model_frame import plan_factors
 from musicapi_nb.analysis.source_tables import table_of
@@ -19,6 +20,7 @@ from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.experiment.frames import factor_columns
 from musicapi_nb.frames import measures_frame, ratings_frame
+from musicapi_nb.frames.measures import column_names
 from musicapi_nb.frames.schema import build_frame
 from musicapi_nb.library import Library
 
@@ -53,6 +55,10 @@ def read_tables(source: Any, factor: str | None, answers: pd.DataFrame | None) -
     experiment = getattr(source, "experiment", source)
     experiment = experiment if isinstance(experiment, Experiment) else None
     songs = table_of(experiment or source, "songs")
+    require(songs, {}, "the table of songs")
+    column_names(songs)
+    if answers is not None:
+        require(answers, {}, "answers")
     requests = None if experiment is None else _request_table(experiment)
     if not len(songs) and (requests is None or not requests["failed"].notna().any()):
         raise InvalidArgument("there are no songs yet to report on")
@@ -96,19 +102,22 @@ def _factor_columns(
         columns = factor_columns(experiment.plan)
     else:
         columns = {name: name for name in plan_factors(rows)}
+    if not isinstance(factor, str | None):
+        raise InvalidArgument(f"factor must be one name, not {factor!r:.60}")
     if factor is None:
         several = {name: column for name, column in columns.items() if _levels(rows, column) > 1}
         if not several:
             names = ", ".join(columns) or "none"
             raise InvalidArgument(
                 "there is no factor with several levels to compare; name a column with "
-                f"factor='...' (factors of the songs: {names})"
+                f"factor='...', such as 'model' (factors of the songs: {names})"
             )
         return several
     column = columns.get(factor, factor)
     if column not in rows.columns:
         names = ", ".join(columns) or ", ".join(map(str, rows.columns))
         raise InvalidArgument(f"factor {factor!r:.60} is no column of the songs; there are {names}")
+    require(rows, {column: "key"}, "the table of songs")
     if (number := _levels(rows, column)) < 2:  # noqa: PLR2004 - a comparison needs two
         raise InvalidArgument(
             f"factor {factor!r:.60} has {number or 'no'} level{'' if number else 's'}; a report "

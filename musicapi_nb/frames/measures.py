@@ -148,8 +148,10 @@ def songs_of_rows(rows: pd.DataFrame) -> list[Song]:
 def _column(name: str, dtype: str) -> Column[Mapping[str, Any]]:
     def cell(values: Mapping[str, Any]) -> Any:
         value = values.get(name)
-        # a measure may return texts for some songs and numbers for others
-        return str(value) if dtype == "str" and value is not None else value
+        if value is None:
+            return None
+        # a measure may return texts, numbers, and yes or no for different songs
+        return str(value) if dtype == "str" else float(value) if dtype == "float64" else value
 
     return Column(dtype, cell, "")
 

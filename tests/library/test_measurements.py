@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from musicapi_nb.errors import LibraryReadOnly
@@ -79,6 +79,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), _VALUES), max_size=4), st.integers())
+@example([{"a": False}, {"a": 2**53 + 1}], 1)  # no float64 is this number
 @settings(max_examples=50, deadline=None)
 def test_every_value_is_stored_as_it_is_and_fits_its_column(
     shelf: Library, results: list[dict[str, Value]], version: int
