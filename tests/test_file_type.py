@@ -115,6 +115,7 @@ async def test_library_of_an_earlier_version_has_no_notes(library: Library) -> N
     with contextlib.closing(sqlite3.connect(library.path / "library.sqlite")) as connection:
         connection.executescript(
             "DROP INDEX attachments_with_notes; ALTER TABLE attachments DROP COLUMN note;"
+            "DROP VIEW current_measures; DROP TABLE measures; DROP TABLE measurements;"
             "PRAGMA user_version=2"
         )
     database = Database(library.path / "library.sqlite", lock_timeout=1, read_only=True)

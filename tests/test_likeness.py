@@ -192,7 +192,7 @@ def test_likeness_of_pairs_of_songs(library: Library) -> None:
     assert again["issue"].tolist()[0] == "the profile in the library is damaged"
     with pytest.raises(InvalidArgument, match="within"):
         mnb.likeness(library, within="album")  # type: ignore[arg-type]  # the mistake itself
-    with pytest.raises(InvalidArgument, match="name is"):
+    with pytest.raises(InvalidArgument, match="name must be"):
         mnb.measure(library, str, name="_hidden")
 
 
