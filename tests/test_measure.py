@@ -171,9 +171,14 @@ def test_interrupt_ends_the_workers_and_keeps_what_is_done(library: Library, fol
     files = sorted(folder.rglob("00*.mp3"), key=size)
     started = time.monotonic()
     thread = threading.Thread(target=interrupt)
+    # a process that a shell starts in the background ignores Ctrl-C
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread.start()
-    with pytest.raises(KeyboardInterrupt, match="4 of 8 songs are done; the same call"):
-        mnb.measure(files, slow, name="slow", library=library, workers=1, progress=False)
+    try:
+        with pytest.raises(KeyboardInterrupt, match="4 of 8 songs are done; the same call"):
+            mnb.measure(files, slow, name="slow", library=library, workers=1, progress=False)
+    finally:
+        signal.signal(signal.SIGINT, handler)
     thread.join()
     assert time.monotonic() - started < 55
     assert sorted(stored()) == [(1,), (2,), (3,), (4,)]

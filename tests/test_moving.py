@@ -1,6 +1,7 @@
 """The migration pages: their code runs, and other clients behave as described."""
 
 import re
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -42,7 +43,14 @@ def sim() -> Iterator[Simulator]:
 
 @pytest.fixture(autouse=True)
 def _sleep_in_simulated_time(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "sleep", sim.clock.advance)
+    test_thread, really_sleep = threading.current_thread(), time.sleep
+
+    def sleep(seconds: float) -> None:
+        """Advance the clock in the thread of the test; another one must not move it."""
+        in_test = threading.current_thread() is test_thread
+        (sim.clock.advance if in_test else really_sleep)(seconds)
+
+    monkeypatch.setattr(time, "sleep", sleep)
 
 
 @pytest.fixture
