@@ -79,9 +79,15 @@ def test_after_an_interrupt_and_a_kill_the_rest_is_bought(
 def _stop(number: signal.Signals, *arguments: str) -> tuple[int, str]:
     """Send a signal to a command after its first finished request; return its code and output."""
     command = [sys.executable, "-m", "musicapi_nb", *arguments]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    # a process inherits that Ctrl-C is ignored, as it is in the background of a shell
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    with process:
         assert process.stderr is not None
         for line in process.stderr:
             if line.startswith("storm: "):
