@@ -129,8 +129,8 @@ def _of_tables(tables: _Tables, by: Sequence[str], stars: int) -> Purchases:
         alone = figures["songs"].eq(0).to_numpy() & ~tasks["engine"].isin(engines).to_numpy()
         figures["kept_tags"] = figures["kept_tags"].mask(alone)
     if missing := [name for name in by if not {name} & {*tasks.columns, *songs.columns}]:
-        every = pd.concat([tasks, songs[songs.columns.difference(tasks.columns)]], axis=1)
-        require(every, dict.fromkeys(missing, "key"), "the table of tasks and their songs")
+        both = pd.concat([tasks, songs[songs.columns.difference(tasks.columns)]], axis=1)
+        require(both, dict.fromkeys(missing, "key"), "the table of tasks and their songs")
     of_songs = songs[[name for name in by if name not in tasks.columns]]
     first = of_songs.reset_index(drop=True).groupby(task).first().reindex(range(len(tasks)))
     columns = pd.concat([tasks.reset_index(drop=True), first], axis=1)

@@ -33,14 +33,14 @@ class Adopter:
         adoption = Adoption()
         if replies:
             adoption += await self._adopt(replies)
-        known = await asyncio.to_thread(self._known, ids)
-        adoption += Adoption(entries=tuple(known.values()), unchanged=len(known))
-        ids = [task_id for task_id in ids if task_id not in known]
+        entries = await asyncio.to_thread(self._entries_of, ids)
+        adoption += Adoption(entries=tuple(entries.values()), unchanged=len(entries))
+        ids = [task_id for task_id in ids if task_id not in entries]
         for start in range(0, len(ids), _CHUNK):
             adoption += await self._adopt_ids(ids[start : start + _CHUNK])
         return adoption
 
-    def _known(self, ids: Sequence[TaskId]) -> dict[TaskId, int]:
+    def _entries_of(self, ids: Sequence[TaskId]) -> dict[TaskId, int]:
         """Return the entries of tasks that the ledger has, but for unfinished adopted ones."""
         entries = self.ledger.entries_by_task([task.id for task in ids], simulated=self.simulated)
         complete = {
