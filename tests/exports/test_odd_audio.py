@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import musicapi_nb as mnb
+from musicapi_nb.audio.decoding import read_blocks
 from musicapi_nb.exports.audio_tags import Tags, copy_with_tags, tags_of
 from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
@@ -43,9 +44,20 @@ ODD = {
     "bytes behind the sound": (sound() + b"left by a recorder", ".wav"),
     "bytes before the sound": (b"\0" * 700 + sound(".mp3"), ".mp3"),
     "cut FLAC": (sound(".flac")[:-200], ".flac"),
-    "cut Ogg": (sound(".ogg")[:-200], ".ogg"),
+    "cut Ogg": (sound(".ogg", 20.0)[:-200], ".ogg"),
+    "Ogg without a whole page": (sound(".ogg")[:-200], ".ogg"),
     "FLAC of unknown length": (sound(".flac")[:21] + bytes(5) + sound(".flac")[26:], ".flac"),
 }
+
+
+def _samples(path: Path) -> tuple[int, bytes]:
+    """Read the rate and the samples of a file to its end, whatever length its header states.
+
+    `soundfile.read` makes an array of that length first; of an Ogg file without an end libsndfile
+    may state 2**63 - 1 frames.
+    """
+    with soundfile.SoundFile(path) as file:
+        return file.samplerate, b"".join(block.tobytes() for block in read_blocks(file, 1 << 30))
 
 
 @pytest.mark.parametrize(("content", "suffix"), ODD.values(), ids=ODD.keys())
@@ -66,12 +78,11 @@ def test_odd_file_keeps_its_sound_and_stops_no_other(
     source = library.file_of(odd)
     assert source is not None
     try:
-        samples, rate = soundfile.read(source)
+        recorded = _samples(source)
     except soundfile.LibsndfileError:
         assert untagged
     else:
-        written, written_rate = soundfile.read(path)
-        assert (written_rate, written.tobytes()) == (rate, samples.tobytes())
+        assert _samples(path) == recorded
     assert mnb.export(tmp_path / "songs", library).counts == {"skipped": 2}
 
 
