@@ -1,7 +1,10 @@
 """The command line, over the simulator's real HTTP: it asks, buys once, and says what happened."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -116,7 +119,61 @@ def test_a_lost_reply_is_uncertain_and_not_sent_again(sim: Simulator, run: Run) 
     code, again = run(*SONG, "--yes")
     assert (code, again["error"]) == (4, "UncertainPurchase")
     assert len(sim.request_log.posts) == 1
-    assert [entry["credits"] for entry in run("library")[1]["uncertain"]] == [20]
+    (uncertain,) = run("library")[1]["uncertain"]
+    assert uncertain["credits"] == 20
+    entry = str(uncertain["entry"])
+    for unclear in ("--balance 100 95", "--task-id=", "--balance 80 100"):
+        code, refused = run("library", "resolve", entry, *unclear.split())
+        assert (code, refused["may_have_cost"]) == (2, False) or code == 3, unclear
+        assert run("library")[1]["uncertain"] == [uncertain]
+    assert run("library", "resolve", entry, "--balance", "100", "80")[1]["state"] == "failed"
+    assert not run("library")[1]["uncertain"]
+    assert run("library", "resolve", entry, "--no-charged")[0] == 3  # it is settled
+    assert len(sim.request_log.posts) == 1
+
+
+def test_a_purchase_that_was_not_charged_is_bought_by_the_same_command(
+    sim: Simulator, run: Run
+) -> None:
+    sim.faults.arm("lost_reply")
+    run(*SONG, "--yes")
+    (uncertain,) = run("library")[1]["uncertain"]
+    code, settled = run("library", "resolve", str(uncertain["entry"]), "--no-charged")
+    assert (code, settled["entry"]) == (0, uncertain["entry"])
+    code, bought = run(*SONG, "--yes")
+    assert (code, bought["bought_before"]) == (0, False)
+    assert len(sim.request_log.posts) == 2
+
+
+def test_another_library_is_merged(sim: Simulator, run: Run, tmp_path: Path) -> None:
+    run(*SONG, "--yes")
+    (tmp_path / "library").rename(tmp_path / "other")
+    code, refused = run("library", "merge", str(tmp_path / "other"))
+    assert (code, refused["error"]) == (2, "MissingFile")  # there is no library to merge it into
+    run("run", "a lighthouse", "--yes")
+    code, merged = run("library", "merge", str(tmp_path / "other"))
+    assert (code, merged["new"], merged["unchanged"]) == (0, 1, 0)
+    assert run(*SONG)[1]["bought_before"]
+    assert run("library", "merge", str(tmp_path / "other"))[1]["new"] == 0
+    assert len(sim.request_log.posts) == 2
+
+
+@pytest.mark.usefixtures("sim")
+def test_a_reader_that_leaves_early_is_no_error(run: Run, tmp_path: Path) -> None:
+    run(*SONG, "--yes")
+    command = [
+        sys.executable,
+        "-m",
+        "musicapi_nb",
+        "library",
+        "--library",
+        str(tmp_path / "library"),
+    ]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as stdout:
+        process = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, check=False)
+    assert (process.returncode, process.stderr) == (0, b"")
 
 
 def test_a_failed_song_is_a_failure(sim: Simulator, run: Run) -> None:

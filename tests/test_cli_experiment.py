@@ -56,9 +56,12 @@ def test_after_an_interrupt_and_a_kill_the_rest_is_bought(
 ) -> None:
     options = (plan, *PLAN, "--yes", "--budget", "1000", "--concurrency", "1")
     folder = ("--json", "--library", str(tmp_path / "library"))
-    code, interrupted = _stop(signal.SIGINT, "experiment", "start", "storm", *options, *folder)
-    assert code == 130
-    assert "paid for" in json.loads(interrupted)["message"]
+    command = "start"
+    for number in (signal.SIGINT, signal.SIGTERM):
+        code, stopped = _stop(number, "experiment", command, "storm", *options, *folder)
+        assert code == 130
+        assert "paid for" in json.loads(stopped)["message"]
+        command = "resume"
     code, _ = _stop(signal.SIGKILL, "experiment", "resume", "storm", *options, *folder)
     assert code == -signal.SIGKILL
     paid = len(sim.request_log.posts)

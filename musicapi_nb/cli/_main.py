@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
+import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 from musicapi_nb.cli import experiment_commands, library_commands, plan_commands, run_command
 from musicapi_nb.cli.command_outcome import ExitCode, Interrupted, Outcome, error_outcome, to_json
@@ -17,7 +21,7 @@ The key is read from the environment: MUSICAPI_KEY. Without it, songs come from 
 
 exit codes: 0 done; 1 the plan has problems; 2 wrong usage or request, nothing was sent; 3 refused,
 failed or declined; 4 uncertain: it may have cost credits, see `library`; 5 paid for and not
-finished: run it again to wait; 130 interrupted."""
+finished: run it again to wait; 130 interrupted or terminated."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     args = _parser().parse_args(arguments)
     try:
-        outcome: Outcome = args.command(args)
+        with _terminable():
+            outcome: Outcome = args.command(args)
         is_error = False
     except KeyboardInterrupt as interrupt:
         text = str(interrupt) if isinstance(interrupt, Interrupted) else "Stopped."
@@ -42,10 +47,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if is_error:
         note(outcome.text)
     if args.json:
-        print(to_json(args.name_of_command, outcome))  # noqa: T201 - the result
+        _print(to_json(args.name_of_command, outcome))
     elif not is_error:
-        print(outcome.text)  # noqa: T201 - as above
+        _print(outcome.text)
     return int(outcome.code)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM, which schedulers and containers send, stop a command as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():  # only there Python allows it
+        yield
+        return
+    earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
+
+
+def _print(text: str) -> None:
+    """Print the result on standard output; a reader that has left, such as `head`, is no error."""
+    try:
+        print(text, flush=True)  # noqa: T201 - the result
+    except BrokenPipeError:
+        # Python flushes the stream again at exit, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -93,8 +93,9 @@ def is_simulated(args: argparse.Namespace) -> bool:
 
 
 def note(text: str) -> None:
-    """Print a line for people on standard error."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is a command
+    """Print a line for people on standard error, if anybody reads it."""
+    with contextlib.suppress(BrokenPipeError):
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is a command
 
 
 def confirm(question: str, args: argparse.Namespace) -> None:

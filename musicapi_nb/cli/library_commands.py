@@ -29,6 +29,26 @@ def add_commands(commands: Any) -> None:
     adopting.add_argument("--engine", help="the engine of these tasks, such as sonic")
     add_options(adopting, is_part=True)
     adopting.set_defaults(command=adopt, name_of_command="library adopt")
+    resolving = parts.add_parser("resolve", help="settle a purchase that may have cost credits")
+    resolving.add_argument("entry", type=int, metavar="ENTRY", help="its number in the library")
+    evidence = resolving.add_mutually_exclusive_group(required=True)
+    evidence.add_argument("--task-id", help="of its task, which the next `run` waits for")
+    evidence.add_argument(
+        "--balance",
+        nargs=2,
+        type=int,
+        metavar=("BEFORE", "AFTER"),
+        help="credits before it was sent, and after its reply was lost",
+    )
+    evidence.add_argument(
+        "--charged", action=argparse.BooleanOptionalAction, help="your own statement"
+    )
+    add_options(resolving, is_part=True)
+    resolving.set_defaults(command=resolve, name_of_command="library resolve")
+    merging = parts.add_parser("merge", help="take over everything of another library; free")
+    merging.add_argument("other", metavar="FOLDER", help="the other library, which is not changed")
+    add_options(merging, is_part=True)
+    merging.set_defaults(command=merge, name_of_command="library merge")
     exporting = commands.add_parser("export", help="write the library's songs as files")
     exporting.add_argument("folder", help="a folder, or a name that ends in .zip")
     exporting.add_argument("--experiment", metavar="NAME", help="only its songs")
@@ -56,8 +76,9 @@ def overview(args: argparse.Namespace) -> Outcome:
         }
         lines = [repr(library)]
         lines += [
-            f"Entry {entry['entry']} ({entry['operation']}) may have cost credits; settle it with "
-            f"Library.resolve({entry['entry']}, ...)"
+            f"Entry {entry['entry']} ({entry['operation']}) may have cost credits; settle it: "
+            f"musicapi-nb library resolve {entry['entry']} with --charged, --no-charged, --task-id "
+            "or --balance"
             for entry in uncertain
         ]
         return Outcome(data, "\n".join(map(markup.one_line, lines)))
@@ -92,6 +113,27 @@ def adopt(args: argparse.Namespace) -> Outcome:
     ]
     code = ExitCode.FAILED if adoption.issues else ExitCode.OK
     return Outcome(data, "\n".join(map(markup.one_line, lines)), code)
+
+
+def resolve(args: argparse.Namespace) -> Outcome:
+    before, after = args.balance or (None, None)
+    with open_library(args) as library:
+        entry = library.resolve(
+            args.entry, task_id=args.task_id, before=before, after=after, charged=args.charged
+        )
+    data = {
+        "entry": entry.id,
+        "state": entry.state,
+        "credits": entry.price,
+        "task_id": entry.task_id,
+    }
+    return Outcome(data, facts_line(f"Entry {entry.id} is {entry.state}", entry.task_id))
+
+
+def merge(args: argparse.Namespace) -> Outcome:
+    with open_library(args) as library:
+        result = library.merge(args.other)
+    return Outcome(dataclasses.asdict(result), repr(result))
 
 
 def export(args: argparse.Namespace) -> Outcome:
