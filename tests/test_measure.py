@@ -330,8 +330,9 @@ def test_songs_without_sound_are_rows_that_say_why() -> None:
 
 
 def test_without_a_library_values_last_as_long_as_the_process(folder: Path) -> None:
-    table = mnb.measure(folder, logged, name="unstored", workers=1, progress=False)
-    again = mnb.measure(folder, logged, name="unstored", workers=1, progress=False)
+    table = mnb.measure(folder, logged, workers=1, progress=False)
+    assert "logged" in table  # the name of the function
+    again = mnb.measure(folder, logged, name="logged", workers=1, progress=False)
     pd.testing.assert_frame_equal(table, again)
     assert len(computed(folder)) == 8
 
@@ -369,10 +370,12 @@ def test_wrong_arguments_are_refused_before_anything_is_computed(
         "_x",
         "tempo",
         "x" * 101,
-        None,
+        5,
     ):
         with pytest.raises(InvalidArgument, match=r"name must be letters|choose another name"):
             mnb.measure(folder, logged, name=name, library=library)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match=r"name must be .*, not '<lambda>'"):
+        mnb.measure(folder, lambda _: 5, library=library)
     with pytest.raises(InvalidArgument, match="must take a path"):
         mnb.measure(folder, 5, name="size", library=library)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match="number of processes"):

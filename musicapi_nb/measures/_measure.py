@@ -32,7 +32,7 @@ def measure(  # noqa: PLR0913 - all but the first two are options
     songs: Any,
     function: Callable[[Path], Any],
     *,
-    name: str,
+    name: str | None = None,
     version: str | None = None,
     library: Library | None = None,
     workers: int | None = None,
@@ -46,12 +46,12 @@ def measure(  # noqa: PLR0913 - all but the first two are options
     was killed, loses the songs under way; the next call computes what is missing. Stored values are
     outcomes of analyses (`run.effects("mv", outcomes=name)`) and columns of `measures_frame`.
 
-        def loudest(path):
+        def sample(path):
             import soundfile
             samples, rate = soundfile.read(path)
             return {"peak": abs(samples).max(), "rate": rate}
 
-        mnb.measure(run, loudest, name="sound")     # columns sound_peak and sound_rate
+        mnb.measure(run, sample)     # columns sample_peak and sample_rate
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ def measure(  # noqa: PLR0913 - all but the first two are options
         first call. If it raises, that is the song's `issue`, and the next call tries again; after
         `errors.NoAudio`, it does not.
     name
-        A new name for the column: letters, digits and underscores, 100 at most.
+        The name of the column, by default that of the function: letters, digits and underscores,
+        100 at most.
     version
         A text that names the method. By default a hash of the function's code, its default
         arguments, and the constants and functions of the same notebook or module that it names: an
@@ -98,9 +99,11 @@ def measure(  # noqa: PLR0913 - all but the first two are options
     MissingFile
         There is no such file, or no sound file in the folder.
     """
-    check_name(name)
     if not callable(function):
         raise InvalidArgument(f"function must take a path, not be a {type(function).__name__}")
+    if name is None:
+        name = getattr(function, "__name__", "")
+    check_name(name)
     if version is None:
         version = code_version(function)
     elif not isinstance(version, str) or not version.strip() or len(version) > _MAX_VERSION:
