@@ -70,6 +70,9 @@ __all__ = sorted(_MODULE_OF)  # noqa: PLE0605 - generated from the table above
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        globals()[name] = _version()
+        return globals()[name]
     if name not in _MODULE_OF:
         raise missing_name(__name__, name, __dir__(), _SESSION_NAMES, songs="songs")
     module = _MODULE_OF[name]
@@ -78,6 +81,16 @@ def __getattr__(name: str) -> Any:
     value = getattr(importlib.import_module(module), name)
     globals()[name] = value
     return value
+
+
+def _version() -> str:
+    """Return the version that is installed: "0+unknown" if only the files were copied."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - takes 8 ms
+
+    try:
+        return version(__name__)
+    except PackageNotFoundError:
+        return "0+unknown"
 
 
 def __dir__() -> list[str]:

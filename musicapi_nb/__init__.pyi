@@ -80,5 +80,6 @@ from musicapi_nb.widgets.gallery.saved_page import save_page as save_page
 from musicapi_nb.widgets.monitor import monitor as monitor
 from musicapi_nb.widgets.monitor import progress_bar as progress_bar
 
+__version__: str
 PUBLIC_NAMES: dict[str, str]
 __all__: list[str]  # noqa: PYI035 - the names above

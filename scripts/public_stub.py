@@ -18,6 +18,7 @@ def stub() -> str:
     ]
     end = [
         "",
+        "__version__: str",
         "PUBLIC_NAMES: dict[str, str]",
         "__all__: list[str]  # noqa: PYI035 - the names above",
         "",

@@ -6,11 +6,10 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from musicapi_nb import markup
+from musicapi_nb import __version__, markup
 from musicapi_nb._report import html
 from musicapi_nb._report.figures import Figures, collect_figures
 from musicapi_nb._report.level_names import plain, quoted
@@ -259,6 +258,6 @@ def _origin(tables: ReportTables, figures: Figures) -> list[tuple[str, str]]:
         ("Chance of error", "at most 5 % that a page without any difference names one"),
         ("Computed by", "effects, adjusted_means, adherence and preference"),
         ("Formulas", "page Statistics of the documentation"),
-        ("Version", f"musicapi_nb {version('musicapi_nb')}"),
+        ("Version", f"musicapi_nb {__version__}"),
     ]
     return rows

@@ -148,12 +148,14 @@ class Transport:
             self._sessions.pop(key, None)
         key = (asyncio.get_running_loop(), purpose)
         if key not in self._sessions:
+            from musicapi_nb import __version__  # noqa: PLC0415 - 8 ms that `connect` saves
+
             connect, reply = self.timeouts
             session = aiohttp.ClientSession(
                 connector=self._connector(purpose),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=connect + reply, connect=connect),
-                headers={"User-Agent": "musicapi_nb"},
+                headers={"User-Agent": f"musicapi_nb/{__version__}"},
             )
             closer = _closer(session)
             self._sessions[key] = session, closer

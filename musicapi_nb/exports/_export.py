@@ -7,11 +7,10 @@ import os
 import zipfile
 from collections import Counter
 from collections.abc import Iterable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from musicapi_nb import markup
+from musicapi_nb import __version__, markup
 from musicapi_nb.client.file_type import read_head, suffix_of
 from musicapi_nb.errors import ExportFailed, InvalidArgument, MusicAPIError
 from musicapi_nb.exports import audio_tags, playlist, provenance
@@ -216,7 +215,7 @@ class _SongWriter:
             "files": {path.name: sha256(path) for path in (audio, *texts)},
             "source": {"audio_sha256": source.stem} | ({"note": note} if note else {}),
             "fingerprint": fingerprint,
-            "package": {"name": "musicapi_nb", "version": version("musicapi_nb")},
+            "package": {"name": "musicapi_nb", "version": __version__},
             "exported_at": dt.datetime.now(dt.UTC),
         }
         record_file.write_text(
