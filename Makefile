@@ -1,15 +1,18 @@
 # `make` lists the targets. Everything is written to .venv and build, inside this folder.
 
-PYTHON ?= python3
+PYTHON ?= $(or $(wildcard .venv/bin/python),python3)
 # Twice as many workers as cores: with three, two idle cores were busy for 60 % of the time only,
 # because tests wait for browsers, kernels and the simulator.
 JOBS ?= 4
 
 BIN := .venv/bin
-INSTALLED := .venv/.installed
+# A stamp for each dependency group in .venv; `make .venv/.bench` installs another one.
+DEMO := .venv/.demo$(if $(NEWEST),-newest)
+DEV := .venv/.dev$(if $(NEWEST),-newest)
 COMPILED := .venv/.compiled
 
-.PHONY: help test checks coverage demo docs pictures lab lint types js contract pytest chromium clean
+.PHONY: help test checks coverage demo docs pictures lab lock lint types js contract pytest chromium
+.PHONY: clean
 # One after the other, except below `checks`.
 ifndef PARALLEL
 .NOTPARALLEL:
@@ -31,9 +34,11 @@ help:
 	@echo "make docs      build the documentation, with notebooks as run, into build/site"
 	@echo "make pictures  take the pictures of README and docs again, in Chromium"
 	@echo "make lab       open JupyterLab on the notebooks"
+	@echo "make lock      write requirements/dev.txt with the newest versions of all packages"
 	@echo "make clean     remove .venv, node_modules and build"
 	@echo
-	@echo "PYTHON=python3.12 picks another Python (3.11 or newer)."
+	@echo "PYTHON=python3.12 makes .venv with another Python (3.11 or newer); make clean first."
+	@echo "NEWEST=1 installs the newest versions instead of those in requirements/dev.txt."
 	@echo "CI=1 makes a missing Chromium or Node.js a failure instead of a warning."
 
 # The first step that fails ends the run; `make -k test` runs all of them.
@@ -42,36 +47,36 @@ test: checks pytest
 # mypy takes as long as the others together, and uses one processor. Each shows its output when it
 # ends, where make can do so (not in the one of macOS).
 checks: OUTPUT := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
-checks: $(INSTALLED)
+checks: $(DEV)
 	@$(MAKE) --no-print-directory --jobs=2 $(OUTPUT) PARALLEL=1 types js lint contract $(COMPILED)
 
-lint: $(INSTALLED)
+lint: $(DEV)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-types: $(INSTALLED)
+types: $(DEV)
 	$(BIN)/mypy
 
 js:
 	@scripts/check_javascript
 
-contract: $(INSTALLED)
+contract: $(DEV)
 	$(BIN)/lint-imports --no-logo
 
 # One run with one summary. Browser tests take longest and are scheduled first.
 PYTEST := pytest tests notebooks -ra -n $(JOBS) --no-loadscope-reorder \
 	--nbval --nbval-current-env --nbval-cell-timeout 120
 
-pytest: $(INSTALLED) $(COMPILED) chromium
+pytest: $(DEV) $(COMPILED) chromium
 	$(BIN)/python -m $(PYTEST)
 
 # Compiles what the tests import: else each worker does so, 13 CPU seconds each.
-$(COMPILED): $(INSTALLED)
+$(COMPILED): $(DEV)
 	@$(BIN)/python -m pytest tests notebooks --nbval --nbval-current-env --collect-only -qq \
 		>/dev/null 2>&1 || true  # the tests will say what is wrong
 	@touch $@
 
-coverage: $(INSTALLED) $(COMPILED) chromium
+coverage: $(DEV) $(COMPILED) chromium
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m $(PYTEST)
 	$(BIN)/coverage combine --quiet
@@ -80,37 +85,36 @@ coverage: $(INSTALLED) $(COMPILED) chromium
 chromium:
 	@scripts/install_chromium
 
-demo: $(INSTALLED)
+demo: $(DEMO)
 	@$(BIN)/python scripts/demo.py
 
 # docs/engines is in git: it is checked here, and written by scripts/engine_pages.py.
-docs: $(INSTALLED)
+docs: $(DEV)
 	@$(BIN)/python scripts/engine_pages.py --check
 	@$(BIN)/python scripts/notebook_pages.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "build/site/index.html (its search needs a server: python3 -m http.server -d build/site)"
 
-pictures: $(INSTALLED) chromium
+pictures: $(DEV) chromium
 	@$(BIN)/python scripts/pictures.py
 
 # Jupyter refuses to run as root without this flag; in a container one is root.
 lab: AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
-lab: $(INSTALLED)
+lab: $(DEV)
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(AS_ROOT)
 
 clean:
 	rm -rf .venv build node_modules
 
+lock:
+	@$(PYTHON) scripts/lock_packages.py
+
 # The last command builds matplotlib's font list, so that kernels do not do it at the same time.
-$(INSTALLED): pyproject.toml
+.venv/.%: pyproject.toml requirements/dev.txt
 	@command -v $(PYTHON) >/dev/null \
 		|| { echo "musicapi_nb needs Python 3.11 or newer; there is no $(PYTHON) here." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "musicapi_nb needs Python 3.11 or newer; $(PYTHON) is `$(PYTHON) -V 2>&1`." >&2; \
 		     echo "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@echo "Installing into .venv (by uv in a quarter of a minute, by pip in a minute or two) ..."
-	@$(PYTHON) -m venv .venv \
-		|| { echo "$(PYTHON) cannot make a virtual environment; Debian has it in python3-venv." >&2; exit 1; }
-	@$(BIN)/python scripts/install_packages.py
+	@$(PYTHON) scripts/install_packages.py $(patsubst %-newest,% --newest,$*)
 	@MPLCONFIGDIR=build/cache/matplotlib $(BIN)/python -c 'import matplotlib.font_manager'
-	@touch $@

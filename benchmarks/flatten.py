@@ -12,8 +12,8 @@ includes the replies and the libraries after a first use.
 Cases (optional fields, shuffled keys, a mix of engines ...) are timed in one process, in turns with
 the uniform case.
 
-    pip install -e '.[bench]'
-    python benchmarks/flatten.py [--check] [--sizes N ...] [--rounds N]
+    make .venv/.bench
+    .venv/bin/python benchmarks/flatten.py [--check] [--sizes N ...] [--rounds N]
 
 With --check, the exit code is 1 if a limit is exceeded.
 """
@@ -190,7 +190,7 @@ def measure(figure: str, way: str, path: Path) -> Figures:
     if process.returncode:
         sys.exit(
             f"{process.stderr}\nThe measurement {figure!r} of {way!r} failed (exit code "
-            f"{process.returncode}).\nIts libraries are installed by: pip install -e '.[bench]'"
+            f"{process.returncode}).\nIts libraries are installed by: make .venv/.bench"
         )
     figures: Figures = json.loads(process.stdout)
     return figures

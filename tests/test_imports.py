@@ -19,7 +19,7 @@ sys.path.append(str(ROOT / "benchmarks"))
 from startup import LATE, STEPS  # noqa: E402 - found on the path above
 
 # Not installed by the package: the program that runs it, or one of two that do the same.
-_SURROUNDINGS = {"marimo"}
+_SURROUNDINGS = {"marimo", "pytest"}
 
 
 @pytest.fixture(scope="module")

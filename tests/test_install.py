@@ -1,31 +1,123 @@
-"""Installing for development: by uv, from where pip is configured to look; by pip if that fails."""
+"""
+`make` installs the versions of requirements/dev.txt, and says what is missing.
 
-import os
+Programs that install are replaced by scripts which write down how they are called.
+"""
+
+import itertools
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
-from install_packages import uv_environment
+from install_packages import EXTRAS, groups, requirements, uv_environment
+from packaging.requirements import Requirement
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the Makefile needs a Unix")
-_SCRIPT = Path(__file__).parents[1] / "scripts" / "install_packages.py"
+_ROOT = Path(__file__).parents[1]
+_UNIX = pytest.mark.skipif(sys.platform == "win32", reason="the Makefile needs a Unix")
+_PROJECT = """\
+[dependency-groups]
+demo = ["nbconvert>=7"]
+bench = []
+dev = [{ include-group = "demo" }, "pytest>=9"]
+"""
 _UV = """\
 #!/bin/sh
 echo "uv $* from $UV_INDEX" >> "$CALLS"
 exit {code}
 """
-_PIP = """\
+# Fails for the commands of which $MISSING names one.
+_MODULE = """\
 import os, sys
-arguments = " ".join(sys.argv[1:])
+name = os.path.basename(os.path.dirname(__file__))
+call = " ".join([name, *sys.argv[1:]]).replace(os.environ["OPTION"], "")
 with open(os.environ["CALLS"], "a") as calls:
-    print("pip", arguments, file=calls)
-if arguments == "config list":
+    print(call, file=calls)
+if any(word in call for word in os.environ["MISSING"].split(",") if word):
+    sys.exit("sorry")
+if call.endswith("config list"):
     print("global.extra-index-url='file:///a file:///b'")
-if arguments == "install --quiet uv":
-    sys.exit(1)
 """
+
+
+# --- the versions ------------------------------------------------------------------------------
+
+
+def _project() -> dict[str, Any]:
+    return tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def _declared() -> list[Requirement]:
+    project = _project()
+    texts = [
+        *project["project"]["dependencies"],
+        *itertools.chain(*project["project"]["optional-dependencies"].values()),
+        *itertools.chain(*(requirements(project, name) for name in project["dependency-groups"])),
+    ]
+    declared = [Requirement(text) for text in texts]
+    return [requirement for requirement in declared if requirement.name != "musicapi_nb"]
+
+
+def _locked() -> list[Requirement]:
+    lines = (_ROOT / "requirements" / "dev.txt").read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if not line.startswith("#")]
+
+
+def _same(first: Requirement, second: Requirement) -> bool:
+    names = {re.sub("[-_.]+", "-", requirement.name).lower() for requirement in (first, second)}
+    return len(names) == 1
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
+def test_the_locked_versions_are_those_that_pyproject_allows(python: str, platform: str) -> None:
+    environment = {
+        "python_version": python,
+        "python_full_version": f"{python}.9",
+        "sys_platform": platform,
+        "platform_system": {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}[platform],
+        "os_name": "nt" if platform == "win32" else "posix",
+    }
+
+    def applies(requirement: Requirement) -> bool:
+        return not requirement.marker or requirement.marker.evaluate(environment)
+
+    locked = [requirement for requirement in _locked() if applies(requirement)]
+    for declared in filter(applies, _declared()):
+        versions = [
+            specifier.version
+            for requirement in locked
+            if _same(declared, requirement)
+            for specifier in requirement.specifier
+        ]
+        message = f"pyproject.toml asks for {declared}, requirements/dev.txt has {versions}"
+        assert len(versions) == 1, f"{message}: run `make lock`"
+        assert declared.specifier.contains(versions[0], prereleases=True), (
+            f"{message}: run `make lock`"
+        )
+
+
+def test_the_lock_names_versions_alone_and_no_place_to_get_them() -> None:
+    for requirement in _locked():
+        assert requirement.url is None
+        assert [specifier.operator for specifier in requirement.specifier] == ["=="]
+    assert len(_locked()) > 100
+
+
+def test_each_group_that_make_installs_exists() -> None:
+    project = _project()
+    extras = project["project"]["optional-dependencies"]
+    for name, text in EXTRAS.items():
+        assert requirements(project, name)
+        assert set(re.findall(r"\w+", text)) <= set(extras)
+    assert list(groups(project, "dev")) == ["dev", "demo", "docs"]
+
+
+# --- installing --------------------------------------------------------------------------------
 
 
 def test_settings_of_pip_become_variables_of_uv() -> None:
@@ -47,39 +139,156 @@ list.index-url='https://example.org/of-another-command'
     assert uv_environment("") == {}
 
 
+class _Checkout:
+    """A folder with the Makefile and its scripts, where nothing real is installed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.programs = folder / "programs"
+        for name in ("scripts", "requirements", "programs"):
+            (folder / name).mkdir()
+        for name in ("Makefile", "scripts/install_packages.py"):
+            shutil.copy(_ROOT / name, folder / name)
+        (folder / "pyproject.toml").write_text(_PROJECT)
+        (folder / "requirements" / "dev.txt").touch()
+        for name in ("pip", "ensurepip"):
+            (folder / "modules" / name).mkdir(parents=True)
+            (folder / "modules" / name / "__init__.py").touch()
+            (folder / "modules" / name / "__main__.py").write_text(_MODULE)
+
+    def add_program(self, name: str, text: str) -> None:
+        (self.programs / name).write_text(text)
+        (self.programs / name).chmod(0o755)
+
+    def run(self, *command: str, missing: str = "") -> subprocess.CompletedProcess[str]:
+        environment = {
+            "PATH": str(self.programs),
+            "PYTHONPATH": str(self.folder / "modules"),
+            "OPTION": f" --python {self.folder / '.venv' / 'bin' / 'python'}",
+            "CALLS": str(self.folder / "calls"),
+            "MISSING": missing,
+        }
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+        )
+
+    def install(
+        self, *arguments: str, missing: str = ""
+    ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+        """Run the script; return its process and the calls of programs that install."""
+        (self.folder / "calls").write_text("")
+        script = str(self.folder / "scripts" / "install_packages.py")
+        process = self.run(sys.executable, script, *arguments, missing=missing)
+        calls = (self.folder / "calls").read_text().splitlines()
+        return process, [call for call in calls if call != "pip --version"]
+
+    @property
+    def stamps(self) -> set[str]:
+        return {file.name for file in (self.folder / ".venv").glob(".d*")}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> _Checkout:
+    return _Checkout(tmp_path)
+
+
+@_UNIX
 @pytest.mark.parametrize(
-    ("uv", "calls", "message"),
+    ("uv", "missing", "calls", "message"),
     [
-        (0, ["pip config list", "uv"], ""),
-        (2, ["pip config list", "uv", "pip install"], "uv failed: installing by pip"),
-        (None, ["pip install --quiet uv", "pip install"], "There is no uv on PATH"),
+        (0, "", ["pip config list", "uv", "uv uninstall"], ""),
+        (0, "pip", ["uv without settings", "uv uninstall"], ""),
+        (2, "", ["pip config list", "uv", "pip", "pip uninstall"], "uv failed: installing by pip"),
+        (None, "", ["pip gets uv", "pip", "pip uninstall"], "There is no uv on PATH"),
+        (
+            None,
+            "pip --version",
+            ["ensurepip", "pip gets uv", "ensurepip", "pip", "pip uninstall"],
+            "There is no uv on PATH",
+        ),
     ],
-    ids=["uv", "uv fails", "no uv"],
+    ids=["uv", "uv without pip", "uv fails", "no uv", "no uv, and pip only in .venv"],
 )
 def test_uv_installs_and_otherwise_pip(
-    tmp_path: Path, uv: int | None, calls: list[str], message: str
+    checkout: _Checkout, uv: int | None, missing: str, calls: list[str], message: str
 ) -> None:
-    log = tmp_path / "calls"
-    (tmp_path / "scripts").mkdir()
-    script = shutil.copy(_SCRIPT, tmp_path / "scripts")
-    (tmp_path / "pip").mkdir()
-    (tmp_path / "pip" / "__init__.py").touch()
-    (tmp_path / "pip" / "__main__.py").write_text(_PIP)
     if uv is not None:
-        (tmp_path / "uv").write_text(_UV.format(code=uv))
-        (tmp_path / "uv").chmod(0o755)
-    paths = {"PATH": f"{tmp_path}:/bin:/usr/bin", "PYTHONPATH": str(tmp_path), "CALLS": str(log)}
-    process = subprocess.run(
-        [sys.executable, script], env=os.environ | paths, capture_output=True, text=True, check=True
-    )
+        checkout.add_program("uv", _UV.format(code=uv))
+    process, actual = checkout.install("dev", missing=missing)
 
-    install = "install --quiet --editable .[dev]"
+    assert process.returncode == 0, process.stderr
+    folder = checkout.folder
+    where = f"--quiet --python {folder}/.venv/bin/python"
+    names = f"--constraint {folder}/requirements/dev.txt --editable .{EXTRAS['dev']}"
+    install = f"{names} pytest>=9 nbconvert>=7"
     expected = {
-        "uv": f"uv pip {install} --python {sys.executable} from file:///a file:///b",
-        "pip install": f"pip {install}",
+        "uv": f"uv pip install {where} {install} from file:///a file:///b",
+        "uv without settings": f"uv pip install {where} {install} from ",
+        "uv uninstall": f"uv pip uninstall {where} rfc3987-syntax from ",
+        "pip gets uv": "pip install --quiet --no-compile uv",
+        "pip": f"pip install --quiet --no-compile {install}",
+        "pip uninstall": "pip uninstall --quiet --yes rfc3987-syntax",
     }
-    *actual, last = log.read_text().splitlines()
-    assert actual == [expected.get(call, call) for call in calls]
-    assert last == "pip uninstall --quiet --yes rfc3987-syntax"
+    assert [call.removesuffix("file:///a file:///b") for call in actual] == [
+        expected.get(call, call).removesuffix("file:///a file:///b") for call in calls
+    ]
     assert message in process.stderr
     assert bool(process.stderr) == bool(message)
+    assert checkout.stamps == {".dev", ".demo"}
+
+
+@_UNIX
+def test_the_newest_versions_replace_the_locked_ones(checkout: _Checkout) -> None:
+    checkout.add_program("uv", _UV.format(code=0))
+    checkout.install("demo")
+    assert checkout.stamps == {".demo"}
+    _, calls = checkout.install("dev", "--newest")
+    assert "--upgrade --editable" in calls[1]
+    assert "--constraint" not in calls[1]
+    assert checkout.stamps == {".dev-newest", ".demo-newest"}
+    checkout.install("demo")
+    assert checkout.stamps == {".demo"}
+
+
+@_UNIX
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ("pip install", "The packages could not be installed; the lines above say why."),
+        ("pip", "There is neither uv nor pip for "),
+        ("venv", "cannot make a virtual environment. Debian and Ubuntu have that in python3-venv"),
+    ],
+    ids=["no network", "no pip", "no venv"],
+)
+def test_what_is_missing_is_said_without_a_traceback(
+    checkout: _Checkout, missing: str, message: str
+) -> None:
+    if missing == "venv":
+        (checkout.folder / "modules" / "venv.py").write_text("import sys; sys.exit('no venv')")
+    process, _ = checkout.install("demo", missing=missing)
+    assert process.returncode == 1
+    assert message in process.stderr
+    assert "Traceback" not in process.stderr
+    assert not checkout.stamps
+
+
+@_UNIX
+@pytest.mark.parametrize(
+    ("python", "message"),
+    [
+        (None, "musicapi_nb needs Python 3.11 or newer; there is no python3 here."),
+        (
+            "#!/bin/sh\n[ $1 = -V ] && echo Python 3.9.18\nexit 1\n",
+            "musicapi_nb needs Python 3.11 or newer; python3 is Python 3.9.18.",
+        ),
+    ],
+    ids=["none", "old"],
+)
+def test_make_needs_a_recent_python(checkout: _Checkout, python: str | None, message: str) -> None:
+    if python is not None:
+        checkout.add_program("python3", python)
+    make = shutil.which("make")
+    assert make, "make is needed to test the Makefile"
+    process = checkout.run(make, "demo")
+    assert process.returncode
+    assert message in process.stderr
