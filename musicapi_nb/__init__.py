@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
+# pip refuses an older Python, but not in a checkout. Python 3.8 must be able to read this file.
+if sys.version_info < (3, 11):  # noqa: UP036 - see above
+    _sentence = (
+        f"musicapi_nb needs Python 3.11 or newer, and this is Python {sys.version.split()[0]}: "
+        "run it with a newer one, such as python3.12"
+    )
+    raise SystemExit(_sentence) if sys.argv[:1] == ["-m"] else ImportError(_sentence)
+
 import importlib
 from typing import Any
 

@@ -115,7 +115,8 @@ def load_trials(library: Library, test: str | None = None) -> list[Trial]:
     rows = _rows(
         library,
         "SELECT test, number, repeat_of, shown, answer, chosen, seconds, answered_at "
-        "FROM trials WHERE ?1 IS NULL OR test=?1 ORDER BY test, number",
+        "FROM trials WHERE ? IS NULL OR test=? ORDER BY test, number",
+        test,
         test,
     )
     trials = []

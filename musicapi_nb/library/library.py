@@ -146,11 +146,11 @@ class Library(SongFiles, Measurements, Imports, ListedNames):
 
     def _entries(self, states: Sequence[EntryState], experiment: str | None = None) -> list[Entry]:
         where = (
-            "WHERE state IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR id IN "
-            "(SELECT entry FROM cells WHERE experiment=?2)) ORDER BY id"
+            "WHERE state IN (SELECT value FROM json_each(?)) AND (? IS NULL OR id IN "
+            "(SELECT entry FROM cells WHERE experiment=?)) ORDER BY id"
         )
         with self._read_current() as connection:
-            return events.entries(connection, where, json.dumps(states), experiment)
+            return events.entries(connection, where, json.dumps(states), experiment, experiment)
 
     def entries_by_key(
         self, request_keys: Collection[str], *, simulated: bool = False
