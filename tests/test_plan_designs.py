@@ -444,7 +444,11 @@ async def test_session_is_asked_for_its_balance() -> None:
     assert (run.balance, run.share) == (120, 1.0)
 
 
-@pytest.mark.parametrize("api", [Balance(100, 20), 120, 120.0, np.int64(120)], ids=repr)
+@pytest.mark.parametrize(
+    "api",
+    [Balance(100, 20), 120, 120.0, np.int64(120)],
+    ids=["balance", "integer", "float", "numpy"],
+)
 def test_balance_may_be_a_number_or_a_balance(api: Any) -> None:
     assert plan_of(Plan.grid, [3, 2]).dry_run(api).share == 1.0
 
