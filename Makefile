@@ -9,10 +9,11 @@ BIN := .venv/bin
 # A stamp for each dependency group in .venv; `make .venv/.bench` installs another one.
 DEMO := .venv/.demo$(if $(NEWEST),-newest)
 DEV := .venv/.dev$(if $(NEWEST),-newest)
+HOOKS := .venv/.hooks$(if $(NEWEST),-newest)
 COMPILED := .venv/.compiled
 
 .PHONY: help test checks coverage demo docs pictures lab lock lint types js contract pytest chromium
-.PHONY: clean
+.PHONY: clean hooks types-windows
 # One after the other, except below `checks`.
 ifndef PARALLEL
 .NOTPARALLEL:
@@ -30,6 +31,7 @@ help:
 	@echo "make demo      generate songs with the simulator in a real kernel; writes a page with players"
 	@echo "make test      lint, types, import contract, tests (Python, JavaScript, notebooks, Chromium)"
 	@echo "make checks    the same without the tests of Python, notebooks and Chromium"
+	@echo "make hooks     what a commit is checked for, on all files"
 	@echo "make coverage  run the tests and print the line coverage of the package"
 	@echo "make docs      build the documentation, with notebooks as run, into build/site"
 	@echo "make pictures  take the pictures of README and docs again, in Chromium"
@@ -52,10 +54,21 @@ checks: $(DEV)
 
 lint: $(DEV)
 	$(BIN)/ruff check
+	@# text files without encoding=: Windows would use that of the country
+	$(BIN)/ruff check --quiet --preview --config lint.explicit-preview-rules=true --select PLW1514
 	$(BIN)/ruff format --check
 
 types: $(DEV)
 	$(BIN)/mypy
+
+# As mypy would see the code on Windows: calls that only Unix has are errors, unless they follow
+# `if sys.platform == "win32"`.
+types-windows: $(DEV)
+	$(BIN)/mypy --platform win32 --no-warn-unreachable --cache-dir .mypy_cache/windows
+
+# `.venv/bin/pre-commit install` runs them at each commit.
+hooks: $(DEV) $(HOOKS)
+	$(BIN)/pre-commit run --all-files
 
 js:
 	@scripts/check_javascript
@@ -64,7 +77,8 @@ contract: $(DEV)
 	$(BIN)/lint-imports --no-logo
 
 # One run with one summary. Browser tests take longest and are scheduled first.
-PYTEST := pytest tests notebooks -ra -n $(JOBS) --no-loadscope-reorder \
+TESTS ?= tests notebooks
+PYTEST := pytest $(TESTS) -ra -n $(JOBS) --no-loadscope-reorder \
 	--nbval --nbval-current-env --nbval-cell-timeout 120
 
 pytest: $(DEV) $(COMPILED) chromium

@@ -87,7 +87,7 @@ def digest_of(tables: Any) -> str:
 def peak_memory(way: str, raw_replies: list[bytes]) -> Figures:
     WAYS[way](raw_replies[:64])
     before = _resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # resets the peak
     tables = WAYS[way](raw_replies)
     peak = _resident("VmHWM")
     del tables
@@ -95,7 +95,7 @@ def peak_memory(way: str, raw_replies: list[bytes]) -> Figures:
 
 
 def _resident(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
 
 

@@ -23,9 +23,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "dev.txt"
 # A group cannot name extras of its own project in a way that pip and uv both understand.
-EXTRAS = {"demo": "", "dev": "[lab,scale,upload]", "bench": ""}
+EXTRAS = {"demo": "", "dev": "[lab,scale,upload]", "bench": "", "hooks": ""}
 _VENV = ROOT / ".venv"
-_BIN = _VENV / "bin"
+_BIN = _VENV / ("Scripts" if os.name == "nt" else "bin")
 _PYTHON = str(_BIN / "python")
 _CACHE = ROOT / "build" / "cache" / "uv"  # on the disk of .venv: its files are linked, not copied
 # Settings of pip, the variable of uv for each, and what separates several values there.

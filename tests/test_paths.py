@@ -165,7 +165,7 @@ def _foreign(path: Path) -> None:
 
 def _in_the_way(path: Path) -> None:
     path.rmdir()
-    path.write_text("mine")
+    path.write_text("mine", encoding="utf-8")
 
 
 @pytest.mark.parametrize(

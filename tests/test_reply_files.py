@@ -160,7 +160,7 @@ def test_any_content_of_a_file_leaves_other_files_alone(
     packed = data.draw(st.booleans())
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.chdir(folder)
-        Path("good.jsonl").write_text(LINES)
+        Path("good.jsonl").write_text(LINES, encoding="utf-8")
         Path("odd.json").write_bytes(zlib.compress(content, wbits=31) if packed else content)
         flat = frames.flatten(["good.jsonl", "odd.json", "good.jsonl"], polls="all")
         assert list(flat.songs["song_id"][:5]) == list(flat.songs["song_id"][-5:]) == IDS

@@ -369,7 +369,7 @@ def test_files_of_other_origin_are_not_replaced(library: Library, tmp_path: Path
 
 
 def _other_json(path: Path) -> None:
-    path.write_text('{"my": "notes"}')
+    path.write_text('{"my": "notes"}', encoding="utf-8")
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, Path.touch, _other_json])
