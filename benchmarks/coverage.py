@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 import musicapi_nb as mnb
 from musicapi_nb import sonic
 from musicapi_nb.analysis.sequential import planned_looks, spending_limits
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.plan import Plan
 
 Floats = NDArray[np.float64]
@@ -463,10 +464,10 @@ def cooccurrence_case(tables: int) -> Iterator[Figure]:
                 number = _SONGS * tasks
                 tags = pd.DataFrame(
                     {"task_id": task, "song_id": _SONGS * task + song, "tag": tag}
-                ).astype("str")
+                ).astype(TEXT)
                 tags["tag"] = "t" + tags["tag"] + "x"
                 cells = np.arange(number)
-                songs = pd.DataFrame({"task_id": cells // _SONGS, "song_id": cells}).astype("str")
+                songs = pd.DataFrame({"task_id": cells // _SONGS, "song_id": cells}).astype(TEXT)
                 rows = mnb.cooccurrence(tags, songs=songs.assign(state="succeeded"), top=24)
                 marked.append((rows["p_adjusted"] <= _LEVEL).any())
                 tested.append((rows["p"] <= _LEVEL).mean())

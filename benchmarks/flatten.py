@@ -108,7 +108,7 @@ def time_access(raw_replies: list[bytes]) -> Figures:
     songs = flatten(raw_replies).songs
     columns = {}
     for name in songs.columns:
-        if songs[name].dtype == "str":
+        if isinstance(songs[name].dtype, pd.StringDtype):
             text = pa.chunked_array(songs[name].array.__arrow_array__()).combine_chunks()
             columns[name] = pd.Series(pd.array(text, dtype=songs[name].dtype))
         else:

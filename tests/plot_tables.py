@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from musicapi_nb import sound_matches
+from musicapi_nb.frames.text_dtype import TEXT
 
 HOSTILE = (
     "$x$ and $\\alpha_{",
@@ -36,7 +37,7 @@ def adherence_frame(levels: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
             rows.append((level, measure, estimate, low, high, tasks, 2 * tasks))
     names = ["prompt", "measure", "estimate", "low", "high", "tasks", "songs"]
     frame = pd.DataFrame(rows, columns=names)
-    return frame.astype({"prompt": "str", "measure": "str"})
+    return frame.astype({"prompt": TEXT, "measure": TEXT})
 
 
 def costs_frame(levels: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
@@ -51,7 +52,7 @@ def costs_frame(levels: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
             rows.append((*row, 2.0 * tasks, tasks, 2 * tasks, 20.0 * tasks))
     names = ["prompt", "measure", "estimate", "low", "high", "units", "tasks", "songs", "credits"]
     frame = pd.DataFrame(rows, columns=names)
-    return frame.astype({"prompt": "str", "measure": "str"})
+    return frame.astype({"prompt": TEXT, "measure": TEXT})
 
 
 def effects_frame(
@@ -134,8 +135,8 @@ def cooccurrence_frame(tags: Sequence[str], *, songs: int = 300) -> pd.DataFrame
     names = np.array(tags, dtype=object)
     return pd.DataFrame(
         {
-            "tag": pd.Series(names[index], dtype="str"),
-            "other_tag": pd.Series(names[beside], dtype="str"),
+            "tag": pd.Series(names[index], dtype=TEXT),
+            "other_tag": pd.Series(names[beside], dtype=TEXT),
             "songs": songs,
             "tag_songs": counts,
             "other_songs": its,
@@ -168,7 +169,7 @@ def substitutions_frame(tags: Sequence[str], *, steps: int = 2) -> pd.DataFrame:
         rows.append((step, None, tags[0], "added", 20.0, 200, 0.1, 0.05, 0.2, 15))
     names = ["step", "source", "target", "kind", "count", "cases", "share", "low", "high", "tasks"]
     frame = pd.DataFrame(rows, columns=names)
-    return frame.astype({"source": "str", "target": "str"})
+    return frame.astype({"source": TEXT, "target": TEXT})
 
 
 def songs_frame(levels: Sequence[str], tasks: int, *, seed: int = 0) -> pd.DataFrame:
@@ -210,7 +211,7 @@ def songs_frame(levels: Sequence[str], tasks: int, *, seed: int = 0) -> pd.DataF
         "started_at",
         "finished_at",
     ]
-    return pd.DataFrame(rows, columns=names).astype({"mv": "str", "task_id": "str"})
+    return pd.DataFrame(rows, columns=names).astype({"mv": TEXT, "task_id": TEXT})
 
 
 def variance_frame(outcomes: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
@@ -221,7 +222,7 @@ def variance_frame(outcomes: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
     with np.errstate(divide="ignore"):
         for end, bound in (("", icc), ("_low", high), ("_high", low)):
             columns[f"effective_songs{end}"] = 2 / (1 + bound)
-    return pd.DataFrame({**columns, "tasks": 30, "songs": 58}).astype({"outcome": "str"})
+    return pd.DataFrame({**columns, "tasks": 30, "songs": 58}).astype({"outcome": TEXT})
 
 
 def stability_frame(prompts: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
@@ -230,7 +231,7 @@ def stability_frame(prompts: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
     for name, most in (("jaccard_within", 0.9), ("jaccard_between", 0.5)):
         mean = rng.uniform(0.2, most, len(prompts))
         columns |= {name: mean, f"{name}_low": mean - 0.1, f"{name}_high": mean + 0.1}
-    return pd.DataFrame({**columns, "common_tags": 2}).astype({"prompt": "str"})
+    return pd.DataFrame({**columns, "common_tags": 2}).astype({"prompt": TEXT})
 
 
 def drift_frame(outcomes: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
@@ -249,7 +250,7 @@ def drift_frame(outcomes: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
             rows.append((outcome, number + 1, *times, *figures, number, 40, 1))
     names = ["outcome", "period", "start", "end", "mean", "low", "high", "p"]
     names += ["lower_limit", "upper_limit", "outside", "tasks", "missing_tasks"]
-    return pd.DataFrame(rows, columns=names).astype({"outcome": "str"})
+    return pd.DataFrame(rows, columns=names).astype({"outcome": TEXT})
 
 
 def dose_response_frame(outcomes: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
@@ -260,7 +261,7 @@ def dose_response_frame(outcomes: Sequence[str], *, seed: int = 0) -> pd.DataFra
     doses = {"mean": 150.0, "mean_dose": 0.5, "lowest": 0.1, "highest": 0.9, "doses": 5}
     frame = pd.DataFrame({"outcome": list(outcomes), **columns})
     frame = frame.assign(factor="style_weight", **doses, songs=120, tasks=60)
-    return frame.astype({"factor": "str", "outcome": "str"})
+    return frame.astype({"factor": TEXT, "outcome": TEXT})
 
 
 def preference_tables(levels: Sequence[str], *, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -284,8 +285,8 @@ def preference_tables(levels: Sequence[str], *, seed: int = 0) -> tuple[pd.DataF
     pair_names = ["level", "versus", "answers", "wins", "ties", "losses", "share", "detectable"]
     pair_names += ["difference", "low", "high", "p", "p_adjusted"]
     pairs = pd.DataFrame(pair_rows, columns=pair_names)
-    texts = {"level": "str", "versus": "str"}
-    return pd.DataFrame(rows, columns=names).astype({"level": "str"}), pairs.astype(texts)
+    texts = {"level": TEXT, "versus": TEXT}
+    return pd.DataFrame(rows, columns=names).astype({"level": TEXT}), pairs.astype(texts)
 
 
 def sound_matches_frame(prompts: Sequence[str], *, seed: int = 0) -> pd.DataFrame:

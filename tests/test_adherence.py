@@ -18,6 +18,7 @@ from musicapi_nb import adherence, effects, frames, near_misses, tag_fates
 from musicapi_nb.analysis.ratio_estimator import ratio_sums, ratios, t_quantile, wilson_bounds
 from musicapi_nb.analysis.tag_matching import TagReader, match_tags
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.tasks import Replacement, Song
 from musicapi_nb.tasks.html import tag_marks
 from musicapi_nb.tasks.tags import unique_tags
@@ -34,15 +35,15 @@ def tables(
     songs = pd.DataFrame(
         {
             **columns,
-            "task_id": pd.Series([row[0] for row in rows], dtype="str"),
-            "song_id": pd.Series([row[1] for row in rows], dtype="str"),
-            "prompt": pd.Series([row[2] for row in rows], dtype="str"),
-            "state": pd.Series(state, index=range(len(rows)), dtype="str"),
+            "task_id": pd.Series([row[0] for row in rows], dtype=TEXT),
+            "song_id": pd.Series([row[1] for row in rows], dtype=TEXT),
+            "prompt": pd.Series([row[2] for row in rows], dtype=TEXT),
+            "state": pd.Series(state, index=range(len(rows)), dtype=TEXT),
         }
     )
     cells = [(row[0], row[1], index, tag) for row in rows for index, tag in enumerate(row[3])]
     tags = pd.DataFrame(cells, columns=["task_id", "song_id", "position", "tag"])
-    return songs, tags.astype({"task_id": "str", "song_id": "str", "tag": "str"})
+    return songs, tags.astype({"task_id": TEXT, "song_id": TEXT, "tag": TEXT})
 
 
 def as_tuples(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
@@ -304,13 +305,13 @@ def test_categorical_and_object_columns_give_equal_results() -> None:
     filtered = [item[item["task_id"] == "t1"] for item in held]
     before = [item.copy() for item in filtered]
     result = adherence(filtered[0], filtered[1], requested_tags="prompt", by="mood")
-    pd.testing.assert_frame_equal(result.astype({"mood": "str"}), expected)
+    pd.testing.assert_frame_equal(result.astype({"mood": TEXT}), expected)
     for first, second in zip(filtered, before, strict=True):
         pd.testing.assert_frame_equal(first, second)
     loose = adherence(
         songs[:2].astype(object), tags.astype(object), requested_tags="prompt", by="mood"
     )
-    pd.testing.assert_frame_equal(loose.astype({"mood": "str"}), expected)
+    pd.testing.assert_frame_equal(loose.astype({"mood": TEXT}), expected)
 
 
 def test_lone_surrogates_are_replaced() -> None:
@@ -325,12 +326,12 @@ def test_dtypes_with_sample_replies() -> None:
     songs = songs.dropna(subset="song_id").drop_duplicates(["task_id", "song_id"])
     for table in (songs, songs.head(0), songs.assign(state="failed")):
         by_song = adherence(table, tags, requested_tags="prompt")
-        assert list(by_song.dtypes.astype(str)) == ["str"] * 2 + ["int64"] * 8 + ["float64"] * 4
+        assert list(by_song.dtypes) == [TEXT] * 2 + ["int64"] * 8 + ["float64"] * 4
         fates = tag_fates(table, tags, requested_tags="prompt")
-        assert list(fates.dtypes.astype(str)) == ["str"] * 5
+        assert list(fates.dtypes) == [TEXT] * 5
         by_level = adherence(table, tags, requested_tags="prompt", by=["engine"], cluster="song_id")
-        kinds = ["str", "str", "float64", "float64", "float64", "int64", "int64"]
-        assert list(by_level.dtypes.astype(str)) == kinds
+        kinds = [TEXT, TEXT, "float64", "float64", "float64", "int64", "int64"]
+        assert list(by_level.dtypes) == kinds
         for result in (by_song, fates, by_level):
             assert list(result.index) == list(range(len(result)))
     failed = adherence(songs.assign(state="failed"), tags, requested_tags="prompt", by="engine")
@@ -488,7 +489,7 @@ def test_more_tasks_narrow_the_interval() -> None:
 @pytest.mark.parametrize(
     "levels",
     [
-        pd.Series(["b", "a", None, "b"], dtype="str"),
+        pd.Series(["b", "a", None, "b"], dtype=TEXT),
         pd.Series(pd.Categorical(["x", "y", None, "x"], categories=["y", "x", "z"])),
         pd.Series([1.5, None, 2.0, 1.5]),
         pd.Series([1, None, 2, 1], dtype="Int64"),

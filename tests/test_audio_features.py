@@ -9,10 +9,11 @@ import soundfile
 import musicapi_nb as mnb
 from musicapi_nb import sonic
 from musicapi_nb.audio.units import LABELS
+from musicapi_nb.frames.text_dtype import as_dtype
 from musicapi_nb.measures.feature_columns import COLUMNS
 from musicapi_nb.simulator import Simulator
 
-DTYPES = {**COLUMNS, "issue": "str"}
+DTYPES = {name: as_dtype(kind) for name, kind in {**COLUMNS, "issue": "str"}.items()}
 
 
 def test_features_of_a_run_are_columns_and_outcomes(tmp_path: Path) -> None:
@@ -23,12 +24,12 @@ def test_features_of_a_run_are_columns_and_outcomes(tmp_path: Path) -> None:
     plan = mnb.Plan.grid(sonic.Create, base=base, factors={"bpm": [80, 120]}, repeats=2)
     run = api.experiment("tempi", plan)
     empty = mnb.audio_features(run)
-    assert empty.dtypes.astype(str).iloc[-len(DTYPES) :].to_dict() == DTYPES
+    assert empty.dtypes.iloc[-len(DTYPES) :].to_dict() == DTYPES
     run.start().result()
     table = mnb.audio_features(run, workers=1, progress=False)
     names = ["cell", "block", "take", "bpm", "task_id", "song_id", "song_position", "simulated"]
     assert list(table.columns) == [*names, "title", *DTYPES]
-    assert table.dtypes.astype(str).iloc[-len(DTYPES) :].to_dict() == DTYPES
+    assert table.dtypes.iloc[-len(DTYPES) :].to_dict() == DTYPES
     assert table["issue"].isna().all()
     assert np.allclose(table["seconds"], run.songs()["duration"], atol=0.05)
     stored = run.measures()

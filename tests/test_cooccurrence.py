@@ -16,17 +16,18 @@ from scipy import sparse, stats
 from musicapi_nb import cooccurrence, exclusive_sets, frames, tag_counts
 from musicapi_nb.analysis.hypergeometric import fisher_p
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.text_dtype import TEXT
 from tests.replies import NAMES, sample
 
-PAIR_DTYPES = ["str", "str", *["int64"] * 4, *["float64"] * 9]
-COUNT_DTYPES = ["str", "int64", "int64", "float64", "float64", "float64"]
+PAIR_DTYPES = [TEXT, TEXT, *["int64"] * 4, *["float64"] * 9]
+COUNT_DTYPES = [TEXT, "int64", "int64", "float64", "float64", "float64"]
 Songs = list[tuple[str, list[str]]]
 
 
 def table(songs: Songs) -> pd.DataFrame:
     """Return the tags table of songs, each given as (task, tags)."""
     rows = [(task, f"s{index}", tag) for index, (task, tags) in enumerate(songs) for tag in tags]
-    return pd.DataFrame(rows, columns=["task_id", "song_id", "tag"], dtype="str")
+    return pd.DataFrame(rows, columns=["task_id", "song_id", "tag"], dtype=TEXT)
 
 
 SMALL: Songs = [
@@ -51,12 +52,12 @@ def test_tag_counts_of_a_small_table() -> None:
         ["spy", 2, 2],
     ]
     assert result["share"].tolist() == pytest.approx([5 / 6, 1 / 3, 1 / 3, 1 / 3])
-    assert list(result.dtypes.astype(str)) == COUNT_DTYPES
+    assert list(result.dtypes) == COUNT_DTYPES
 
 
 def test_pairs_of_a_small_table() -> None:
     result = cooccurrence(table(SMALL))
-    assert list(result.dtypes.astype(str)) == PAIR_DTYPES
+    assert list(result.dtypes) == PAIR_DTYPES
     columns = ["tag", "other_tag", "songs", "tag_songs", "other_songs", "joint_songs"]
     assert result[columns].to_numpy().tolist() == [
         ["jazz", "mpb", 6, 5, 2, 2],
@@ -231,7 +232,7 @@ def test_correlated_songs_widen_intervals() -> None:
 def songs_of(tags: pd.DataFrame, *more: str) -> pd.DataFrame:
     """Return a songs table of tagged songs, and of `more` songs without tags."""
     songs = tags[["task_id", "song_id"]].drop_duplicates()
-    extra = pd.DataFrame({"task_id": [f"t{song}" for song in more], "song_id": more}, dtype="str")
+    extra = pd.DataFrame({"task_id": [f"t{song}" for song in more], "song_id": more}, dtype=TEXT)
     return pd.concat([songs, extra], ignore_index=True).assign(state="succeeded")
 
 
@@ -303,10 +304,10 @@ def independent_tags(
     shared, own = rng.random((tasks, 1, 24)) < shares, rng.random((tasks, 2, 24)) < shares
     has = np.where(rng.random((tasks, 2, 24)) < np.sqrt(correlation), shared, own)
     task, song, tag = np.nonzero(has)
-    tags = pd.DataFrame({"task_id": task, "song_id": 2 * task + song, "tag": tag}).astype("str")
+    tags = pd.DataFrame({"task_id": task, "song_id": 2 * task + song, "tag": tag}).astype(TEXT)
     tags["tag"] = "tag " + tags["tag"] + "x"
     numbers = np.arange(2 * tasks)
-    songs = pd.DataFrame({"task_id": numbers // 2, "song_id": numbers}).astype("str")
+    songs = pd.DataFrame({"task_id": numbers // 2, "song_id": numbers}).astype(TEXT)
     return tags, songs.assign(state="succeeded")
 
 
@@ -350,8 +351,8 @@ def test_tags_that_avoid_or_seek_each_other_are_marked() -> None:
 
 def test_empty_tables_have_all_columns() -> None:
     for tags in (frames.tags_frame([]), table([]), table([("t", [])])):
-        assert list(cooccurrence(tags).dtypes.astype(str)) == PAIR_DTYPES
-        assert list(tag_counts(tags).dtypes.astype(str)) == COUNT_DTYPES
+        assert list(cooccurrence(tags).dtypes) == PAIR_DTYPES
+        assert list(tag_counts(tags).dtypes) == COUNT_DTYPES
         assert exclusive_sets(tags).empty
         assert exclusive_sets(tags, among=["jazz"]).index.names == ["jazz"]
         assert not len(cooccurrence(tags)) + len(tag_counts(tags))

@@ -29,6 +29,7 @@ from musicapi_nb.analysis.contrasts import (
 from musicapi_nb.analysis.families import Correction, Family, PValues, adjust_p_values
 from musicapi_nb.analysis.least_squares import Design
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.text_dtype import TEXT
 
 Floats = NDArray[np.float64]
 FIGURES = ["estimate", "low", "high", "p", "p_adjusted", "mean", "baseline_mean", "degrees"]
@@ -60,7 +61,7 @@ def tag_table(songs: pd.DataFrame, tags: Sequence[Sequence[str]]) -> pd.DataFram
         for index, tag in enumerate(item)
     ]
     names = ["cell", "task_id", "song_id", "position", "tag"]
-    dtypes = {"task_id": "str", "song_id": "str", "tag": "str"}
+    dtypes = {"task_id": TEXT, "song_id": TEXT, "tag": TEXT}
     return pd.DataFrame(rows, columns=names).astype(dtypes)
 
 
@@ -491,7 +492,7 @@ def test_ratio_of_two_columns_is_the_ratio_of_sums() -> None:
 def test_presence_is_defined_for_succeeded_songs() -> None:
     frame = songs_of({"a": [[1.0, 2.0], [3.0, 4.0], [5.0]], "b": [[1.0, 2.0], [3.0, 4.0], [5.0]]})
     frame.loc[9, "state"] = "failed"
-    frame["state"] = frame["state"].astype("str")
+    frame["state"] = frame["state"].astype(TEXT)
     song_tags = [
         ["Spy  Jazz", "x"],
         ["spy-jazz"],
@@ -664,7 +665,7 @@ def test_level_order_and_missing_level() -> None:
     result = effects(ordered, "style")
     assert (result["level"].tolist(), set(result["baseline"])) == (["a", "b"], {"c"})
     incomplete = frame.assign(
-        style=pd.Series([None, None, "x", "x", " ", " "], dtype="str"), on=[True, False] * 3
+        style=pd.Series([None, None, "x", "x", " ", " "], dtype=TEXT), on=[True, False] * 3
     )
     assert effects(incomplete, "style", baseline="x")["level"].tolist() == ["(none)", "(blank)"]
     assert effects(incomplete, "on", baseline=False)[["level", "baseline"]].iloc[0].tolist() == [

@@ -15,6 +15,7 @@ from musicapi_nb import frames, sonic, tasks
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames import decode
 from musicapi_nb.frames import flattener as flattener_module
+from musicapi_nb.frames.text_dtype import TEXT
 from tests import replies
 from tests.replies import NAMES, SONIC, STUDIO, sample
 
@@ -49,7 +50,7 @@ def with_sorted_extra(frame: pd.DataFrame) -> pd.DataFrame:
     if "extra" not in frame:
         return frame
     texts = frame["extra"].dropna().map(lambda text: json.dumps(json.loads(text), sort_keys=True))
-    return frame.assign(extra=texts.reindex(frame.index).astype("str"))
+    return frame.assign(extra=texts.reindex(frame.index).astype(TEXT))
 
 
 def long_rows(parsed: list[tasks.Task]) -> dict[str, list[tuple[Any, ...]]]:
@@ -395,7 +396,7 @@ def test_each_text_column_is_one_chunk() -> None:
     for _ in range(3):
         flattener.add([as_bytes(sample(name)) for name in (STUDIO, SONIC)] * 300)
     for frame in flattener.frames():
-        for name in frame.columns[frame.dtypes == "str"]:
+        for name in frame.columns[frame.dtypes == TEXT]:
             assert frame[name].array.__arrow_array__().num_chunks == 1, name
 
 
@@ -544,7 +545,7 @@ def test_categories_are_unique_and_in_order_of_appearance() -> None:
     tags = frames.tags_frame([as_bytes(sample(STUDIO)), as_bytes(sample(SONIC))])
     for name in ("task_id", "song_id"):
         values = list(dict.fromkeys(tags[name].dropna()))
-        public = pd.CategoricalDtype(pd.Index(values, dtype="str"))
+        public = pd.CategoricalDtype(pd.Index(values, dtype=TEXT))
         assert tags[name].dtype == public
         assert hash(tags[name].dtype) == hash(public)
         assert tags[name].cat.categories.is_unique

@@ -18,6 +18,7 @@ import pytest
 import musicapi_nb as mnb
 from musicapi_nb import sonic
 from musicapi_nb.errors import InvalidArgument, MissingFile, NoAudio
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.library import Library, Measure
 from musicapi_nb.measures.code_version import code_version
 from musicapi_nb.measures.result_values import read_values
@@ -62,7 +63,7 @@ def test_files_of_folders_are_measured_once(library: Library, folder: Path) -> N
     options: dict[str, Any] = {"name": "size", "library": library, "workers": 2, "progress": False}
     table = mnb.measure(folder, logged, **options)
     assert list(table.columns) == ["path", "size", "issue"]
-    assert [str(dtype) for dtype in table.dtypes] == ["str", "Int64", "str"]
+    assert list(table.dtypes) == [TEXT, "Int64", TEXT]
     assert [Path(path).stat().st_size for path in table["path"]] == table["size"].tolist()
     assert len(table) == 9
     assert len(computed(folder)) == 8  # the twin has the same content
@@ -244,10 +245,10 @@ def test_mappings_are_columns_with_the_name_of_the_measure(library: Library, fol
 
     files = [folder / "002.mp3", folder / "004.mp3"]
     table = mnb.measure(files, judge, name="judge", library=library, workers=1, progress=False)
-    assert table.dtypes.astype(str).iloc[1:-1].to_dict() == {
+    assert table.dtypes.iloc[1:-1].to_dict() == {
         "judge_score": "float64",
         "judge_loud": "boolean",
-        "judge_word": "str",
+        "judge_word": TEXT,
         "judge_none": "float64",
     }
     assert table["judge_loud"].tolist() == [False, True]

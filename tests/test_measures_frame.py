@@ -12,6 +12,7 @@ import musicapi_nb as mnb
 from musicapi_nb import sonic
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.frames.measures import rename_measured
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.library import Library, Measure, Measurement
 from musicapi_nb.library.measurements import dtypes_of
 from musicapi_nb.measures.song_sounds import song_table
@@ -69,8 +70,8 @@ def test_run_has_its_factors_first_and_the_measures_last(story: Story) -> None:
     frame = story.run.measures()
     assert list(frame.columns) == [*LEAD, *KEYS, "tempo", "key", "vocal"]
     pd.testing.assert_frame_equal(frame[[*LEAD, *KEYS]], story.run.songs()[[*LEAD, *KEYS]])
-    dtypes = frame.dtypes.astype(str)[["bpm", "tempo", "key", "vocal"]].tolist()
-    assert dtypes == ["Int64", "Int64", "str", "boolean"]
+    dtypes = frame.dtypes[["bpm", "tempo", "key", "vocal"]].tolist()
+    assert dtypes == ["Int64", "Int64", TEXT, "boolean"]
     assert len(frame) == 24
     assert frame[["tempo", "key", "vocal"]].isna().sum().tolist() == [1, 1, 1]
     assert frame["tempo"].isna().iloc[-1]

@@ -15,7 +15,7 @@ import musicapi_nb as mnb
 from musicapi_nb import sonic
 from musicapi_nb.experiment.frames import cells_frame, result_frame
 from musicapi_nb.exports.playlist import escape_formulas
-from musicapi_nb.frames.builders import TEXT
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.tasks import parse_task
 from tests.replies import NAMES, STUDIO, sample
 

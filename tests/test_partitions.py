@@ -15,6 +15,7 @@ from musicapi_nb import adherence, cooccurrence, exclusive_sets, substitutions, 
 from musicapi_nb.analysis.partitions import map_reduce, sum_by_key
 from musicapi_nb.analysis.ratio_estimator import SUMS, ratio_sums
 from musicapi_nb.errors import BadFrame
+from musicapi_nb.frames.text_dtype import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,16 +47,16 @@ def tables(cases: Rows) -> tuple[pd.DataFrame, pd.DataFrame]:
     ordered = sorted(cases, key=lambda row: row[0])
     songs = pd.DataFrame(
         {
-            "mood": pd.Series([row[1] for row in ordered], dtype="str"),
-            "task_id": pd.Series([f"t{row[0]}" for row in ordered], dtype="str"),
-            "song_id": pd.Series([f"s{index}" for index in range(len(ordered))], dtype="str"),
-            "prompt": pd.Series([", ".join(row[2]) for row in ordered], dtype="str"),
+            "mood": pd.Series([row[1] for row in ordered], dtype=TEXT),
+            "task_id": pd.Series([f"t{row[0]}" for row in ordered], dtype=TEXT),
+            "song_id": pd.Series([f"s{index}" for index in range(len(ordered))], dtype=TEXT),
+            "prompt": pd.Series([", ".join(row[2]) for row in ordered], dtype=TEXT),
         }
     )
     cells = [
         (f"t{row[0]}", f"s{index}", tag) for index, row in enumerate(ordered) for tag in row[3]
     ]
-    tags = pd.DataFrame(cells, columns=["task_id", "song_id", "tag"], dtype="str")
+    tags = pd.DataFrame(cells, columns=["task_id", "song_id", "tag"], dtype=TEXT)
     return songs, tags
 
 
@@ -110,7 +111,7 @@ def test_substitutions_by_partition(cases: Rows) -> None:
     first = first.rename(columns={"prompt": "source"}).assign(step=0)
     built = first.dropna().groupby("song_id")["tag"].agg(", ".join)
     second = first.dropna().assign(step=1, source=lambda rows: rows["song_id"].map(built))
-    steps = pd.concat([first, second], ignore_index=True).astype({"source": "str", "tag": "str"})
+    steps = pd.concat([first, second], ignore_index=True).astype({"source": TEXT, "tag": TEXT})
     result, expected = (
         substitutions(steps_, songs=songs_, requested_tags="mood", min_count=0)
         for steps_, songs_ in ((in_partitions(steps), in_partitions(songs)), (steps, songs))

@@ -17,26 +17,31 @@ from hypothesis import strategies as st
 
 from musicapi_nb.engines import Request, nuro, sonic, studio
 from musicapi_nb.errors import InvalidArgument, InvalidPlan, InvalidRequest, MusicAPIError
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.library._request_key import request_key
 from musicapi_nb.plan import Plan
 from musicapi_nb.plan.templates import BadTemplate, parse
 
-TEXT = "gpt_description_prompt"
-BASE: dict[str, Any] = {"custom_mode": False, TEXT: "{style} about {topic}", "mv": "sonic-v6"}
+DESCRIPTION = "gpt_description_prompt"
+BASE: dict[str, Any] = {
+    "custom_mode": False,
+    DESCRIPTION: "{style} about {topic}",
+    "mv": "sonic-v6",
+}
 STYLES, TOPICS = ["jazz", "punk", "fado"], ["rain", "tea"]
 FACTORS = {"style": STYLES, "topic": TOPICS}
 DESIGNS: list[Callable[..., Plan]] = [Plan.grid, Plan.pairwise, Plan.one_at_a_time]
 
 
 def texts(plan: Plan) -> list[Any]:
-    return [getattr(cell.request, TEXT) for cell in plan]
+    return [getattr(cell.request, DESCRIPTION) for cell in plan]
 
 
 def fill(text: Any, **levels: Any) -> Any:
     """Return what a template becomes with these levels."""
     factors = {name: [level] for name, level in levels.items()}
-    plan = Plan.grid(sonic.Create, base={**BASE, TEXT: text}, factors=factors)
-    return getattr(plan.cells[0].request, TEXT)
+    plan = Plan.grid(sonic.Create, base={**BASE, DESCRIPTION: text}, factors=factors)
+    return getattr(plan.cells[0].request, DESCRIPTION)
 
 
 def refusal(make: Callable[[], Any]) -> str:
@@ -56,7 +61,7 @@ def test_grid_buys_every_combination_in_each_block() -> None:
     expected = {f"{style} about {topic}" for style in STYLES for topic in TOPICS}
     for block in (1, 2, 3):
         cells = [cell for cell in plan if cell.block == block]
-        assert {getattr(cell.request, TEXT) for cell in cells} == expected
+        assert {getattr(cell.request, DESCRIPTION) for cell in cells} == expected
         assert {cell.take for cell in cells} == {block}
     assert [cell.order for cell in plan] == list(range(18))
     assert [cell.block for cell in plan] == sorted(cell.block for cell in plan)
@@ -65,7 +70,7 @@ def test_grid_buys_every_combination_in_each_block() -> None:
 def test_factor_of_a_field_sets_it_and_fills_texts() -> None:
     factors = {"mv": ["sonic-v6", "sonic-v6-mini"], "make_instrumental": [True, None]}
     plan = Plan.grid(
-        sonic.Create, base={"custom_mode": False, TEXT: "made by {mv}"}, factors=factors
+        sonic.Create, base={"custom_mode": False, DESCRIPTION: "made by {mv}"}, factors=factors
     )
 
     for cell in plan:
@@ -78,7 +83,7 @@ def test_factor_of_a_field_sets_it_and_fills_texts() -> None:
 def test_grid_without_factors_is_takes_of_one_request() -> None:
     plan = Plan.grid(
         sonic.Create,
-        base={"custom_mode": False, TEXT: "rain", "mv": "sonic-v6"},
+        base={"custom_mode": False, DESCRIPTION: "rain", "mv": "sonic-v6"},
         factors={},
         repeats=4,
     )
@@ -101,7 +106,7 @@ def test_one_at_a_time_changes_one_factor_from_the_base() -> None:
 def test_one_at_a_time_starts_from_the_base_value() -> None:
     plan = Plan.one_at_a_time(
         sonic.Create,
-        base={"custom_mode": False, TEXT: "rain", "mv": "sonic-v6-mini"},
+        base={"custom_mode": False, DESCRIPTION: "rain", "mv": "sonic-v6-mini"},
         factors={
             "mv": ["sonic-v6", "sonic-v6-mini", "sonic-v6-wild"],
             "make_instrumental": [False, True],
@@ -131,7 +136,7 @@ def test_no_two_cells_are_the_same_purchase(
     factors = {f"f{index}": range(size) for index, size in enumerate(sizes)}
     text = "song " + " ".join(f"{{f{index}}}" for index in range(min(used, len(sizes))))
     plan = design(
-        sonic.Create, base={**BASE, TEXT: text}, factors=factors, repeats=repeats, seed=seed
+        sonic.Create, base={**BASE, DESCRIPTION: text}, factors=factors, repeats=repeats, seed=seed
     )
 
     takes: dict[str, list[int]] = {}
@@ -316,7 +321,7 @@ def test_placeholders_are_filled(text: str, levels: dict[str, Any], filled: str 
 def test_template_fault_names_the_field(text: str, message: str) -> None:
     error = refusal(lambda: fill(text, style="jazz"))
 
-    assert f"{TEXT}: " in error
+    assert f"{DESCRIPTION}: " in error
     assert message in error
 
 
@@ -324,7 +329,7 @@ def test_template_fault_names_the_field(text: str, message: str) -> None:
 def test_only_text_and_numbers_can_be_inserted(level: Any) -> None:
     error = refusal(lambda: fill("{style}", style=level))
 
-    assert f"{TEXT}: uses {{style}}" in error
+    assert f"{DESCRIPTION}: uses {{style}}" in error
     assert type(level).__name__ in error
 
 
@@ -332,7 +337,7 @@ def test_levels_of_a_text_field_are_templates() -> None:
     plan = Plan.grid(
         sonic.Create,
         base={"custom_mode": False, "mv": "sonic-v6"},
-        factors={TEXT: ["{style} about rain", "rain, {style}", "{{rain}}"], "style": STYLES},
+        factors={DESCRIPTION: ["{style} about rain", "rain, {style}", "{{rain}}"], "style": STYLES},
     )
 
     assert set(texts(plan)) == {
@@ -341,8 +346,8 @@ def test_levels_of_a_text_field_are_templates() -> None:
         "{rain}",
     }
     frame = plan.frame()
-    assert set(frame[TEXT]) == {"{style} about rain", "rain, {style}", "{{rain}}"}
-    assert set(frame[f"{TEXT}_sent"]) == set(texts(plan))
+    assert set(frame[DESCRIPTION]) == {"{style} about rain", "rain, {style}", "{{rain}}"}
+    assert set(frame[f"{DESCRIPTION}_sent"]) == set(texts(plan))
 
 
 def test_template_cannot_be_inserted_into_another() -> None:
@@ -361,7 +366,7 @@ def test_template_cannot_be_inserted_into_another() -> None:
 def test_extra_texts_are_filled() -> None:
     plan = Plan.grid(
         sonic.Create,
-        base={**BASE, TEXT: "rain", "extra": {"newer": "{style}", "count": 1, "none": None}},
+        base={**BASE, DESCRIPTION: "rain", "extra": {"newer": "{style}", "count": 1, "none": None}},
         factors={"style": ["jazz", None]},
     )
 
@@ -399,7 +404,7 @@ def test_any_text_is_filled_or_refused(text: str) -> None:
 def test_columns_set_fields_or_fill_texts() -> None:
     frame = pd.DataFrame(
         {
-            "prompt": pd.Series(["a {style} tune", "{style}", None], dtype="str"),
+            "prompt": pd.Series(["a {style} tune", "{style}", None], dtype=TEXT),
             "style": pd.Series(["jazz", None, "ska"], dtype="category"),
             "seed": pd.Series([1, None, 3], dtype="Int64"),
             "prompt_strength": [0.5, float("nan"), 1.0],
@@ -461,7 +466,7 @@ def test_lists_in_a_frame_reach_the_request(tmp_path: Any) -> None:
 
 
 def test_unused_column_gives_advice() -> None:
-    frame = pd.DataFrame({"band": ["a", "b"], TEXT: ["a", "b"], "mv": "sonic-v6"})
+    frame = pd.DataFrame({"band": ["a", "b"], DESCRIPTION: ["a", "b"], "mv": "sonic-v6"})
     plan = Plan.from_frame(sonic.Create, frame, base={"custom_mode": False})
 
     problems = plan.check()
@@ -472,10 +477,10 @@ def test_unused_column_gives_advice() -> None:
 
 
 def test_bad_template_in_a_frame_names_field_and_rows() -> None:
-    frame = pd.DataFrame({TEXT: ["{a}", "fine", "{b}", "{b}", "{b}"], "a": "x"})
+    frame = pd.DataFrame({DESCRIPTION: ["{a}", "fine", "{b}", "{b}", "{b}"], "a": "x"})
 
     error = refusal(lambda: Plan.from_frame(sonic.Create, frame))
-    assert f"{TEXT}: uses {{b}}" in error
+    assert f"{DESCRIPTION}: uses {{b}}" in error
     assert "(rows 2 to 4)" in error
 
 
@@ -502,20 +507,20 @@ def test_frame_has_one_row_per_cell_and_fixed_dtypes() -> None:
     factors = {"style": ["jazz", None], "mv": ["sonic-v6", "sonic-v6-mini"], "bpm": [90, 120.5]}
     plan = Plan.grid(
         sonic.Create,
-        base={"custom_mode": False, TEXT: "{style} at {bpm}"},
+        base={"custom_mode": False, DESCRIPTION: "{style} at {bpm}"},
         factors=factors,
         repeats=2,
     )
     frame = plan.frame()
 
-    assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == {
+    assert frame.dtypes.to_dict() == {
         "block": "Int64",
         "order": "Int64",
         "take": "Int64",
-        "style": "str",
-        "mv": "str",
+        "style": TEXT,
+        "mv": TEXT,
         "bpm": "float64",
-        TEXT: "str",
+        DESCRIPTION: TEXT,
         "price": "Int64",
         "songs": "Int64",
     }
@@ -523,7 +528,7 @@ def test_frame_has_one_row_per_cell_and_fixed_dtypes() -> None:
     assert frame["price"].sum() == 320
     for cell, row in zip(plan, frame.itertuples(), strict=True):
         assert (cell.block, cell.take, cell.levels["mv"]) == (row.block, row.take, row.mv)
-        assert getattr(cell.request, TEXT) == getattr(row, TEXT)
+        assert getattr(cell.request, DESCRIPTION) == getattr(row, DESCRIPTION)
 
 
 def test_unknown_number_of_songs_is_missing_not_zero() -> None:
@@ -539,7 +544,7 @@ def test_check_lists_every_problem_of_every_cell() -> None:
     plan = Plan.grid(
         sonic.Create,
         base={"custom_mode": False},
-        factors={TEXT: ["fine", "x" * 401, None], "mv": ["sonic-v6", 5]},
+        factors={DESCRIPTION: ["fine", "x" * 401, None], "mv": ["sonic-v6", 5]},
     )
 
     with pytest.raises(InvalidPlan) as caught:
@@ -551,9 +556,9 @@ def test_check_lists_every_problem_of_every_cell() -> None:
         for problem, places in zip(error.problems, error.rows, strict=True)
     }
     frame = plan.frame()
-    long, missing = frame[TEXT].str.len() > 400, frame[TEXT].isna()
-    assert list(by_field[TEXT, "1 character "]) == frame.index[long].tolist()
-    assert list(by_field[TEXT, "is required "]) == frame.index[missing].tolist()
+    long, missing = frame[DESCRIPTION].str.len() > 400, frame[DESCRIPTION].isna()
+    assert list(by_field[DESCRIPTION, "1 character "]) == frame.index[long].tolist()
+    assert list(by_field[DESCRIPTION, "is required "]) == frame.index[missing].tolist()
     assert list(by_field["mv", "should be te"]) == frame.index[frame["mv"] == 5].tolist()
     long_text = "1 character too many (401 of 400)"
     for text in ("the plan was not sent and cost nothing", long_text, "(requests "):
@@ -561,12 +566,12 @@ def test_check_lists_every_problem_of_every_cell() -> None:
 
     problems = plan.problems()
     assert len(problems) == 2 + 2 + 3
-    assert {name: str(dtype) for name, dtype in problems.dtypes.items()} == {
+    assert problems.dtypes.to_dict() == {
         "order": "Int64",
         "block": "Int64",
         "take": "Int64",
-        "field": "str",
-        "message": "str",
+        "field": TEXT,
+        "message": TEXT,
         "hard": "bool",
     }
 
@@ -691,7 +696,7 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
 @pytest.mark.parametrize("source", ["level", "name", "message"])
 def test_hostile_levels_and_names_are_escaped(source: str) -> None:
-    base = {**BASE, TEXT: "{style}"}
+    base = {**BASE, DESCRIPTION: "{style}"}
     if source == "message":
         base["mv"] = HOSTILE
     factors = {"style": [HOSTILE if source == "level" else "jazz"]}
@@ -724,7 +729,9 @@ def test_plan_repr_and_card() -> None:
 
 
 def test_long_plan_has_a_short_card() -> None:
-    frame = pd.DataFrame({TEXT: ["x" * (401 + index) for index in range(50)], "mv": "sonic-v6"})
+    frame = pd.DataFrame(
+        {DESCRIPTION: ["x" * (401 + index) for index in range(50)], "mv": "sonic-v6"}
+    )
     plan = Plan.from_frame(sonic.Create, frame, base={"custom_mode": False})
 
     html = plan._repr_html_()

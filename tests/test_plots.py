@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 import musicapi_nb as mnb
 from musicapi_nb import plots
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.plots import text
 from tests.plot_inspection import all_text, row_labels, visible_texts
 from tests.plot_tables import (
@@ -174,7 +175,7 @@ def test_empty_table_is_explained(name: str) -> None:
 
 
 def test_empty_tables_of_analyses_are_explained() -> None:
-    tags = pd.DataFrame({name: pd.Series(dtype="str") for name in ("task_id", "song_id", "tag")})
+    tags = pd.DataFrame({name: pd.Series(dtype=TEXT) for name in ("task_id", "song_id", "tag")})
     times = songs_frame(TAGS, 2)[:0]
     for ax in (
         plots.upset(mnb.exclusive_sets(tags)),

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 import musicapi_nb as mnb
 from musicapi_nb import plots
 from musicapi_nb.errors import BadFrame
+from musicapi_nb.frames.text_dtype import TEXT
 from tests.plot_inspection import all_text, intervals, marker_positions, row_labels
 from tests.plot_tables import (
     MANY,
@@ -118,7 +119,7 @@ def test_dose_response_draws_the_line_and_the_means() -> None:
     table = dose_response_frame(["duration"]).assign(p_adjusted=0.2, p_linear=0.01)
     means = pd.DataFrame({"level": ["0.1", "0.5", "none"], "outcome": "duration"})
     means = means.assign(mean=[140.0, 155.0, 99.0], low=130.0, high=160.0)
-    means = means.astype({"level": "str", "outcome": "str"})
+    means = means.astype({"level": TEXT, "outcome": TEXT})
 
     ax = plots.dose_response(table, means)
 

@@ -18,6 +18,7 @@ from scipy import stats
 import musicapi_nb as mnb
 from musicapi_nb import stability, variance
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.text_dtype import TEXT
 
 Tasks = Sequence[Sequence[Sequence[str]]]
 BOUNDS = [
@@ -41,10 +42,10 @@ def song_tables(prompts: dict[str, Tasks]) -> tuple[pd.DataFrame, pd.DataFrame]:
             cell += 1
     return (
         pd.DataFrame(songs, columns=["cell", "prompt", "task_id", "song_id", "state", "duration"])
-        .astype({"cell": "int64", "prompt": "str", "task_id": "str", "song_id": "str"})
-        .astype({"state": "str", "duration": "float64"}),
+        .astype({"cell": "int64", "prompt": TEXT, "task_id": TEXT, "song_id": TEXT})
+        .astype({"state": TEXT, "duration": "float64"}),
         pd.DataFrame(tags, columns=["cell", "task_id", "song_id", "position", "tag"]).astype(
-            {"cell": "int64", "task_id": "str", "song_id": "str", "tag": "str"}
+            {"cell": "int64", "task_id": TEXT, "song_id": TEXT, "tag": TEXT}
         ),
     )
 
@@ -187,7 +188,7 @@ def test_failed_and_untagged_songs_are_not_compared() -> None:
     assert nothing[["tasks", "songs", "common_tags"]].tolist() == [0, 0, 0]
     assert nothing["jaccard_within"] != nothing["jaccard_within"]
     # failed songs may share a missing id, since their tags are not used
-    lost["song_id"] = pd.Series([None] * len(lost), dtype="str")
+    lost["song_id"] = pd.Series([None] * len(lost), dtype=TEXT)
     assert len(stability(lost, tags, by="prompt")) == 1
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from musicapi_nb import frames, substitution_graph, substitutions
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.simulator.tag_rewriting import studio_steps
 from musicapi_nb.simulator.vocabulary import (
     COMPOUNDS,
@@ -29,18 +30,7 @@ from musicapi_nb.simulator.vocabulary import (
 )
 from tests.replies import STUDIO, sample
 
-DTYPES = [
-    "int64",
-    "str",
-    "str",
-    "str",
-    "float64",
-    "int64",
-    "float64",
-    "float64",
-    "float64",
-    "int64",
-]
+DTYPES = ["int64", TEXT, TEXT, TEXT, "float64", "int64", "float64", "float64", "float64", "int64"]
 KIND = {"rewrite": "rewritten", "drop": "dropped", "add": "added"}
 Steps = Sequence[tuple[str, Sequence[str]]]
 
@@ -55,7 +45,7 @@ def chains(*songs: tuple[str, Steps]) -> pd.DataFrame:
             rows += [(task, f"s{index}", step, source, position, tag) for position, tag in built]
     columns = ["task_id", "song_id", "step", "source", "position", "tag"]
     frame = pd.DataFrame(rows, columns=columns)
-    return frame.astype(dict.fromkeys(("task_id", "song_id", "source", "tag"), "str"))
+    return frame.astype(dict.fromkeys(("task_id", "song_id", "source", "tag"), TEXT))
 
 
 def counts(frame: pd.DataFrame, step: int = 0) -> dict[tuple[str | None, str | None, str], float]:
@@ -83,7 +73,7 @@ def test_attribution_from_one_song() -> None:
         },
         abs=0.05,
     )
-    assert list(result.dtypes.astype(str)) == DTYPES
+    assert list(result.dtypes) == DTYPES
     assert result["low"].isna().all()
 
 
@@ -118,7 +108,7 @@ def test_steps_are_counted_separately() -> None:
         ("t2", [("jazz", [])]),
     )
     songs = steps[["task_id", "song_id"]].drop_duplicates()
-    songs["requested"] = pd.Series(["Warm Jazz", None, "jazz"], index=songs.index, dtype="str")
+    songs["requested"] = pd.Series(["Warm Jazz", None, "jazz"], index=songs.index, dtype=TEXT)
     result = substitutions(steps, songs=songs, requested_tags="requested")
     assert counts(result, -1) == {
         ("warm jazz", "warm", "rewritten"): 1,
@@ -165,7 +155,7 @@ def test_counts_cover_every_source_and_new_tag(
 ) -> None:
     steps = chains(*((f"t{task}", [(", ".join(before), after)]) for task, before, after in rows))
     result = substitutions(steps, min_count=0)
-    assert list(result.dtypes.astype(str)) == DTYPES
+    assert list(result.dtypes) == DTYPES
     assert result["share"].between(0, 1 + 1e-9).all()
     assert ((result["low"] <= result["share"] + 1e-9) | result["low"].isna()).all()
     assert ((result["high"] >= result["share"] - 1e-9) | result["high"].isna()).all()
@@ -222,7 +212,7 @@ def simulated() -> tuple[pd.DataFrame, pd.DataFrame]:
         for first in (True, False):
             rows.append((f"t{task}", studio_steps(prompt, rng, first=first)))
             prompts.append((f"t{task}", f"s{len(prompts)}", prompt))
-    songs = pd.DataFrame(prompts, columns=["task_id", "song_id", "prompt"], dtype="str")
+    songs = pd.DataFrame(prompts, columns=["task_id", "song_id", "prompt"], dtype=TEXT)
     return songs, chains(*rows)
 
 
@@ -436,7 +426,7 @@ def test_empty_tables_have_all_columns() -> None:
     for steps in (chains(), frames.replaced_tags_frame([]), chains(("t", [("", [])]))):
         result = substitutions(steps)
         assert result.empty
-        assert list(result.dtypes.astype(str)) == DTYPES
+        assert list(result.dtypes) == DTYPES
     songs = frames.songs_frame([])
     assert substitutions(chains(), songs=songs, requested_tags="prompt").empty
 

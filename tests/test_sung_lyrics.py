@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import musicapi_nb as mnb
 from musicapi_nb import sonic
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.measures.lyric_words import comparable_text, lyric_words
 from musicapi_nb.measures.singing import Singing, compare_lyrics
 from musicapi_nb.measures.subsequence import common_subsequence
@@ -357,9 +358,9 @@ def test_a_run_has_its_factors_first_and_the_figures_of_each_song(story: Story) 
     assert done["issue"].isna().all()
     parts = ["sung_lines", "changed_lines", "missing_lines", "moved_lines"]
     assert done[parts].sum(axis=1).tolist() == done["requested_lines"].tolist()
-    dtypes = frame.dtypes.astype(str)
+    dtypes = frame.dtypes
     assert dtypes[["missing_lines", "sung_share", "missing_lyrics"]].tolist() == [
-        *("Int64", "float64", "str")
+        *("Int64", "float64", TEXT)
     ]
 
 

@@ -19,6 +19,7 @@ from musicapi_nb import variance
 from musicapi_nb.analysis.ratio_estimator import t_quantile
 from musicapi_nb.analysis.variance_components import nested_sums
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.text_dtype import TEXT
 
 Floats = NDArray[np.float64]
 FIGURES = [
@@ -43,7 +44,7 @@ def songs_of(tasks: list[list[float]], cells: list[str] | None = None) -> pd.Dat
         for seconds in task
     ]
     frame = pd.DataFrame(rows, columns=["task_id", "style", "duration"])
-    return frame.astype({"task_id": "str", "style": "str", "duration": "float64"})
+    return frame.astype({"task_id": TEXT, "style": TEXT, "duration": "float64"})
 
 
 def only(frame: pd.DataFrame) -> Any:
@@ -301,11 +302,11 @@ def test_invalid_tables_are_refused() -> None:
     with pytest.raises(BadFrame, match="a task has songs of several levels of style"):
         variance(frame.assign(style=list("abab")), within=["style"])
     with pytest.raises(BadFrame, match=r"4 of 4 rows .* have no 'task_id'"):
-        variance(frame.assign(task_id=pd.Series([None] * 4, dtype="str")))
+        variance(frame.assign(task_id=pd.Series([None] * 4, dtype=TEXT)))
     twice = frame.assign(song_id=["a", "b", "c", "c"])
     with pytest.raises(BadFrame, match=r"2 rows .* task_id 't1', song_id 'c'"):
         variance(twice)
-    assert variance(twice.assign(song_id=pd.Series([None] * 4, dtype="str")))["songs"][0] == 4
+    assert variance(twice.assign(song_id=pd.Series([None] * 4, dtype=TEXT)))["songs"][0] == 4
     lists = frame.assign(cell=[0, 0, 1, 1], task_id=pd.Series([["t"]] * 4, dtype=object))
     with pytest.raises(BadFrame, match=r"'task_id' .* single values"):
         variance(lists)

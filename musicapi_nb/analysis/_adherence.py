@@ -18,7 +18,7 @@ from musicapi_nb.analysis.song_keys import SONGS, TAGS, tagged_songs
 from musicapi_nb.analysis.source_tables import Source, songs_and_tags
 from musicapi_nb.analysis.tag_matching import Match, TagReader
 from musicapi_nb.errors import BadFrame, InvalidArgument
-from musicapi_nb.frames.builders import TEXT
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.tasks.tag_fates import FATES, TagFate
 from musicapi_nb.tasks.tag_reader import Tag
 
@@ -305,7 +305,7 @@ def _match_songs(
     names = [name for name in _KEYS if name not in factors]
     keys = pd.concat([songs[factors], songs[names].astype(dict.fromkeys(names, TEXT))], axis=1)
     present = tags["tag"].notna().to_numpy(dtype=bool)
-    texts = tags["tag"][present].astype(str)
+    texts = tags["tag"][present].astype(TEXT)
     returned = texts.groupby(codes.tag_song[present]).agg(list).to_dict()
     vocabulary = texts.unique().tolist() if requests.returned is None else requests.returned
     reader = TagReader(vocabulary, requests.match, requests.aliases)

@@ -18,7 +18,7 @@ from musicapi_nb.analysis.ratio_estimator import SUMS, cluster_sums, ratios
 from musicapi_nb.analysis.song_keys import SONGS, TAGS, require_distinct, song_codes
 from musicapi_nb.analysis.source_tables import Source, tags_and_songs
 from musicapi_nb.errors import BadFrame, InvalidArgument
-from musicapi_nb.frames.builders import TEXT
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.tasks.tag_vocabulary import tag_category, tag_group
 from musicapi_nb.tasks.tags import tag_key, unique_tags
 

@@ -97,9 +97,8 @@ def sound_adherence(
     ]
     columns = ["code", *_COLUMNS]
     # a stable sort keeps the properties of a level together
-    table = pd.concat([pd.DataFrame(columns=columns, dtype=object), *parts]).sort_values(
-        "code", kind="stable", ignore_index=True
-    )
+    table = pd.concat(parts) if parts else pd.DataFrame(columns=columns, dtype=object)
+    table = table.sort_values("code", kind="stable", ignore_index=True)
     if table.empty and len(matches):
         raise BadFrame(
             "no song requested a tempo, key, duration or instrumental that could be read; "

@@ -165,7 +165,7 @@ def _read_table(rows: pd.DataFrame) -> _Table:
     require(rows, dict.fromkeys(("task_id", "song_id"), "key"), _SONGS)
     require_unique(rows, _SONGS)
     if "song_position" not in rows.columns:
-        position = rows.groupby("task_id", dropna=False).cumcount()
+        position = rows.groupby("task_id", dropna=False, observed=True).cumcount()
         rows = rows.assign(song_position=position)
     texts = {name: name for name in ("requested_tags",) if name in rows}
     negative = {name: name for name in ("negative_tags",) if name in rows}

@@ -23,6 +23,7 @@ from musicapi_nb.analysis.song_keys import SONGS, require_distinct, song_codes
 from musicapi_nb.analysis.source_tables import Source, table_of
 from musicapi_nb.analysis.tag_matching import TagReader
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.tasks.tag_reader import Tag, read_tags
 from musicapi_nb.tasks.tags import tag_key, unique_tags
 
@@ -197,7 +198,7 @@ def _read_steps(
             f"{invalid} of {len(steps)} values of column 'step' of {_STEPS} are not whole numbers"
         )
     tasks = cluster_codes(steps, cluster, _STEPS).tolist()
-    sources = steps["source"].where(steps["source"].notna(), "").astype(str)
+    sources = steps["source"].astype(TEXT).fillna("")
     tags = steps["tag"].astype(object).where(steps["tag"].notna(), None)
     chains: dict[tuple[int, int], tuple[int, str, list[str]]] = {}
     keys = songs.tolist(), tasks, numbers.astype("int64").tolist()

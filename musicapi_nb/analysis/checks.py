@@ -10,7 +10,7 @@ from pandas.api import types
 
 from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.errors import BadFrame, InvalidArgument
-from musicapi_nb.frames.builders import TEXT
+from musicapi_nb.frames.text_dtype import as_dtype
 from musicapi_nb.public_names import similar_name
 
 ColumnKind: TypeAlias = Literal["text", "number", "number or boolean", "key", "any"]
@@ -51,7 +51,8 @@ def _lacks_text(frame: pd.DataFrame, missing: Sequence[str], label: str) -> str:
 
 def _has_kind(column: pd.Series, kind: ColumnKind) -> bool:
     if kind == "text":
-        return types.is_string_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype)
+        is_category = isinstance(column.dtype, pd.CategoricalDtype)
+        return is_category or types.is_string_dtype(column.dropna())  # None is no text
     if kind in {"number", "number or boolean"}:
         if types.is_bool_dtype(column):
             return kind == "number or boolean"
@@ -107,5 +108,6 @@ def finite_values(column: pd.Series) -> Floats:
 
 def as_frame(data: Any, dtypes: Mapping[str, str]) -> pd.DataFrame:
     """Build a table with exactly these columns and dtypes from a mapping or table of columns."""
-    fixed = {name: TEXT if kind == "str" else kind for name, kind in dtypes.items()}
-    return pd.DataFrame({name: pd.Series(data[name], dtype=kind) for name, kind in fixed.items()})
+    return pd.DataFrame(
+        {name: pd.Series(data[name], dtype=as_dtype(kind)) for name, kind in dtypes.items()}
+    )

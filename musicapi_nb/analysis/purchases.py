@@ -14,6 +14,7 @@ from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.source_tables import frames_of
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.frames.inputs import has_frames
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.library import Library
 
 LABEL = "the table (songs_frame or run.frame())"
@@ -102,8 +103,8 @@ def _kept_tags(songs: pd.DataFrame, tags: pd.DataFrame) -> Floats:
     """
     result = np.full(len(songs), np.nan)
     keys = ["task_id", "song_id"]
-    returned = pd.MultiIndex.from_frame(tags[keys].drop_duplicates().astype(str))
-    names = pd.MultiIndex.from_frame(songs[keys].astype(str))
+    returned = pd.MultiIndex.from_frame(tags[keys].drop_duplicates().astype(TEXT))
+    names = pd.MultiIndex.from_frame(songs[keys].astype(TEXT))
     compared = names.isin(returned) & songs["state"].eq("succeeded").to_numpy(dtype=bool)
     compared &= songs["requested_tags"].notna().to_numpy(dtype=bool)
     if compared.any():
@@ -173,7 +174,7 @@ def _task_figures(tasks: pd.DataFrame) -> pd.DataFrame:
         in_doubt = np.where(states.isin(_IN_DOUBT), price, 0.0)
     refunded = np.full(len(tasks), np.nan)
     if {"refunded", "price"} <= {*tasks.columns}:
-        refunded = np.where(tasks["refunded"].fillna(value=False).astype(bool), price, 0.0)
+        refunded = np.where(tasks["refunded"].eq(True).fillna(value=False).astype(bool), price, 0.0)
     figures = {
         "credits": np.where(bought, credits_, 0.0),
         "refunded": np.nan_to_num(refunded) if "refunded" in tasks.columns else refunded,

@@ -12,9 +12,9 @@ from musicapi_nb import frames
 from musicapi_nb.audio.units import LABELS as SOUND_LABELS
 from musicapi_nb.experiment.progress import UNDER_WAY, CellState
 from musicapi_nb.frames._files_frame import join_files
-from musicapi_nb.frames.builders import TEXT
 from musicapi_nb.frames.measures import join_measures
 from musicapi_nb.frames.schema import FILES, RATINGS, build_frame
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.library import Library, Rating
 from musicapi_nb.plan import Plan
 from musicapi_nb.tasks import Task

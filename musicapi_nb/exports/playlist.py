@@ -12,9 +12,9 @@ import pandas as pd
 from musicapi_nb import frames, markup
 from musicapi_nb.exports import provenance
 from musicapi_nb.exports.selection import Selection
-from musicapi_nb.frames.builders import TEXT
 from musicapi_nb.frames.measures import add_measured, songs_of_rows
 from musicapi_nb.frames.parquet import write_frames
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song, Task
 

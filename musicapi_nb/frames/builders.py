@@ -14,14 +14,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from musicapi_nb.frames.text_dtype import text_values
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOMENT = "datetime64[us, UTC]"
 # Arrow's default pool keeps freed memory away from numpy, which adds to the peak.
 POOL = pa.system_memory_pool()
-TEXT = pd.StringDtype("pyarrow", na_value=np.nan)
-"""The dtype str, whatever pandas options say."""
 _MIN_CAPACITY = 1024
 _SPARE = 1.1
 # for each pandas dtype but text: Arrow type, numpy dtype, placeholder of missing values
@@ -165,12 +165,6 @@ class NumberBuilder:
 def column_builder(dtype: str) -> TextBuilder | NumberBuilder:
     """Return an empty builder for a column of this pandas dtype."""
     return TextBuilder() if dtype == "str" else NumberBuilder(dtype)
-
-
-def text_values(array: pa.Array) -> Any:
-    """Return a large_string array as a pandas array of dtype str that shares its memory."""
-    string_array: Any = pd.arrays.ArrowStringArray  # its stubs lack the argument dtype
-    return string_array(array, dtype=TEXT)
 
 
 class DictionaryBuilder:

@@ -14,17 +14,12 @@ import pandas as pd
 import pyarrow as pa
 
 from musicapi_nb.errors import InvalidArgument
-from musicapi_nb.frames.builders import (
-    DictionaryBuilder,
-    TextBuilder,
-    column_builder,
-    empty_array,
-    text_values,
-)
+from musicapi_nb.frames.builders import DictionaryBuilder, TextBuilder, column_builder, empty_array
 from musicapi_nb.frames.decode import DTYPES, read_batch
 from musicapi_nb.frames.inputs import has_frames, iter_items
 from musicapi_nb.frames.polls import latest_replies
 from musicapi_nb.frames.schema import DURATIONS, ISSUES, SONGS, STEPS, TAGS, TASKS, build_frame
+from musicapi_nb.frames.text_dtype import text_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -20,11 +20,11 @@ from musicapi_nb.errors import (
     MusicAPIError,
     UnreadableFile,
 )
-from musicapi_nb.frames.builders import TEXT
 from musicapi_nb.frames.files import BATCH_ROWS, REPLY_COLUMN, Damage
 from musicapi_nb.frames.flattener import Frames
 from musicapi_nb.frames.inputs import Replies, iter_items
 from musicapi_nb.frames.schema import dump_or_name
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.paths import local_path, target_path
 from musicapi_nb.tasks import StoredReply, Task
 from musicapi_nb.tasks.json_reader import clean

@@ -14,8 +14,8 @@ import pandas as pd
 
 from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidArgument
-from musicapi_nb.frames.builders import TEXT
 from musicapi_nb.frames.measures import add_measured, rename_measured
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.library import Library, Measure
 from musicapi_nb.measures.cluster import measure_on_cluster
 from musicapi_nb.measures.processes import measure_files

@@ -15,9 +15,9 @@ from musicapi_nb.client.archive import store_file
 from musicapi_nb.client.file_type import suffix_of
 from musicapi_nb.errors import LibraryError, MusicAPIError
 from musicapi_nb.experiment.frames import cells_frame
-from musicapi_nb.frames.builders import TEXT
 from musicapi_nb.frames.measures import KEYS, song_columns
 from musicapi_nb.frames.schema import SONGS, SongRow, build_frame
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.library import Library
 from musicapi_nb.measures.sound_files import hash_file
 from musicapi_nb.tasks import Song, Task

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from musicapi_nb.errors import MissingFile
-from musicapi_nb.frames.builders import TEXT
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.paths import local_path
 from musicapi_nb.tasks.json_reader import clean
 

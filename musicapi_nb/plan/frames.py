@@ -7,8 +7,8 @@ import pandas as pd
 
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidArgument, Problem
-from musicapi_nb.frames.builders import TEXT
 from musicapi_nb.frames.no_problems import say_if_empty
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.plan.cells import Cell, PlanProblem
 from musicapi_nb.plan.validation import coerce_int, name_problems, to_python
 

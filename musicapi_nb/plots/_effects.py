@@ -98,7 +98,7 @@ def _split_by_unit(frame: pd.DataFrame) -> dict[str, list[Line]]:
     """Return the lines of each panel by the unit of its scale."""
     panels: dict[str, list[Line]] = {}
     several = len(frame["level"].unique()) > 1
-    for outcome, rows in frame.groupby("outcome", sort=False):
+    for outcome, rows in frame.groupby("outcome", sort=False, observed=True):
         lines = panels.setdefault(_unit(rows), [])
         if several:
             lines.append((outcome_text(outcome), None))

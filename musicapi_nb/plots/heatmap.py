@@ -87,7 +87,7 @@ def _count_songs(frame: pd.DataFrame) -> pd.Series:
 
 def _read_cells(frame: pd.DataFrame, songs: pd.Series) -> Cells:
     def matrix(name: str) -> Floats:
-        table = frame.pivot_table(name, "tag", "other_tag", aggfunc="last")
+        table = frame.pivot_table(name, "tag", "other_tag", aggfunc="last", observed=True)
         return table.reindex(index=songs.index, columns=songs.index).to_numpy(float)
 
     counts = songs.to_numpy(float)

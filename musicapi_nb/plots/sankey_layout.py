@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
@@ -77,8 +77,11 @@ def flow(frame: pd.DataFrame, max_tags: int) -> Flow:
 
 def _count_tags(rows: pd.DataFrame, first: int, columns: int) -> list[Sizes]:
     """Return the occurrences of each tag in each column, as a source or as a target."""
-    sources = rows.groupby(["step", "source"], sort=False, as_index=False)["cases"].max()
-    targets = rows.groupby(["step", "target"], sort=False, as_index=False)["count"].sum()
+
+    def groups(end: str) -> Any:
+        return rows.groupby(["step", end], sort=False, as_index=False, observed=True)
+
+    sources, targets = groups("source")["cases"].max(), groups("target")["count"].sum()
     sizes: list[Sizes] = [defaultdict(float) for _ in range(columns)]
     for table, offset in ((sources, 0), (targets, 1)):
         for step, tag, size in table.itertuples(index=False):

@@ -13,6 +13,7 @@ import pytest
 
 import musicapi_nb as mnb
 from musicapi_nb.errors import ClientClosed, InvalidArgument, LibraryLocked
+from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
 from tests.library.helpers import (
@@ -172,12 +173,12 @@ def test_ratings_frame_joins_songs(tmp_path: Path) -> None:
         frame = mnb.ratings_frame(library)
         songs = mnb.songs_frame(library)
     assert empty.dtypes.to_dict() == frame.dtypes.to_dict()
-    assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
-        "task_id": "str",
-        "song_id": "str",
+    assert frame.dtypes.to_dict() == {
+        "task_id": TEXT,
+        "song_id": TEXT,
         "song_position": "int64",
         "rating": "Int64",
-        "note": "str",
+        "note": TEXT,
         "rated_at": "datetime64[us, UTC]",
         "simulated": "bool",
     }
