@@ -35,7 +35,8 @@ import soundfile
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from audio_sounds import SOURCES, Sound, missing_program, simulator_song
 
-from musicapi_nb.audio.features import VERSION, AudioFeatures, extract_features
+from musicapi_nb.audio.extraction import extract_features
+from musicapi_nb.audio.features import VERSION, AudioFeatures
 from musicapi_nb.audio.tonality import TONICS, key_fits
 
 if TYPE_CHECKING:

@@ -25,8 +25,9 @@ import soundfile
 from numpy.typing import NDArray
 from scipy import signal
 
-from musicapi_nb.audio.profile import Profile, measure_profile
+from musicapi_nb.audio.profile import Profile
 from musicapi_nb.audio.profile_comparison import Comparable, Comparison, compare, prepare
+from musicapi_nb.audio.profile_measurement import measure_profile
 from musicapi_nb.simulator.music.composition import STYLES
 from musicapi_nb.simulator.music.recording import Recording
 from musicapi_nb.simulator.music.synthesis import RATE, samples_of

@@ -313,10 +313,7 @@ class NestingRefused(MusicAPIError, RuntimeError):
 
 
 class MissingExtra(MusicAPIError, ImportError):
-    """An optional package is not installed."""
-
-    def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is not installed: pip install 'musicapi_nb[{extra}]'")
+    """Packages of an extra are not installed; nothing was computed, written or sent."""
 
 
 class MissingFile(MusicAPIError, FileNotFoundError):

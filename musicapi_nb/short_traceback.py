@@ -7,6 +7,7 @@ IPython calls `_render_traceback_` of an exception. `%tb` shows the whole traceb
 from __future__ import annotations
 
 import re
+import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,15 @@ _RED, _GREEN, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 # A quoted text in a line of code that seems to hold a key.
 _KEY_LINE = re.compile(r"key|secret|token|connect\s*\(|MusicAPI\s*\(", re.IGNORECASE)
 _QUOTED = re.compile(r"""(["'])[^"'\s]{8,}\1""")
+
+
+def is_in_ipython() -> bool:
+    """Return whether this process runs IPython, as the kernels of notebooks do."""
+    if "IPython" not in sys.modules:
+        return False
+    from IPython import get_ipython  # noqa: PLC0415 - it is loaded
+
+    return get_ipython() is not None
 
 
 class ShortTraceback(BaseException):

@@ -131,7 +131,7 @@ def test_missing_dask_names_the_extra(tmp_path: Path) -> None:
     process = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
-    assert "pip install 'musicapi_nb[scale]'" in process.stderr
+    assert 'dask is not installed: `pip install "musicapi_nb[scale]"`' in process.stderr
     assert issubclass(MissingExtra, MusicAPIError)
     assert issubclass(MissingExtra, ImportError)
 

@@ -12,8 +12,9 @@ import soundfile
 from numpy.typing import NDArray
 
 import musicapi_nb as mnb
-from musicapi_nb.audio.profile import VERSION, Profile, measure_profile
+from musicapi_nb.audio.profile import VERSION, Profile
 from musicapi_nb.audio.profile_comparison import Comparison, compare, prepare
+from musicapi_nb.audio.profile_measurement import measure_profile
 from musicapi_nb.errors import InvalidArgument, NoAudio
 from musicapi_nb.library import Library, Measure, Measurement
 from musicapi_nb.simulator.music.recording import Recording

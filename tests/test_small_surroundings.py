@@ -225,7 +225,7 @@ ERRORS: list[errors.MusicAPIError] = [
     errors.TaskFailed("it failed", refunded=True, status=500),
     errors.UncertainPurchase("lost", entry=7),
     errors.WaitTimeout("late", task=TASK),
-    errors.MissingExtra("fsspec", "upload"),
+    errors.MissingExtra("fsspec is not installed"),
     errors.RateLimited("slow"),
 ]
 

@@ -11,10 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 from musicapi_nb.audio.decoding import MAX_SECONDS, open_sound, skip
-from musicapi_nb.audio.loudness import loudness
 from musicapi_nb.errors import NoAudio
 from musicapi_nb.widgets.song_audio import Audio
 
@@ -95,6 +93,8 @@ def cut_excerpt(audio: Audio, excerpt_format: AudioFormat) -> NDArray[np.float32
 
     NoAudio if it ends before the duration in its header.
     """
+    from scipy import signal  # noqa: PLC0415 - slow to load
+
     with open_sound(audio.content) as file:
         rate = file.samplerate
         length = round(excerpt_format.seconds * rate)
@@ -117,6 +117,8 @@ def cut_excerpt(audio: Audio, excerpt_format: AudioFormat) -> NDArray[np.float32
 
 def measure_loudness(samples: NDArray[np.float32], rate: int) -> Loudness:
     """Measure an excerpt (ITU-R BS.1770-4); NoAudio if it is quieter than -50 LUFS."""
+    from musicapi_nb.audio.loudness import loudness  # noqa: PLC0415 - loads scipy
+
     lufs = loudness(samples, rate)
     if not lufs > _MIN_LUFS:
         raise NoAudio("the excerpt is silent")

@@ -16,6 +16,7 @@ from musicapi_nb._blind_test.comparisons import Answers, compare_pairs, read_ans
 from musicapi_nb._blind_test.level_model import LevelModel, fit_levels
 from musicapi_nb.analysis.checks import as_frame, check_level
 from musicapi_nb.analysis.families import adjust_p_values
+from musicapi_nb.extras import require_extra
 
 _FEW_ANSWERS = 10
 _SCORE_DTYPES = {
@@ -143,6 +144,8 @@ def preference(
     answer, and catch trials (one song played twice) are left to `checks`. See the documentation,
     "Statistics", for formulas and measured coverage.
 
+    Needs the extra `analysis`.
+
     Parameters
     ----------
     factor
@@ -157,6 +160,7 @@ def preference(
     BadFrame
         A column is of another kind, or a row has an impossible answer.
     """
+    require_extra("analysis")
     level = check_level(level)
     rows, name = rows_of_factor(frame, factor)
     answers = read_answers(rows)

@@ -17,6 +17,7 @@ from musicapi_nb._blind_test.preference import Preference, preference
 from musicapi_nb._blind_test.setup import BlindTestSpec, ExcerptCache, describe, load_or_create
 from musicapi_nb._blind_test.store import BlindDesign, Trial
 from musicapi_nb.errors import InvalidArgument, MusicAPIError
+from musicapi_nb.extras import require_extra
 from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song
 from musicapi_nb.widgets.base import LiveWidget, join_modules
@@ -224,6 +225,8 @@ def blind_test(  # noqa: PLR0913 - each argument is an independent setting
     if it lasts less than half as long as usual (the least of the levels' medians, at most
     `seconds`), or if its peaks would need more than these 6 dB. `excluded` names such songs.
 
+    Needs the extra `analysis`.
+
     Parameters
     ----------
     source
@@ -261,6 +264,7 @@ def blind_test(  # noqa: PLR0913 - each argument is an independent setting
     NothingToCompare
         Too few songs of different levels have audio.
     """
+    require_extra("analysis")
     spec = BlindTestSpec(factor, trials, kind, swap_repeats, catch_trials, listener, seconds)
     candidates = find_candidates(source, factor, library)
     test_name = candidates.name if name is None else name

@@ -18,6 +18,7 @@ from musicapi_nb._report.tables import ReportTables, dates_of, read_tables
 from musicapi_nb._report.verdicts import HEADINGS, NOT_DECIDED, Verdict, find_verdicts, table_rows
 from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import MusicAPIError
+from musicapi_nb.extras import require_extra
 from musicapi_nb.markup.escape import TITLE_LIMIT
 from musicapi_nb.public_names import missing_name
 from musicapi_nb.widgets.gallery.saved_page import page_path, write_page
@@ -144,6 +145,8 @@ def report(
     at most 5 %. Nothing is bought, measured or asked for; an outcome without data says how to get
     it. The page Statistics of the docs has the formulas.
 
+    Needs the extra `analysis`.
+
     Parameters
     ----------
     source
@@ -168,6 +171,7 @@ def report(
     InvalidArgument
         The factor does not exist or has one level, or an outcome or the baseline does not exist.
     """
+    require_extra("analysis")
     tables = read_tables(source, factor, answers)
     used = read_outcomes(outcomes, tables.frames)
     figures = collect_figures(tables, used, baseline)

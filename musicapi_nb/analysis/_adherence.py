@@ -18,6 +18,7 @@ from musicapi_nb.analysis.song_keys import SONGS, TAGS, tagged_songs
 from musicapi_nb.analysis.source_tables import Source, songs_and_tags
 from musicapi_nb.analysis.tag_matching import Match, TagReader
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.extras import require_extra
 from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.tasks.tag_fates import FATES, TagFate
 from musicapi_nb.tasks.tag_reader import Tag
@@ -124,6 +125,8 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
     are counted by partition. Errors are as for `tag_fates`; BadFrame is also raised if `by` is not
     a column or a task is missing.
 
+    With `by`, it needs the extra `analysis`.
+
     Parameters
     ----------
     by
@@ -144,6 +147,8 @@ def adherence(  # noqa: PLR0913 - all but two are keywords
         (str; avoidance only if a tag should not come), `estimate, low, high` (float64), `tasks,
         songs` (int64: where it is defined).
     """
+    if by is not None:
+        require_extra("analysis")
     songs, tags = songs_and_tags(songs, tags)
     requests = _Requests(requested_tags, negative_tags, match, aliases)
     if by is None:

@@ -18,6 +18,7 @@ from musicapi_nb.analysis.model_frame import (
     read_units,
 )
 from musicapi_nb.analysis.source_tables import Source
+from musicapi_nb.extras import require_extra
 
 _FIGURES = ("mean", "low", "high", "degrees")
 _COLUMNS = {
@@ -44,6 +45,8 @@ def adjusted_means(  # noqa: PLR0913 - all but two are keywords
     blocks count as they occur in the whole table, for every level alike. With two factors there is
     a row for each combination of their levels.
 
+    Needs the extra `analysis`.
+
     Returns
     -------
     pandas.DataFrame
@@ -51,6 +54,7 @@ def adjusted_means(  # noqa: PLR0913 - all but two are keywords
         (float64; in units of the outcome, shares 0 to 1; missing for a level without values),
         `degrees` (float64), `songs, tasks, missing_songs` (int64).
     """
+    require_extra("analysis")
     names = factor_names(factor)
     check_level(level)
     frame, tags = read_tables(frame, names, outcomes, tags, presence)

@@ -18,6 +18,7 @@ from musicapi_nb.analysis.ratio_estimator import SUMS, cluster_sums, ratios
 from musicapi_nb.analysis.song_keys import SONGS, TAGS, require_distinct, song_codes
 from musicapi_nb.analysis.source_tables import Source, tags_and_songs
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.extras import require_extra
 from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.tasks.tag_vocabulary import tag_category, tag_group
 from musicapi_nb.tasks.tags import tag_key, unique_tags
@@ -61,6 +62,8 @@ def tag_counts(
     as for `adherence`; Dask tables are counted by partition. BadFrame is raised if a column is
     missing or of a wrong kind, or a task or song is missing.
 
+    Needs the extra `analysis`.
+
     Parameters
     ----------
     tags
@@ -79,6 +82,7 @@ def tag_counts(
         `tag` (str; the category or group), `songs, tasks` (int64: those that have it), `share,
         low, high` (float64: the share of all songs, with its interval).
     """
+    require_extra("analysis")
     level = check_level(level)
     tags, songs = tags_and_songs(tags, songs)
     sums = _sum_songs(tags, songs, by=by, cluster=cluster)
@@ -115,6 +119,8 @@ def cooccurrence(  # noqa: PLR0913 - all but one are keywords
     1984). `p_adjusted` is corrected for all pairs of the table (Benjamini and Hochberg): of the
     pairs with p_adjusted <= 0.05, at most 5 % are expected to be independent.
 
+    Needs the extra `analysis`.
+
     Parameters
     ----------
     min_songs
@@ -132,6 +138,7 @@ def cooccurrence(  # noqa: PLR0913 - all but one are keywords
         tasks with `tag`; missing for a single task), `lift, lift_low, lift_high, p, p_adjusted`
         (float64).
     """
+    require_extra("analysis")
     level = check_level(level)
     check_top(top, 0)
     tags, songs = tags_and_songs(tags, songs)

@@ -17,6 +17,7 @@ from musicapi_nb.analysis.purchases import Purchases, read_purchases
 from musicapi_nb.analysis.ratio_estimator import cluster_sums, ratios, t_quantile
 from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.extras import require_extra
 from musicapi_nb.tasks.json_reader import clean
 
 _MAX_STARS = 5
@@ -53,6 +54,8 @@ def costs(  # noqa: PLR0913 - all but two are keywords
     intervals count tasks (see Statistics). If nothing came, `high` is infinite, and the estimate
     is missing.
 
+    Needs the extra `analysis`.
+
     Parameters
     ----------
     source
@@ -88,6 +91,7 @@ def costs(  # noqa: PLR0913 - all but two are keywords
         Kept tags are those of `adherence`: requested tags that the replies return. With `price`:
         `money, money_low, money_high, money_spent` (float64) and `currency` (str).
     """
+    require_extra("analysis")
     names = [] if by is None else names_of(by, "by")
     no_conflict(names, [*_COLUMNS, *_MONEY.values(), "currency"], "by")
     check_level(level)

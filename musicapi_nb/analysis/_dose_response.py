@@ -27,6 +27,7 @@ from musicapi_nb.analysis.model_frame import (
 )
 from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.extras import require_extra
 
 _COLUMNS = {
     **dict.fromkeys(("factor", "outcome"), "str"),
@@ -63,6 +64,8 @@ def dose_response(  # noqa: PLR0913 - all but two are keywords
     Songs whose factor is missing are left out, and counted as missing. BadFrame is raised as by
     `effects`, and if the factor is not numeric.
 
+    Needs the extra `analysis`.
+
     Returns
     -------
     pandas.DataFrame
@@ -71,6 +74,7 @@ def dose_response(  # noqa: PLR0913 - all but two are keywords
         `effects`), `p_linear`, `mean, mean_dose` (the line passes through both), `lowest, highest`
         (doses), `degrees` (of freedom), `doses, songs, tasks, missing_songs` (int64).
     """
+    require_extra("analysis")
     if not isinstance(factor, str):
         raise InvalidArgument(f"factor must be the name of one column, not {factor!r:.60}")
     check_level(level)

@@ -23,6 +23,7 @@ from musicapi_nb.analysis.ratio_estimator import cluster_sums, ratios, t_quantil
 from musicapi_nb.analysis.song_keys import require_unique
 from musicapi_nb.analysis.source_tables import Source, table_of, table_with
 from musicapi_nb.errors import BadFrame
+from musicapi_nb.extras import require_extra
 
 _LABEL = "the frame of drift"
 _COLUMNS = {
@@ -63,6 +64,8 @@ def drift(  # noqa: PLR0913 - keyword arguments with defaults
     neighbouring tasks. About 3 in 1,000 normal values are outside, more of skewed ones. Shares,
     values that are all within 0 and 1, have none.
 
+    Needs the extra `analysis`.
+
     Parameters
     ----------
     frame
@@ -91,6 +94,7 @@ def drift(  # noqa: PLR0913 - keyword arguments with defaults
         upper_limit` (float64), `outside` (int64: tasks outside the limits), `tasks, missing_tasks`
         (int64; the latter of all periods).
     """
+    require_extra("analysis")
     outcomes, within = names_of(outcomes, "outcomes"), names_of(within, "within")
     check_level(level)
     rows = []

@@ -13,6 +13,7 @@ from musicapi_nb.analysis.linear_model import Measure
 from musicapi_nb.analysis.model_frame import OutcomeName, read_tables
 from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.extras import require_extra
 
 _COLUMNS = {
     **dict.fromkeys(("factor", "level", "baseline", "outcome", "measure"), "str"),
@@ -60,6 +61,8 @@ def effects(  # noqa: PLR0913 - all but two are keywords
     columns are missing or not numeric, a song has several rows, the baseline does not occur, or
     the factor's effect is not estimable: aliased with another factor, or no degree of freedom.
 
+    Needs the extra `analysis`.
+
     Parameters
     ----------
     frame
@@ -106,6 +109,7 @@ def effects(  # noqa: PLR0913 - all but two are keywords
         no estimate or interval). Of two factors, `baseline_mean` is what the separate effects add
         up to.
     """
+    require_extra("analysis")
     names = factor_names(factor)
     if measure not in get_args(Measure):
         raise InvalidArgument(f'measure must be "difference" or "ratio", not {measure!r}')

@@ -15,6 +15,7 @@ from musicapi_nb.analysis.ratio_estimator import ratio_sums, ratios
 from musicapi_nb.analysis.sound_relations import COMPARISONS, RELATED, Comparison
 from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.extras import require_extra
 
 _MATCHES = "the table of sound_matches"
 _UNITS = {"tempo": "%", "duration": "s"}
@@ -46,6 +47,8 @@ def sound_adherence(
     of medians invert them (Woodruff, J. Am. Stat. Assoc. 47, 1952). They are missing for a single
     task. The page Statistics of the docs reports how often they cover. For the effect of a factor,
     pass the table of `sound_matches` to `effects`, with outcomes such as "tempo_followed".
+
+    Needs the extra `analysis`.
 
     Parameters
     ----------
@@ -82,6 +85,7 @@ def sound_adherence(
     BadFrame
         No song requested anything that can be measured; or as for `sound_matches`.
     """
+    require_extra("analysis")
     check_level(level)
     names = [] if by is None else level_names(by, _COLUMNS)
     if isinstance(measures, str | list | tuple):

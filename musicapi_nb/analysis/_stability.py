@@ -20,6 +20,7 @@ from musicapi_nb.analysis.pair_means import mean_of_pairs
 from musicapi_nb.analysis.song_keys import SONGS, tagged_songs
 from musicapi_nb.analysis.source_tables import Source, songs_and_tags
 from musicapi_nb.analysis.variance_components import nested_sums
+from musicapi_nb.extras import require_extra
 from musicapi_nb.tasks.tags import tag_key
 
 _COLUMNS = {
@@ -63,6 +64,8 @@ def stability(  # noqa: PLR0913 - all but two are keywords
     BadFrame is raised if columns are missing or of another kind, a song has several rows, or `by`
     names a column of the result.
 
+    Needs the extra `analysis`.
+
     Parameters
     ----------
     songs
@@ -90,6 +93,7 @@ def stability(  # noqa: PLR0913 - all but two are keywords
         likeness_within_high, likeness_between, likeness_between_low, likeness_between_high`
         (float64) and `likeness_pairs` (int64).
     """
+    require_extra("analysis")
     names = level_names(by, _COLUMNS)
     songs, tags = songs_and_tags(songs, tags)
     check_level(level)

@@ -23,6 +23,7 @@ from musicapi_nb.analysis.song_keys import SONGS, require_distinct, song_codes
 from musicapi_nb.analysis.source_tables import Source, table_of
 from musicapi_nb.analysis.tag_matching import TagReader
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.extras import require_extra
 from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.tasks.tag_reader import Tag, read_tags
 from musicapi_nb.tasks.tags import tag_key, unique_tags
@@ -77,6 +78,8 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
     for each distinct rewriting. BadFrame is raised if a column is missing or of a wrong kind, or a
     task is missing.
 
+    Needs the extra `analysis`.
+
     Parameters
     ----------
     steps
@@ -102,6 +105,7 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
         target), `share, low, high` (float64: count / cases, with its interval; missing for a
         single task), `tasks` (int64: those among `cases`).
     """
+    require_extra("analysis")
     level = check_level(level)
     if songs is None and requested_tags is not _DEFAULT:
         raise InvalidArgument("requested_tags is read from songs: pass songs=..., too")
@@ -122,7 +126,10 @@ def substitution_graph(frame: pd.DataFrame) -> nx.DiGraph[Any]:
     ("dropped", "") for the target of dropped ones, with the attributes `kind` and `label`. Edges
     have `weight` (the sum of counts), `share` (of the cases at the steps of the edge), `steps`
     and `kinds` (tuples). BadFrame is raised if the table is not one of `substitutions`.
+
+    Needs the extra `analysis`.
     """
+    require_extra("analysis")
     import networkx as nx  # noqa: PLC0415 - slow to load, and seldom needed
 
     texts, numbers = ("source", "target", "kind"), ("step", "count", "cases")

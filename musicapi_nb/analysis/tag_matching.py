@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 import pandas as pd
 
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.extras import require_extra
 from musicapi_nb.tasks.json_reader import clean
 from musicapi_nb.tasks.tag_fates import TagFate, tag_fates
 from musicapi_nb.tasks.tag_reader import Tag, read_negative_tags, read_tags, unique
@@ -26,7 +27,9 @@ class TagReader:
     def __init__(
         self, returned: Iterable[str], match: Match, aliases: Mapping[str, str] | None
     ) -> None:
-        if not callable(match) and match not in {"tag", "words"}:
+        if callable(match):
+            require_extra("analysis")  # networkx matches as many tags as possible
+        elif match not in {"tag", "words"}:
             raise InvalidArgument(
                 f'match must be "tag", "words" or a function of two tags, not {match!r}'
             )

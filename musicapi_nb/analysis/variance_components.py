@@ -15,6 +15,7 @@ from musicapi_nb.analysis.ratio_estimator import t_quantile
 from musicapi_nb.analysis.song_keys import require_unique
 from musicapi_nb.analysis.source_tables import Source, table_with
 from musicapi_nb.errors import BadFrame
+from musicapi_nb.extras import require_extra
 
 _COLUMNS = {
     "outcome": "str",
@@ -56,6 +57,8 @@ def variance(
     of the docs has the formulas. BadFrame is raised if columns are missing
     or not numeric, a song is duplicated, or a task is in two cells of `within`.
 
+    Needs the extra `analysis`.
+
     Parameters
     ----------
     frame
@@ -80,6 +83,7 @@ def variance(
         effective_songs_low, effective_songs_high` (float64: n / design_effect, of `icc` and of its
         bounds; infinite where the design effect may be 0), `tasks, songs, missing_songs` (int64).
     """
+    require_extra("analysis")
     outcomes, within = names_of(outcomes, "outcomes"), names_of(within, "within")
     check_level(level)
     frame = table_with(frame, [*within, *outcomes])

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from musicapi_nb.audio.profile import BITS_PER_SECOND, Profile
 
@@ -96,6 +95,8 @@ def _harmony(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[f
 
     The cross-correlation of both axes is computed at once: notes are a circle, time is not.
     """
+    from scipy import fft  # noqa: PLC0415 - slow to load
+
     shorter = min(len(first), len(second))
     size = fft.next_fast_len(len(first) + len(second), real=True)
     spectra = [fft.rfft2(notes.T, (12, size)) for notes in (first, second)]

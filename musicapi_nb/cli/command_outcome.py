@@ -15,12 +15,15 @@ from musicapi_nb.errors import (
     InvalidArgument,
     InvalidPlan,
     InvalidRequest,
+    MissingExtra,
     MissingFile,
     MusicAPIError,
     UncertainPurchase,
     UnreadableFile,
     WaitTimeout,
 )
+
+_USAGE_ERRORS = (InvalidRequest, InvalidArgument, MissingExtra, MissingFile, UnreadableFile)
 
 
 class ExitCode(enum.IntEnum):
@@ -62,7 +65,7 @@ def error_outcome(error: MusicAPIError) -> Outcome:
 def _error_code(error: MusicAPIError) -> ExitCode:
     if isinstance(error, InvalidPlan):
         return ExitCode.PROBLEMS
-    if isinstance(error, InvalidRequest | InvalidArgument | MissingFile | UnreadableFile):
+    if isinstance(error, _USAGE_ERRORS):
         return ExitCode.USAGE
     if error.may_have_cost or isinstance(error, UncertainPurchase):
         return ExitCode.UNCERTAIN

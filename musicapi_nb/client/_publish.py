@@ -19,7 +19,8 @@ from musicapi_nb import markup
 from musicapi_nb.client.file_stream import short_url
 from musicapi_nb.client.file_type import read_head, suffix_of
 from musicapi_nb.client.network import LinkOpener, Network, PrivateAddressError
-from musicapi_nb.errors import InvalidArgument, MissingExtra, PublishFailed
+from musicapi_nb.errors import InvalidArgument, PublishFailed
+from musicapi_nb.extras import require_extra
 from musicapi_nb.paths import local_path
 
 _HEAD = 4096  # bytes to compare
@@ -77,8 +78,9 @@ async def publish(  # noqa: PLR0913 - independent settings
         The file is not audio, the storage refused it, or the URL is private, refuses HEAD, does
         not answer or returns something else. Nothing was paid.
     MissingExtra
-        fsspec, or the package of this storage, is not installed.
+        The extra `upload` is not installed.
     """
+    require_extra("upload")
     source, head, name = await asyncio.to_thread(_read_source, path)
     if url is not None:
         _check_url(url, local=local)
@@ -108,10 +110,8 @@ def _upload(
     source: Path, to: str, name: str, options: dict[str, Any]
 ) -> tuple[tuple[Any, str], int]:
     """Copy the file into the folder; return the file system, the path there, and the size."""
-    try:
-        import fsspec  # noqa: PLC0415 - only who publishes needs it
-    except ImportError:
-        raise MissingExtra("fsspec", "upload") from None
+    import fsspec  # noqa: PLC0415 - only who publishes needs it
+
     try:
         system, folder = fsspec.core.url_to_fs(to, **options)
         target = f"{folder.rstrip('/')}/{name}"

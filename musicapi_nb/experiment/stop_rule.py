@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Protocol
 
 from musicapi_nb.errors import InvalidArgument, MusicAPIError
+from musicapi_nb.extras import require_extra
 from musicapi_nb.plan import Plan
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class StopRule:
     After every few blocks, when all their songs have come, the effect is tested in the model of
     `effects`. If p is at most what this look may spend (an O'Brien-Fleming type spending function
     of Lan and DeMets), no further block is bought. All looks together find an effect that does not
-    exist with the chance 1 - level.
+    exist with the chance 1 - level. An experiment with a rule needs the extra `analysis`.
 
     Attributes
     ----------
@@ -76,6 +77,7 @@ class Looks:
 
         if not isinstance(rule, StopRule):
             raise InvalidArgument(f"stop must be a StopRule, not {rule!r:.60}")
+        require_extra("analysis")
         varying = [name for name, levels in plan.factors.items() if len(levels) > 1]
         if rule.factor not in varying:
             raise InvalidArgument(

@@ -13,12 +13,13 @@ from typing import Any
 from musicapi_nb import __version__, markup
 from musicapi_nb.client.file_type import read_head, suffix_of
 from musicapi_nb.errors import ExportFailed, InvalidArgument, MusicAPIError
-from musicapi_nb.exports import audio_tags, playlist, provenance
+from musicapi_nb.exports import playlist, provenance
 from musicapi_nb.exports._lrc import lrc
 from musicapi_nb.exports.folder import MANIFEST, PLAYLIST, TABLES, Folder, sha256, staging_folder
 from musicapi_nb.exports.origin import origin_text, title_key
 from musicapi_nb.exports.result import ExportedSong, ExportResult, Outcome
 from musicapi_nb.exports.selection import LibraryIndex, Selection, requested_fields, select_songs
+from musicapi_nb.extras import require_extra
 from musicapi_nb.library import Library
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.paths import absolute_path
@@ -49,6 +50,8 @@ def export(
     all. A song whose audio is missing or damaged does not stop the others, and one whose file
     cannot hold tags is written without them, with a note.
 
+    Needs the extra `export`.
+
     Parameters
     ----------
     path
@@ -66,6 +69,7 @@ def export(
     ExportFailed
         The path cannot be written.
     """
+    require_extra("export")
     selection = select_songs(songs, library)
     target = absolute_path(path)
     # Unlike Path.resolve, realpath accepts symbolic links in a loop; writing then fails.
@@ -181,6 +185,8 @@ class _SongWriter:
         return ExportedSong(title, "failed", reason=reason)
 
     def _write(self, key: str, song: Song, task: Task, title: str, source: Path) -> ExportedSong:
+        from musicapi_nb.exports import audio_tags  # noqa: PLC0415 - loads mutagen
+
         note = self._file_notes.get(song_key(song))
         if note is not None:
             self.notes.append((title, note))

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
-from musicapi_nb.errors import InvalidArgument, MissingExtra
+from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.extras import require_extra
 from musicapi_nb.frames.files import find_files
 from musicapi_nb.frames.flattener import Columns, Frames, Polls
 from musicapi_nb.paths import local_path
@@ -40,14 +41,13 @@ def dask_frames(paths: Paths, *, polls: Polls = "last") -> Frames:
     MissingFile
         A file does not exist, or the folder has no file of replies.
     MissingExtra
-        Dask is not installed.
+        The extra `scale` is not installed.
     """
-    try:
-        import dask  # noqa: PLC0415
-        import dask.dataframe as dd  # noqa: PLC0415 - an extra, and slow to load
-        from dask.dataframe.utils import clear_known_categories  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingExtra("Dask", "scale") from error
+    require_extra("scale")
+    import dask  # noqa: PLC0415
+    import dask.dataframe as dd  # noqa: PLC0415 - an extra, and slow to load
+    from dask.dataframe.utils import clear_known_categories  # noqa: PLC0415
+
     files = [str(file.absolute()) for path in _paths(paths) for file in find_files(path)]
     frames: list[Any] = []
     for name in Frames._fields:

@@ -24,9 +24,9 @@ def thumbnail(path: Path) -> markup.DataUrl | None:
 
     The name of a library's file is the hash of its content, so that a path can be the cache's key.
     """
-    from PIL import Image  # noqa: PLC0415 - loads many modules
-
     try:
+        from PIL import Image  # noqa: PLC0415 - loads many modules
+
         if path.stat().st_size > _MAX_BYTES:
             return None
         with Image.open(path, formats=_FORMATS) as picture:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb.audio.features import VERSION
+from musicapi_nb.extras import require_extra
 from musicapi_nb.library import Library, Measure
 from musicapi_nb.measures.engine import Options, measure_sounds
 from musicapi_nb.measures.feature_columns import COLUMNS, read_features
@@ -31,6 +32,8 @@ def audio_features(
     rows. Stored values are outcomes of analyses (`run.effects("mv", outcomes="tempo")`) and columns
     of `measures_frame`. The page "How sound is measured" of the docs has the methods, their sources
     and their accuracy.
+
+    Needs the extra `audio`.
 
     Parameters
     ----------
@@ -70,6 +73,7 @@ def audio_features(
     InvalidArgument, MissingFile
         As `measure`.
     """
+    require_extra("audio")
     options = Options(library, workers, progress, client)
     method = Method(NAME, read_features, prefix=False)
     return measure_sounds(songs, method, Measure(NAME, VERSION, COLUMNS), options)

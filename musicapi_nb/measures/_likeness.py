@@ -9,9 +9,10 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import pandas as pd
 
-from musicapi_nb.audio.profile import VERSION, Profile, measure_profile
+from musicapi_nb.audio.profile import VERSION, Profile
 from musicapi_nb.audio.profile_comparison import Comparable, Comparison, compare, prepare
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.extras import require_extra
 from musicapi_nb.frames.measures import KEYS, rename_measured, value_table
 from musicapi_nb.library import Library, Measure, request_key
 from musicapi_nb.measures.engine import Options, measure_sounds
@@ -57,6 +58,8 @@ def likeness(  # noqa: PLR0913 - all but the first are options
     measure (see `measure`). The docs say how the figures are computed, and how well they
     tell takes from other songs.
 
+    Needs the extra `audio`.
+
     Parameters
     ----------
     songs
@@ -90,6 +93,7 @@ def likeness(  # noqa: PLR0913 - all but the first are options
     InvalidArgument, MissingFile
         As `measure`.
     """
+    require_extra("audio")
     if within is not None and within not in get_args(Within):
         raise InvalidArgument(f'within must be "task", "request" or None, not {within!r:.40}')
     source = list(songs) if isinstance(songs, Iterator) else songs
@@ -108,6 +112,8 @@ def likeness(  # noqa: PLR0913 - all but the first are options
 
 
 def _read_profile(path: Path) -> dict[str, str]:
+    from musicapi_nb.audio.profile_measurement import measure_profile  # noqa: PLC0415 - loads scipy
+
     return {_PROFILE: measure_profile(path).to_text()}
 
 

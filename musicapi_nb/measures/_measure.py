@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.extras import require_extra
 from musicapi_nb.frames import schema
 from musicapi_nb.library import Library, Measure
 from musicapi_nb.measures.code_version import code_version
@@ -52,6 +53,8 @@ def measure(  # noqa: PLR0913 - all but the first two are options
             return {"peak": abs(samples).max(), "rate": rate}
 
         mnb.measure(run, sample)     # columns sample_peak and sample_rate
+
+    Needs the extra `audio`.
 
     Parameters
     ----------
@@ -99,6 +102,7 @@ def measure(  # noqa: PLR0913 - all but the first two are options
     MissingFile
         There is no such file, or no sound file in the folder.
     """
+    require_extra("audio")
     if not callable(function):
         raise InvalidArgument(f"function must take a path, not be a {type(function).__name__}")
     if name is None:

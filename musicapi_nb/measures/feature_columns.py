@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from musicapi_nb.audio.features import AudioFeatures, extract_features
+from musicapi_nb.audio.features import AudioFeatures
 
 _TEXTS = frozenset({"key", "key_runner_up", "tempo_candidates"})
 COLUMNS: Mapping[str, str] = {
@@ -19,6 +19,8 @@ COLUMNS: Mapping[str, str] = {
 
 def read_features(path: Path) -> dict[str, Any]:
     """Return the audio features of a file by column."""
+    from musicapi_nb.audio.extraction import extract_features  # noqa: PLC0415 - loads scipy
+
     features = dataclasses.asdict(extract_features(path))
     others = ", ".join(f"{tempo:.1f}" for tempo in features["tempo_candidates"])
     return {**features, "tempo_candidates": others or None}

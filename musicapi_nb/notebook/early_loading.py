@@ -8,9 +8,9 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-import sys
 import threading
 
+from musicapi_nb.short_traceback import is_in_ipython
 from musicapi_nb.tasks import tag_vocabulary
 
 _MODULES = (
@@ -35,20 +35,12 @@ def load_tables_early() -> None:
     a thread that is halted while it initializes a library may abort the process.
     """
     global _thread  # noqa: PLW0603 - a process loads its modules once
-    if not _in_kernel():
+    if not is_in_ipython():
         return
     with _lock:
         if _thread is None:
             _thread = threading.Thread(target=_load, name="musicapi_nb tables", daemon=False)
             _thread.start()
-
-
-def _in_kernel() -> bool:
-    if "IPython" not in sys.modules:
-        return False
-    from IPython import get_ipython  # noqa: PLC0415 - it is loaded
-
-    return get_ipython() is not None
 
 
 def _load() -> None:
@@ -59,7 +51,6 @@ def _load() -> None:
             importlib.import_module(module)
         except Exception:  # noqa: BLE001 - whoever needs the module gets the error
             _log.debug("%s cannot be loaded", module, exc_info=True)
-            return
     tag_vocabulary.entries()  # are kept once read
 
 

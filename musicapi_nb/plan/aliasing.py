@@ -142,16 +142,27 @@ def _compare_with(effect: Effect, long: str, keys: Mapping[str, Sequence[Hashabl
     Two factors are separate if cells connect all their levels; c components alias c - 1 degrees
     of freedom.
     """
-    import networkx as nx  # noqa: PLC0415 - slow to load
-
     name = effect.factors[0]
-    edges = [(("a", level), ("b", key)) for level, key in zip(keys[name], keys[long], strict=True)]
-    components = nx.number_connected_components(nx.Graph(edges))
+    components = _count_components(keys[name], keys[long])
     if len(effect.factors) > 1 or components == 1 or effect.verdict == "aliased":
         return effect
     verdict: Verdict = "aliased" if components == len(set(keys[name])) else "partial"
     earlier = effect.aliased_with if effect.verdict == "partial" else ()
     return Effect(effect.factors, verdict, (*earlier, (long,)))
+
+
+def _count_components(first: Iterable[Hashable], second: Iterable[Hashable]) -> int:
+    """Count the groups of levels of two factors that cells connect."""
+    parents: dict[Any, Any] = {}
+
+    def root(level: Any) -> Any:
+        while (parent := parents.setdefault(level, level)) != level:
+            parents[level] = level = parents[parent]  # halves the path of the next search
+        return level
+
+    for a, b in zip(first, second, strict=True):
+        parents[root(("first", a))] = root(("second", b))
+    return sum(level == parent for level, parent in parents.items())
 
 
 def _distinct_rows(

@@ -12,6 +12,7 @@ from musicapi_nb import markup
 from musicapi_nb.engines import Price
 from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.extras import missing_extra
 from musicapi_nb.plan.aliasing import Aliasing, aliasing
 from musicapi_nb.plan.cells import Cell, GroupedProblems
 from musicapi_nb.plan.html import problem_notices, problem_texts
@@ -232,6 +233,8 @@ def _facts(run: DryRun) -> Iterator[tuple[str, str]]:
         hidden = len(run.smallest_effects) - len(texts)
         texts += [f"{hidden} more factors"] if hidden else []
         yield "smallest effect", f"{'; '.join(texts)} ({size_assumption(run.deviations)})"
+    elif run.aliasing.effects and (missing := missing_extra("analysis")):
+        yield "smallest effect", f"not computed: {missing.message}"
     refused = f"{run.refused_cells:,} of {markup.plural(run.cells, 'request')} would be refused"
     yield "problems", refused if run.refused else "none"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.extras import missing_extra, require_extra
 from musicapi_nb.plan.validation import hashable_key
 
 ICC = 0.5
@@ -39,10 +40,15 @@ class SmallestEffect:
 def smallest_effects(
     cells: Sequence[_Cell], factors: Iterable[str], *, power: float = 0.8, level: float = 0.95
 ) -> tuple[SmallestEffect, ...]:
-    """Compute the smallest effect of each factor that varies; none if the design is very large."""
+    """Compute the smallest effect of each factor that varies.
+
+    There are none if the design is very large, or without the extra `analysis`.
+    """
     codes = _codes(cells, factors)
     widths = [max(column) + 1 for column in codes.values()]
     if len(cells) * (sum(widths) + len({cell.block for cell in cells})) > _MAX_ENTRIES:
+        return ()
+    if missing_extra("analysis"):
         return ()
     blocks = [cell.block for cell in cells]
     return tuple(
@@ -101,7 +107,8 @@ def repeats_needed(  # noqa: PLR0913 - all but two are keywords
     """Compute how often a design must be repeated to find a difference of this size.
 
     Found means that p is below 1 - level, after the correction for all levels of the factor, in
-    the model of `effects`. `mnb.variance` estimates `sd` and `icc` from songs that exist.
+    the model of `effects`. `mnb.variance` estimates `sd` and `icc` from songs that exist. Needs the
+    extra `analysis`.
 
     Parameters
     ----------
@@ -122,6 +129,7 @@ def repeats_needed(  # noqa: PLR0913 - all but two are keywords
     InvalidArgument
         An argument is out of range, or no number of repeats can show the effect.
     """
+    require_extra("analysis")
     for name, value, low, high in (
         ("difference", difference, 0, math.inf),
         ("sd", sd, 0, math.inf),

@@ -14,6 +14,7 @@ from matplotlib.ticker import PercentFormatter
 from musicapi_nb import markup
 from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.analysis.checks import ColumnKind, require
+from musicapi_nb.extras import require_extra
 from musicapi_nb.plots import figure
 from musicapi_nb.plots.text import percent, shorten_labels
 
@@ -58,8 +59,9 @@ def cooccurrence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None
     of at most 0.05: up if they occur together more often than independent tags, down if less. Blank
     cells have no row in the table. `top` limits the tags to the most frequent ones (default: 24, or
     as many as fit on the given axes); a note counts the others. BadFrame is raised if a column is
-    missing or of another kind.
+    missing or of another kind. It needs the extra `analysis` as well, to order the tags.
     """
+    require_extra("analysis")
     columns: dict[str, ColumnKind] = dict.fromkeys(_TEXTS, "text")
     columns.update(dict.fromkeys((*_NUMBERS, *_TESTED), "number"))
     require(frame, columns, _LABEL)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from musicapi_nb.audio.features import AudioFeatures, extract_features
+from musicapi_nb.audio.extraction import extract_features
+from musicapi_nb.audio.features import AudioFeatures
 from musicapi_nb.errors import NoAudio
 from tests.audio.sounds import RATE, chords, clicks, encode, noise, tone
 

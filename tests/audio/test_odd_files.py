@@ -10,8 +10,9 @@ import pytest
 import soundfile
 
 from musicapi_nb.audio import levels
-from musicapi_nb.audio.features import AudioFeatures, extract_features
-from musicapi_nb.audio.profile import measure_profile
+from musicapi_nb.audio.extraction import extract_features
+from musicapi_nb.audio.features import AudioFeatures
+from musicapi_nb.audio.profile_measurement import measure_profile
 from musicapi_nb.errors import NoAudio
 from tests.audio.sounds import RATE, Samples, chords, clicks, encode, noise, tone
 

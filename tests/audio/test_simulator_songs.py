@@ -2,7 +2,7 @@
 
 import pytest
 
-from musicapi_nb.audio.features import extract_features
+from musicapi_nb.audio.extraction import extract_features
 from musicapi_nb.simulator.music.recording import Recording, score_of
 from musicapi_nb.simulator.music.synthesis import encode, samples_of
 

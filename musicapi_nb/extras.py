@@ -1,0 +1,45 @@
+"""The extras of the package: the packages of each, and one error where they are missing."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from musicapi_nb.errors import MissingExtra
+from musicapi_nb.short_traceback import is_in_ipython
+
+Extra: TypeAlias = Literal["analysis", "audio", "export", "plots", "scale", "upload"]
+
+PACKAGES: Mapping[Extra, tuple[str, ...]] = {
+    "analysis": ("scipy", "networkx"),
+    "audio": ("scipy", "loky", "cloudpickle"),
+    "export": ("mutagen",),
+    "plots": ("matplotlib",),
+    "scale": ("dask", "distributed"),
+    "upload": ("fsspec",),
+}
+"""What is imported of each extra; the names are also those of the packages on PyPI."""
+
+
+def missing_extra(extra: Extra) -> MissingExtra | None:
+    """Return the error that an extra is missing; None if its packages are installed."""
+    missing = [name for name in PACKAGES[extra] if importlib.util.find_spec(name) is None]
+    if not missing:
+        return None
+    *others, last = missing
+    names = f"{', '.join(others)} and {last}" if others else last
+    verb, pronoun = ("are", "them") if others else ("is", "it")
+    command = f'pip install "musicapi_nb[{extra}]"'  # every shell has these quotes
+    if is_in_ipython():
+        command = f"%{command}"  # into the environment of the kernel
+    return MissingExtra(f"{names} {verb} not installed: `{command}` installs {pronoun}")
+
+
+def require_extra(extra: Extra) -> None:
+    """Raise MissingExtra unless the packages of an extra are installed; none is imported.
+
+    A function that needs an extra calls this first, before it computes, writes or sends anything.
+    """
+    if error := missing_extra(extra):
+        raise error
