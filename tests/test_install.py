@@ -114,7 +114,7 @@ def test_each_group_that_make_installs_exists() -> None:
     for name, text in EXTRAS.items():
         assert requirements(project, name)
         assert set(re.findall(r"\w+", text)) <= set(extras)
-    assert list(groups(project, "dev")) == ["dev", "demo", "docs"]
+    assert list(groups(project, "dev")) == ["dev", "bench", "demo", "docs"]
 
 
 # --- installing --------------------------------------------------------------------------------

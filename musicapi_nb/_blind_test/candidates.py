@@ -8,6 +8,7 @@ import msgspec
 
 from musicapi_nb._blind_test.design import Candidate
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.frames.arrow_tables import as_pandas
 from musicapi_nb.library import Library
 from musicapi_nb.library.media_files import song_key
 from musicapi_nb.tasks import Song
@@ -40,6 +41,7 @@ def find_candidates(source: Any, factor: str, library: Library | None = None) ->
     """
     if not isinstance(factor, str) or not factor:
         raise InvalidArgument(f"factor must be a name such as 'mv', not {factor!r:.40}")
+    source = as_pandas(source, "source")
     if hasattr(source, "columns") and factor in source.columns:
         # songs_of() reads the columns before task_id as factors
         source = source[[factor, *(name for name in source.columns if name != factor)]]

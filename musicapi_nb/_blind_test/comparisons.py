@@ -1,7 +1,7 @@
 """Read rows of `preferences_frame` as arrays of choices, and count who won against whom."""
 
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from musicapi_nb._blind_test.bradley_terry import TIE, Choices
 from musicapi_nb.analysis.array_types import Flags, Ints
 from musicapi_nb.analysis.checks import ColumnKind, require
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.arrow_tables import as_pandas
 
 _LABEL = "the table of answers (preferences_frame(...))"
 _SONG_KINDS: dict[str, ColumnKind] = {"level": "text", "task": "key", "song": "key"}
@@ -40,8 +41,9 @@ class Answers(NamedTuple):
     agreeing: int
 
 
-def rows_of_factor(frame: pd.DataFrame, factor: str | None) -> tuple[pd.DataFrame, str]:
+def rows_of_factor(frame: Any, factor: str | None) -> tuple[pd.DataFrame, str]:
     """Return the rows of a factor and its name; it may be None if the frame has one factor."""
+    frame = as_pandas(frame, "frame")
     if not isinstance(frame, pd.DataFrame) or not set(ANSWERS) - {"listener"} <= set(frame.columns):
         raise InvalidArgument("preference() takes a frame that preferences_frame() returned")
     require(frame, _KINDS, _LABEL)

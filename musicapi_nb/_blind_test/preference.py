@@ -17,6 +17,7 @@ from musicapi_nb._blind_test.level_model import LevelModel, fit_levels
 from musicapi_nb.analysis.checks import as_frame, check_level
 from musicapi_nb.analysis.families import adjust_p_values
 from musicapi_nb.extras import require_extra
+from musicapi_nb.frames.arrow_tables import Table
 
 _FEW_ANSWERS = 10
 _SCORE_DTYPES = {
@@ -131,9 +132,7 @@ def _p_text(p: Any) -> str | None:
     return "< 0.001" if p < 0.001 else f"{p:.2g}"  # noqa: PLR2004 - the limit as written
 
 
-def preference(
-    frame: pd.DataFrame, factor: str | None = None, *, level: float = 0.95
-) -> Preference:
+def preference(frame: Table, factor: str | None = None, *, level: float = 0.95) -> Preference:
     """Estimate which levels are preferred, from rows of `preferences_frame`.
 
     A Bradley-Terry model with ties (Davidson 1970) and an effect of the first position, which is

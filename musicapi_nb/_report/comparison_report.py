@@ -19,6 +19,7 @@ from musicapi_nb._report.verdicts import HEADINGS, NOT_DECIDED, Verdict, find_ve
 from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.extras import require_extra
+from musicapi_nb.frames.arrow_tables import Table
 from musicapi_nb.markup.escape import TITLE_LIMIT
 from musicapi_nb.public_names import missing_name
 from musicapi_nb.widgets.gallery.saved_page import page_path, write_page
@@ -134,7 +135,7 @@ def report(
     *,
     outcomes: Sequence[str] | None = None,
     baseline: Any = None,
-    answers: pd.DataFrame | None = None,
+    answers: Table | None = None,
 ) -> Report:
     """Compare the levels of factors by everything that is stored about their songs.
 

@@ -20,6 +20,7 @@ from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.experiment import Experiment
 from musicapi_nb.experiment.frames import factor_columns
 from musicapi_nb.frames import measures_frame, ratings_frame
+from musicapi_nb.frames.arrow_tables import Table, as_pandas
 from musicapi_nb.frames.measures import column_names
 from musicapi_nb.frames.schema import build_frame
 from musicapi_nb.library import Library
@@ -46,19 +47,20 @@ class ReportTables(NamedTuple):
         return self.frames["songs"]
 
 
-def read_tables(source: Any, factor: str | None, answers: pd.DataFrame | None) -> ReportTables:
+def read_tables(source: Any, factor: str | None, answers: Table | None) -> ReportTables:
     """Read the tables of a source.
 
     `answers` of a blind test default to those that the library has about songs of the source.
     InvalidArgument if the source has no factor, or not this one.
     """
+    source = as_pandas(source, "source")
     experiment = getattr(source, "experiment", source)
     experiment = experiment if isinstance(experiment, Experiment) else None
     songs = table_of(experiment or source, "songs")
     require(songs, {}, "the table of songs")
     column_names(songs)
     if answers is not None:
-        require(answers, {}, "answers")
+        answers = require(answers, {}, "answers")
     requests = None if experiment is None else _request_table(experiment)
     if not len(songs) and (requests is None or not requests["failed"].notna().any()):
         raise InvalidArgument("there are no songs yet to report on")

@@ -24,6 +24,7 @@ from musicapi_nb.analysis.song_keys import require_unique
 from musicapi_nb.analysis.source_tables import Source, table_of, table_with
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.extras import require_extra
+from musicapi_nb.frames.arrow_tables import as_pandas
 
 _LABEL = "the frame of drift"
 _COLUMNS = {
@@ -126,6 +127,7 @@ def read_series(
     cluster: str | None = None,
 ) -> Iterator[Series]:
     """Yield the series of each outcome, or raise BadFrame."""
+    source = as_pandas(source, "frame")
     columns = [time] if time else _TIMES
     tables = (table_with(source, [name, *outcomes, *within]) for name in columns)
     frame = next(

@@ -16,6 +16,7 @@ from musicapi_nb.analysis.sound_relations import COMPARISONS, RELATED, Compariso
 from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.extras import require_extra
+from musicapi_nb.frames.arrow_tables import Table
 
 _MATCHES = "the table of sound_matches"
 _UNITS = {"tempo": "%", "duration": "s"}
@@ -31,7 +32,7 @@ _COLUMNS = {
 
 def sound_adherence(
     songs: Source,
-    measures: pd.DataFrame | None = None,
+    measures: Table | None = None,
     *,
     by: str | Sequence[str] | None = None,
     cluster: str | None = None,

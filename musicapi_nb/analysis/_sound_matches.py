@@ -18,6 +18,7 @@ from musicapi_nb.analysis.sound_relations import (
 from musicapi_nb.analysis.source_tables import Source, table_of
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import BadFrame
+from musicapi_nb.frames.arrow_tables import Table, as_pandas
 from musicapi_nb.frames.inputs import parse_replies
 from musicapi_nb.frames.measures import measures_frame, song_columns
 from musicapi_nb.tasks import Song
@@ -60,7 +61,7 @@ _COLUMNS = {
 _KINDS: dict[str, ColumnKind] = {"str": "text", "float64": "number", "boolean": "number or boolean"}
 
 
-def sound_matches(songs: Source, measures: pd.DataFrame | None = None) -> pd.DataFrame:
+def sound_matches(songs: Source, measures: Table | None = None) -> pd.DataFrame:
     """List what was requested of each song's sound beside what was measured in it.
 
     Requests are read from fields of the engines (`bpm`, `duration`, `length`, `make_instrumental`),
@@ -110,11 +111,12 @@ def sound_matches(songs: Source, measures: pd.DataFrame | None = None) -> pd.Dat
         Nothing was measured in any song (call `audio_features` first), columns are of a wrong
         kind, a song has several rows, or a factor is named like a column of the result.
     """
+    songs = as_pandas(songs, "songs")
     if isinstance(songs, pd.DataFrame) and "request_conflicts" in songs.columns:
         require(songs, {name: _KINDS[dtype] for name, dtype in _COLUMNS.items()}, _MATCHES)
         return songs
     table = _read_table(songs) if isinstance(songs, pd.DataFrame) else _read_songs(songs)
-    measured = _measured_values(table.rows, measures)
+    measured = _measured_values(table.rows, as_pandas(measures, "measures"))
     requests = [_request_columns(request) for request in table.requests]
     columns = pd.DataFrame(requests, columns=list(_request_columns(SoundRequest())))
     values = _compare({**{str(name): columns[name] for name in columns}, **measured})

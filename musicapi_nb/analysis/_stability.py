@@ -21,6 +21,7 @@ from musicapi_nb.analysis.song_keys import SONGS, tagged_songs
 from musicapi_nb.analysis.source_tables import Source, songs_and_tags
 from musicapi_nb.analysis.variance_components import nested_sums
 from musicapi_nb.extras import require_extra
+from musicapi_nb.frames.arrow_tables import Table, as_pandas
 from musicapi_nb.tasks.tags import tag_key
 
 _COLUMNS = {
@@ -47,7 +48,7 @@ def stability(  # noqa: PLR0913 - all but two are keywords
     tags: Source | None = None,
     *,
     by: str | Sequence[str],
-    likeness: pd.DataFrame | None = None,
+    likeness: Table | None = None,
     cluster: str | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
@@ -106,7 +107,8 @@ def stability(  # noqa: PLR0913 - all but two are keywords
     parts = [prompts.reset_index(drop=True), table]
     if likeness is not None:
         no_conflict(names, _LIKENESS, "by")
-        parts.append(_mean_likeness(songs, likeness, task, prompt, level))
+        pairs = as_pandas(likeness, "likeness")
+        parts.append(_mean_likeness(songs, pairs, task, prompt, level))
     return pd.concat(parts, axis=1)
 
 

@@ -24,6 +24,7 @@ from musicapi_nb.analysis.source_tables import Source, table_of
 from musicapi_nb.analysis.tag_matching import TagReader
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.extras import require_extra
+from musicapi_nb.frames.arrow_tables import Table
 from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.tasks.tag_reader import Tag, read_tags
 from musicapi_nb.tasks.tags import tag_key, unique_tags
@@ -119,7 +120,7 @@ def substitutions(  # noqa: PLR0913 - all but one are keywords
     return result.reset_index(drop=True)
 
 
-def substitution_graph(frame: pd.DataFrame) -> nx.DiGraph[Any]:
+def substitution_graph(frame: Table) -> nx.DiGraph[Any]:
     """Convert a table of `substitutions` to a directed graph of all steps.
 
     Nodes are ("tag", text), ("added", "") for the source of tags without a cause and
@@ -134,10 +135,12 @@ def substitution_graph(frame: pd.DataFrame) -> nx.DiGraph[Any]:
 
     texts, numbers = ("source", "target", "kind"), ("step", "count", "cases")
     label = "frame (of substitutions)"
-    require(frame, {**dict.fromkeys(texts, "text"), **dict.fromkeys(numbers, "number")}, label)
+    table = require(
+        frame, {**dict.fromkeys(texts, "text"), **dict.fromkeys(numbers, "number")}, label
+    )
     graph: nx.DiGraph[Any] = nx.DiGraph()
     edges: defaultdict[Any, list[dict[Any, Any]]] = defaultdict(list)
-    for row in frame.to_dict("records"):
+    for row in table.to_dict("records"):
         edges[_node(row["source"], "added"), _node(row["target"], "dropped")].append(row)
     for edge, rows in edges.items():
         for node in edge:

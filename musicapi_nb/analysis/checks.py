@@ -10,6 +10,7 @@ from pandas.api import types
 
 from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.arrow_tables import Table, as_pandas, no_table_text
 from musicapi_nb.frames.text_dtype import as_dtype
 from musicapi_nb.public_names import similar_name
 
@@ -17,14 +18,16 @@ ColumnKind: TypeAlias = Literal["text", "number", "number or boolean", "key", "a
 _MAX_MAGNITUDE = 1e100
 
 
-def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) -> None:
-    """Raise BadFrame if columns of a table are missing, duplicated or of the wrong kind.
+def require(frame: Table, columns: Mapping[str, ColumnKind], label: str) -> pd.DataFrame:
+    """Return a table as a DataFrame, or raise BadFrame if it lacks columns of these kinds.
 
-    `label` names the table in the message. A "key" column holds hashable values (texts, numbers,
-    times). A column without any value passes as every kind, since empty tables often lack dtypes.
+    Columns may not be duplicated, either. `label` names the table in the message. A "key" column
+    holds hashable values (texts, numbers, times). A column without any value passes as every kind,
+    since empty tables often lack dtypes.
     """
+    frame = as_pandas(frame, label)
     if not isinstance(frame, pd.DataFrame):
-        raise InvalidArgument(f"{label} is a {type(frame).__name__}, not a DataFrame")
+        raise InvalidArgument(no_table_text(frame, label))
     counts = collections.Counter(frame.columns)
     if missing := [name for name in columns if name not in counts]:
         raise BadFrame(_lacks_text(frame, missing, label))
@@ -36,6 +39,7 @@ def require(frame: pd.DataFrame, columns: Mapping[str, ColumnKind], label: str) 
             text = "single values (it holds lists or other unhashable objects)"
             text = text if kind == "key" else kind
             raise BadFrame(f"column {name!r} of {label} is {column.dtype}, not {text}")
+    return frame
 
 
 def _lacks_text(frame: pd.DataFrame, missing: Sequence[str], label: str) -> str:

@@ -22,6 +22,7 @@ from musicapi_nb.frames import (
     tags_frame,
     tasks_frame,
 )
+from musicapi_nb.frames.arrow_tables import as_pandas
 
 LABEL = "the frame"
 BLOCK = "block"
@@ -134,6 +135,7 @@ def read_tables(
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Return the table with the factor and the outcomes, and that of the tags."""
     columns = [*factor, *outcome_columns(outcome_names(outcomes))]
+    source = as_pandas(source, "frame")
     frame = table_with(source, columns)
     if tags is None and presence and frame is not source:
         tags = source

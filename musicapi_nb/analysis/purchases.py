@@ -13,6 +13,7 @@ from musicapi_nb.analysis.checks import finite_values, require
 from musicapi_nb.analysis.clusters import cluster_codes, row_codes, sum_by_code
 from musicapi_nb.analysis.source_tables import frames_of
 from musicapi_nb.errors import BadFrame
+from musicapi_nb.frames.arrow_tables import as_pandas
 from musicapi_nb.frames.inputs import has_frames
 from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.library import Library
@@ -64,6 +65,7 @@ def read_purchases(source: Any, by: Sequence[str], stars: int) -> Purchases:
 
     A column that only songs have gives each task the value of its first song.
     """
+    source = as_pandas(source, "source")
     if not hasattr(source, "columns"):
         purchases = _of_tables(_read_tables(source), by, stars)
         return _with_doubts(purchases, source, by) if isinstance(source, Library) else purchases

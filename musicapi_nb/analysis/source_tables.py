@@ -8,17 +8,19 @@ import pandas as pd
 
 from musicapi_nb import frames
 from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.arrow_tables import Table, as_pandas
 from musicapi_nb.frames.inputs import HasFrames, has_frames
 
-Source: TypeAlias = pd.DataFrame | frames.Replies | HasFrames
+Source: TypeAlias = Table | frames.Replies | HasFrames
 """A table, or what `songs_frame` accepts: a run (with its factors), a library, jobs, songs."""
 
 _OUTCOME_TABLES = ("songs", "durations", "cells", "tasks")
 
 
 def table_of(source: Any, name: str) -> pd.DataFrame:
-    """Return the frame of this name of a source; a table (also of Dask) is returned as it is."""
+    """Return the frame of this name of a source; a table as a DataFrame (one of Dask as it is)."""
     table: pd.DataFrame
+    source = as_pandas(source, name)
     if hasattr(source, "columns"):
         table = source
     elif has_frames(source):
@@ -47,6 +49,7 @@ def frames_of(source: Any) -> frames.Frames:
 
 def songs_and_tags(songs: Any, tags: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return both tables; `tags` may be None if `songs` is no table."""
+    songs = as_pandas(songs, "songs")
     if tags is not None:
         return table_of(songs, "songs"), table_of(tags, "tags")
     if hasattr(songs, "columns"):
@@ -58,6 +61,7 @@ def songs_and_tags(songs: Any, tags: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def tags_and_songs(tags: Any, songs: Any) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Return both tables; `songs` stays None for a table of tags alone."""
+    tags = as_pandas(tags, "tags")
     if songs is None and not hasattr(tags, "columns"):
         _refuse_values(tags, "tags")
         both = frames.flatten(tags)
@@ -71,6 +75,7 @@ def table_with(source: Any, columns: Iterable[Any]) -> pd.DataFrame:
     The frames are songs, durations, the cells of an experiment, tasks, and songs with what was
     measured in their sound.
     """
+    source = as_pandas(source, "the table")
     if hasattr(source, "columns"):
         return table_of(source, "songs")
     names = set(columns)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from musicapi_nb.frames import schema
+from musicapi_nb.frames.arrow_tables import Table, as_pandas
 from musicapi_nb.frames.frames import songs_frame
 from musicapi_nb.frames.inputs import HasFrames, Replies, has_frames
 from musicapi_nb.frames.measures import library_of, song_columns, songs_of_rows
@@ -47,7 +48,7 @@ class _FileRow(NamedTuple):
 
 
 @schema.document_columns(schema.FILES)
-def files_frame(source: Replies | HasFrames | pd.DataFrame) -> pd.DataFrame:
+def files_frame(source: Replies | HasFrames | Table) -> pd.DataFrame:
     """Return a table of the files of songs: one row per file, in the order of `songs_frame`.
 
     The input is as for `measures_frame`: an experiment (a run), a library, jobs, tasks or songs; or
@@ -67,11 +68,12 @@ def files_frame(source: Replies | HasFrames | pd.DataFrame) -> pd.DataFrame:
     InvalidArgument
         The input is none of these, or a table without `task_id`, `song_id` or `song_position`.
     """
-    if isinstance(source, pd.DataFrame):
-        return join_files(source, library_of(None, source))
+    table = as_pandas(source, "source")
+    if isinstance(table, pd.DataFrame):
+        return join_files(table, library_of(None, table))
     if has_frames(source):
         return source.result_frame("files")
-    songs = songs_frame(source)
+    songs = songs_frame(table)
     return join_files(songs, library_of(source, songs))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.frames.arrow_tables import Table, as_pandas
 from musicapi_nb.frames.frames import songs_frame
 from musicapi_nb.frames.inputs import HasFrames, Replies, has_frames
 from musicapi_nb.frames.schema import Column
@@ -29,7 +30,7 @@ class HasMeasures(Protocol):
     def measured_values(self, songs: Sequence[Song]) -> Sequence[Mapping[str, Any]]: ...
 
 
-def measures_frame(source: Replies | HasFrames | pd.DataFrame) -> pd.DataFrame:
+def measures_frame(source: Replies | HasFrames | Table) -> pd.DataFrame:
     """Return a table of all that was measured in the sound of songs: one row per song.
 
     `audio_features` and `measure` store what they compute in the library; this reads it, and
@@ -51,11 +52,12 @@ def measures_frame(source: Replies | HasFrames | pd.DataFrame) -> pd.DataFrame:
         The input is none of these, or a table without `task_id`, `song_id` or `song_position`, or
         with two columns of one name.
     """
-    if isinstance(source, pd.DataFrame):
-        return join_measures(source, library_of(None, source))
+    table = as_pandas(source, "source")
+    if isinstance(table, pd.DataFrame):
+        return join_measures(table, library_of(None, table))
     if has_frames(source):
         return source.result_frame("measures")
-    songs = songs_frame(source)
+    songs = songs_frame(table)
     return join_measures(songs, library_of(source, songs))
 
 

@@ -13,6 +13,7 @@ from musicapi_nb.audio.profile import VERSION, Profile
 from musicapi_nb.audio.profile_comparison import Comparable, Comparison, compare, prepare
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.extras import require_extra
+from musicapi_nb.frames.arrow_tables import as_pandas
 from musicapi_nb.frames.measures import KEYS, rename_measured, value_table
 from musicapi_nb.library import Library, Measure, request_key
 from musicapi_nb.measures.engine import Options, measure_sounds
@@ -96,6 +97,7 @@ def likeness(  # noqa: PLR0913 - all but the first are options
     require_extra("audio")
     if within is not None and within not in get_args(Within):
         raise InvalidArgument(f'within must be "task", "request" or None, not {within!r:.40}')
+    songs = as_pandas(songs, "songs")
     source = list(songs) if isinstance(songs, Iterator) else songs
     options = Options(library, workers, progress, client)
     method = Method(NAME, _read_profile, prefix=False)

@@ -8,6 +8,7 @@ import pandas as pd
 from musicapi_nb.analysis.source_tables import table_of
 from musicapi_nb.engines import Request, sonic
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.frames.arrow_tables import as_pandas
 from musicapi_nb.frames.measures import rename_measured, song_columns, value_table
 from musicapi_nb.library import Library
 from musicapi_nb.markup import is_blank
@@ -184,7 +185,7 @@ def _song_values(song: _SongLyrics) -> dict[str, Any]:
 
 def _read(source: Any, library: Library | None) -> tuple[pd.DataFrame, list[_SongLyrics]]:
     """Return the leading columns of each song's row, and its lyrics."""
-    parts = list(_parts(source))
+    parts = list(_parts(as_pandas(source, "songs")))
     if any(map(_is_pair, parts)):
         return _read_pairs(parts)
     answers: list[Task] = []

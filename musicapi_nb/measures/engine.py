@@ -14,6 +14,7 @@ import pandas as pd
 
 from musicapi_nb.engines.values import whole_number
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.frames.arrow_tables import as_pandas
 from musicapi_nb.frames.measures import add_measured, rename_measured
 from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.library import Library, Measure
@@ -58,6 +59,7 @@ class Options:
 
 def measure_sounds(source: Any, method: Method, measure: Measure, options: Options) -> pd.DataFrame:
     """Compute what is not stored yet, and return the table: see `measure`."""
+    source = as_pandas(source, "songs")
     files = find_sound_files(source)
     with tempfile.TemporaryDirectory(prefix="musicapi-nb-") as folder:
         if files is None:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidArgument, Problem
+from musicapi_nb.frames.arrow_tables import as_pandas, no_table_text
 from musicapi_nb.frames.no_problems import say_if_empty
 from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.plan.cells import Cell, PlanProblem
@@ -97,8 +98,9 @@ def read_rows(
     kind: type[Request], frame: Any, base: Mapping[str, Any]
 ) -> tuple[list[dict[str, Any]], list[Problem]]:
     """Return each row as levels by column name, and the problems of the columns."""
+    frame = as_pandas(frame, "frame")
     if not isinstance(frame, pd.DataFrame):
-        raise InvalidArgument(f"from_frame takes a pandas DataFrame, not {type(frame).__name__}")
+        raise InvalidArgument(no_table_text(frame, "frame"))
     problems = name_problems(frame.columns, base, "column")
     if not len(frame):
         problems.append(Problem("", "the frame has no rows"))

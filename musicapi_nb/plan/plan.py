@@ -11,6 +11,7 @@ from musicapi_nb import markup
 from musicapi_nb.engines import Request
 from musicapi_nb.engines.values import plain_value
 from musicapi_nb.errors import InvalidPlan, Problem
+from musicapi_nb.frames.arrow_tables import Table
 from musicapi_nb.plan import designs, validation
 from musicapi_nb.plan.cells import (
     Cell,
@@ -129,13 +130,7 @@ class Plan:
 
     @classmethod
     def from_frame(
-        cls,
-        request: Kind,
-        frame: pd.DataFrame,
-        *,
-        base: Base = None,
-        repeats: int = 1,
-        seed: int = 0,
+        cls, request: Kind, frame: Table, *, base: Base = None, repeats: int = 1, seed: int = 0
     ) -> Self:
         """Make one combination per row; columns are fields, or factors for use in texts.
 
@@ -245,7 +240,7 @@ class Plan:
         return self.problems()
 
     def dry_run(
-        self, balance: Any = None, *, pace: float = PACE, variance: pd.DataFrame | None = None
+        self, balance: Any = None, *, pace: float = PACE, variance: Table | None = None
     ) -> DryRun:
         """Compute cost, songs, time, alias structure and smallest effects; nothing is sent.
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.extras import missing_extra, require_extra
+from musicapi_nb.frames.arrow_tables import as_pandas
 from musicapi_nb.plan.validation import hashable_key
 
 ICC = 0.5
@@ -210,6 +211,7 @@ def read_deviations(variance: Any) -> dict[str, float] | None:
     """Return the sd of a task's mean by outcome, from the table of `mnb.variance`, or None."""
     if variance is None:
         return None
+    variance = as_pandas(variance, "variance")
     columns = list(getattr(variance, "columns", ()))
     if missing := [name for name in _VARIANCE_COLUMNS if name not in columns]:
         raise InvalidArgument(

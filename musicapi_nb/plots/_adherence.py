@@ -10,6 +10,7 @@ from matplotlib.ticker import PercentFormatter
 
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.errors import BadFrame
+from musicapi_nb.frames.arrow_tables import Table
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import format_counts, to_drawable
 
@@ -29,14 +30,14 @@ _STYLES = {
 
 
 @figure.plot
-def adherence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
+def adherence(frame: Table, *, top: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the table of `adherence(..., by=...)`, one row for each level in the table's order.
 
     Points are the estimates, lines their intervals. `top` limits the levels to the first ones
     (default: 24, or as many as fit on the given axes); a note counts the others. BadFrame is
     raised if a column is missing or of another kind, as in the table of single songs (`by=None`).
     """
-    require(frame, {"measure": "text", **dict.fromkeys(_NUMBERS, "number")}, _LABEL)
+    frame = require(frame, {"measure": "text", **dict.fromkeys(_NUMBERS, "number")}, _LABEL)
     by = frame.columns[: list(frame.columns).index("measure")].astype(str).tolist()
     if not by:
         raise BadFrame(f"{_LABEL} has no column of levels before 'measure'")

@@ -13,6 +13,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from musicapi_nb import markup
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.audio.units import LABELS, difference_unit, label_text
+from musicapi_nb.frames.arrow_tables import Table
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import format_counts, outcome_text, shorten, to_drawable
 
@@ -40,7 +41,7 @@ Line: TypeAlias = tuple[str, pd.Series | None]
 
 @figure.plot
 def effects(
-    frame: pd.DataFrame,
+    frame: Table,
     *,
     simultaneous: bool = False,
     detectable: bool = False,
@@ -61,7 +62,9 @@ def effects(
     """
     bounds = ("joint_low", "joint_high") if simultaneous else ("low", "high")
     numbers = (*_NUMBERS, *bounds, *(["detectable"] if detectable else ()))
-    require(frame, {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(numbers, "number")}, _LABEL)
+    frame = require(
+        frame, {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(numbers, "number")}, _LABEL
+    )
     if frame.empty:
         return figure.empty_plot(ax, "the table of effects has no rows")
     frame = frame.assign(low=frame[bounds[0]], high=frame[bounds[1]])

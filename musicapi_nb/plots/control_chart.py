@@ -17,6 +17,7 @@ from musicapi_nb.analysis._drift import Series, read_series
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import BadFrame
+from musicapi_nb.frames.arrow_tables import Table
 from musicapi_nb.plots import figure
 from musicapi_nb.plots.text import outcome_text, shorten
 
@@ -33,7 +34,7 @@ _MAX_OUTCOMES = 6
 
 @figure.plot
 def drift(
-    frame: pd.DataFrame,
+    frame: Table,
     tasks: Source | None = None,
     *,
     time: str | None = None,
@@ -49,7 +50,7 @@ def drift(
     on the given axes); a note counts the others. BadFrame is raised if a column is missing or of
     another kind.
     """
-    require(
+    frame = require(
         frame,
         {"outcome": "text", **dict.fromkeys(_TIMES, "any"), **dict.fromkeys(_NUMBERS, "number")},
         _LABEL,

@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from musicapi_nb import markup
 from musicapi_nb.analysis.checks import require
+from musicapi_nb.frames.arrow_tables import Table
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import format_counts, to_drawable
 
@@ -22,7 +23,7 @@ _MONEY = {"estimate": "money", "low": "money_low", "high": "money_high"}
 
 
 @figure.plot
-def costs(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
+def costs(frame: Table, *, top: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the table of `costs`: a panel for each measure, a row for each level.
 
     Points are the estimates, lines their intervals; an arrow leads to a bound that is far outside
@@ -31,7 +32,7 @@ def costs(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None
     the given axes); a note counts the others. The panels are the `child_axes` of the result.
     BadFrame is raised if a column is missing or of another kind.
     """
-    require(frame, {"measure": "text", **dict.fromkeys(_NUMBERS, "number")}, _LABEL)
+    frame = require(frame, {"measure": "text", **dict.fromkeys(_NUMBERS, "number")}, _LABEL)
     by = frame.columns[: list(frame.columns).index("measure")].astype(str).tolist()
     has_money = {*_MONEY.values(), "currency"} <= {*frame.columns}
     if has_money:

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from musicapi_nb import markup
 from musicapi_nb.analysis.checks import ColumnKind, require
+from musicapi_nb.frames.arrow_tables import Table
 from musicapi_nb.plots import figure
 from musicapi_nb.plots.text import outcome_text, shorten, to_drawable
 
@@ -29,11 +30,7 @@ _SLOPES = ("low", "slope", "high")
 
 @figure.plot
 def dose_response(
-    frame: pd.DataFrame,
-    means: pd.DataFrame | None = None,
-    *,
-    top: int | None = None,
-    ax: Axes | None = None,
+    frame: Table, means: Table | None = None, *, top: int | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw the table of `dose_response`, one panel for each outcome.
 
@@ -45,10 +42,10 @@ def dose_response(
     of another kind.
     """
     texts: dict[str, ColumnKind] = {"factor": "text", "outcome": "text"}
-    require(frame, {**texts, **dict.fromkeys(_NUMBERS, "number")}, _LABEL)
+    frame = require(frame, {**texts, **dict.fromkeys(_NUMBERS, "number")}, _LABEL)
     if means is not None:
         texts = {"level": "text", "outcome": "text"}
-        require(means, {**texts, **dict.fromkeys(_MEANS_NUMBERS, "number")}, _MEANS)
+        means = require(means, {**texts, **dict.fromkeys(_MEANS_NUMBERS, "number")}, _MEANS)
     if frame.empty:
         return figure.empty_plot(ax, "the table of dose_response has no rows")
     limit = figure.rows_that_fit(ax, _MIN_PANEL_INCHES + _GAP_INCHES, _MAX_OUTCOMES)

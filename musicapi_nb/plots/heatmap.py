@@ -15,6 +15,7 @@ from musicapi_nb import markup
 from musicapi_nb.analysis.array_types import Floats
 from musicapi_nb.analysis.checks import ColumnKind, require
 from musicapi_nb.extras import require_extra
+from musicapi_nb.frames.arrow_tables import Table
 from musicapi_nb.plots import figure
 from musicapi_nb.plots.text import percent, shorten_labels
 
@@ -49,7 +50,7 @@ class Cells(NamedTuple):
 
 
 @figure.plot
-def cooccurrence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
+def cooccurrence(frame: Table, *, top: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the table of `cooccurrence` as a heat map.
 
     A cell is the share of the songs with the row's tag that have the column's tag too. Tags that
@@ -64,7 +65,7 @@ def cooccurrence(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None
     require_extra("analysis")
     columns: dict[str, ColumnKind] = dict.fromkeys(_TEXTS, "text")
     columns.update(dict.fromkeys((*_NUMBERS, *_TESTED), "number"))
-    require(frame, columns, _LABEL)
+    frame = require(frame, columns, _LABEL)
     if frame.empty:
         return figure.empty_plot(ax, "the table of co-occurrence has no pairs of tags")
     tag_songs = _count_songs(frame)

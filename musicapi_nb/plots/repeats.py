@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from musicapi_nb import markup
 from musicapi_nb.analysis.checks import require
 from musicapi_nb.errors import BadFrame
+from musicapi_nb.frames.arrow_tables import Table
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import outcome_text, to_drawable
 
@@ -41,7 +42,7 @@ _LIKENESS_INCHES, _LIKENESS_OFFSET = 0.6, 0.09  # of rows with four lines
 
 
 @figure.plot
-def variance(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
+def variance(frame: Table, *, top: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the table of `variance`: the correlation of the songs of a task, for each outcome.
 
     Points are the correlations (`icc`), lines their intervals. At 0, songs of a task are as
@@ -50,7 +51,9 @@ def variance(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = N
     ones (default: 24, or as many as fit on the given axes); a note counts the others. BadFrame is
     raised if a column is missing or of another kind.
     """
-    require(frame, {"outcome": "text", **dict.fromkeys(_VARIANCE_NUMBERS, "number")}, _VARIANCE)
+    frame = require(
+        frame, {"outcome": "text", **dict.fromkeys(_VARIANCE_NUMBERS, "number")}, _VARIANCE
+    )
     if frame.empty:
         return figure.empty_plot(ax, "the table of variance has no rows")
     visible = frame.head(top or _rows_that_fit(ax))
@@ -82,7 +85,7 @@ def variance(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = N
 
 
 @figure.plot
-def stability(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
+def stability(frame: Table, *, top: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the table of `stability`: how similar songs are, prompt by prompt.
 
     Points are mean Jaccard indices (shared tags of all tags of two songs) and, if the table has it,
@@ -90,7 +93,7 @@ def stability(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = 
     ones (default: 24, or as many as fit on the given axes); a note counts the others. BadFrame is
     raised if a column is missing or of another kind.
     """
-    require(frame, dict.fromkeys(_STABILITY_NUMBERS, "number"), _STABILITY)
+    frame = require(frame, dict.fromkeys(_STABILITY_NUMBERS, "number"), _STABILITY)
     by = frame.columns[: list(frame.columns).index("tasks")].astype(str).tolist()
     if not by:
         raise BadFrame(f"{_STABILITY} has no column of levels before 'tasks'")

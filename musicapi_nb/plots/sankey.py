@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any, Literal
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch, PathPatch, Rectangle
 from matplotlib.path import Path
 
 from musicapi_nb import markup
 from musicapi_nb.analysis.checks import require
+from musicapi_nb.frames.arrow_tables import Table
 from musicapi_nb.plots import figure
 from musicapi_nb.plots.sankey_layout import ADDED, DROPPED, MORE, Flow, Node, Ribbon, flow
 from musicapi_nb.plots.text import percent, shorten
@@ -36,7 +36,7 @@ _NODE_COLORS = {ADDED: figure.BLUE, DROPPED: figure.RED, MORE: figure.GREY}
 
 
 @figure.plot
-def substitutions(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | None = None) -> Axes:
+def substitutions(frame: Table, *, top: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw the table of `substitutions` as a Sankey diagram, from the requested text to the tags.
 
     The thickness of a ribbon is its count; the table's share and interval are written on it if
@@ -46,7 +46,9 @@ def substitutions(frame: pd.DataFrame, *, top: int | None = None, ax: Axes | Non
     the others are joined as "n more tags". BadFrame is raised if a column is missing or of
     another kind.
     """
-    require(frame, {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(_NUMBERS, "number")}, _LABEL)
+    frame = require(
+        frame, {**dict.fromkeys(_TEXTS, "text"), **dict.fromkeys(_NUMBERS, "number")}, _LABEL
+    )
     if frame.empty or not (frame["count"] > 0).any():
         return figure.empty_plot(ax, "the table of substitutions has no rows")
     diagram = flow(frame, top or max(1, figure.rows_that_fit(ax, 0.34, _MAX_TAGS + 3) - 3))

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from musicapi_nb import markup
 from musicapi_nb.analysis.checks import require
+from musicapi_nb.frames.arrow_tables import Table
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import percent, shorten_labels
 
@@ -28,11 +29,7 @@ _MINUS = "\N{MINUS SIGN}"
 
 @figure.plot
 def preference(
-    scores: pd.DataFrame,
-    pairs: pd.DataFrame | None = None,
-    *,
-    top: int | None = None,
-    ax: Axes | None = None,
+    scores: Table, pairs: Table | None = None, *, top: int | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw the results of a blind test: `preference(...).scores`, and `.pairs` in a second panel.
 
@@ -43,12 +40,12 @@ def preference(
     are the `child_axes` of the result. BadFrame is raised if a column is missing or of another
     kind.
     """
-    require(
+    scores = require(
         scores, {"level": "text", **dict.fromkeys(("score", "tasks", *_NUMBERS), "number")}, _SCORES
     )
     if pairs is not None:
         names = ("difference", "share", "p_adjusted", *_NUMBERS)
-        require(
+        pairs = require(
             pairs,
             {**dict.fromkeys(("level", "versus"), "text"), **dict.fromkeys(names, "number")},
             _PAIRS,

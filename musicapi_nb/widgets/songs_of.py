@@ -13,6 +13,7 @@ from musicapi_nb import markup
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.experiment import Experiment
+from musicapi_nb.frames.arrow_tables import as_pandas, no_table_text
 from musicapi_nb.frames.measures import column_names
 from musicapi_nb.library import Library, Rating
 from musicapi_nb.library.media_files import song_key
@@ -136,6 +137,7 @@ def _read_whole(source: Any, library: Library | None) -> SongCollection | None:
         collection = _merge(source.tasks(), library or source)
         name = f"library {source.path.name}"
         return dataclasses.replace(collection, name=name, refreshable=True, finished=finished)
+    source = as_pandas(source, "songs")
     return _read_frame(source, library) if hasattr(source, "columns") else None
 
 
@@ -177,10 +179,7 @@ def _read_experiment(experiment: Experiment, library: Library | None) -> SongCol
 def _read_frame(frame: pd.DataFrame, library: Library | None) -> SongCollection:
     """Look up the library's songs that the rows name; columns before `task_id` are factors."""
     if not isinstance(frame, pd.DataFrame):
-        raise InvalidArgument(
-            f"a table is a pandas DataFrame, not a {type(frame).__module__.partition('.')[0]} "
-            f"{type(frame).__name__}; call .compute() of Dask, or .to_pandas(), first"
-        )
+        raise InvalidArgument(no_table_text(frame, "songs"))
     names = column_names(frame)
     if not set(_FRAME_KEYS) <= set(names):
         raise InvalidArgument(

@@ -1,0 +1,203 @@
+"""Tables of other libraries as pandas DataFrames, by the Arrow PyCapsule interface."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any, Protocol, TypeAlias
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+
+from musicapi_nb import markup
+from musicapi_nb.errors import BadFrame, InvalidArgument
+from musicapi_nb.frames.text_dtype import TEXT, text_values
+
+
+class HasArrowStream(Protocol):
+    """A table with the Arrow PyCapsule interface, such as one of polars, pyarrow or DuckDB.
+
+    https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html
+    """
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+
+Table: TypeAlias = pd.DataFrame | HasArrowStream
+"""A DataFrame of pandas, or a table of another library that Arrow can read."""
+
+_PANDAS = (pd.DataFrame, pd.Series, pd.Index)
+_INDEX = re.compile(r"__index_level_\d+__")  # pyarrow's name of an index without a name
+_CONVERSIONS = {"LazyFrame": "collect()", "Series": "to_frame()"}
+
+
+def as_pandas(source: Any, label: str) -> Any:
+    """Return a table of another library as a pandas DataFrame, anything else as it is.
+
+    Columns get the dtypes of our own frames: text is str; whole numbers are int64, or Int64 if any
+    is missing; decimal numbers are float64; yes and no is bool or boolean; dictionaries of texts
+    are categories; times are datetime64 in microseconds, those with a zone in UTC. Lists and
+    structs are Python lists and dicts. The index of a pandas DataFrame that went through Arrow is
+    left out if it has no name.
+
+    `label` names the argument in messages. A Dask table is returned as it is.
+
+    Raises
+    ------
+    InvalidArgument
+        The source is a table that must be computed first, such as a polars LazyFrame; or a column
+        alone; or it cannot be read.
+    BadFrame
+        Two columns have one name, or a column holds Python objects of polars.
+    """
+    kind = type(source)
+    if isinstance(source, _PANDAS) or hasattr(kind, "to_delayed"):
+        return source
+    if not hasattr(kind, "__arrow_c_stream__"):
+        if hasattr(kind, "columns"):
+            raise InvalidArgument(no_table_text(source, label))
+        return source
+    try:
+        table = pa.RecordBatchReader.from_stream(source).read_all()
+    except MemoryError:
+        raise
+    except Exception as error:
+        if isinstance(error, pa.ArrowInvalid) and "non-struct" in str(error):
+            raise InvalidArgument(no_table_text(source, label)) from None
+        # DuckDB computes a relation only now, so the error may be one of its query
+        raise InvalidArgument(
+            f"{label}, {_type_text(source)}, cannot be read: {markup.one_line(str(error), 300)}"
+        ) from error
+    return _to_pandas(table, label)
+
+
+def no_table_text(source: Any, label: str) -> str:
+    """Return the message about an argument that is no table, with what makes it one."""
+    text = f"{label} is {_type_text(source)}, not a DataFrame"
+    if method := _CONVERSIONS.get(type(source).__name__):
+        return f"{text}: call .{method} first"
+    method = next(
+        (name for name in ("compute", "to_pandas", "toPandas") if hasattr(type(source), name)), ""
+    )
+    return f"{text}: call .{method}() first" if method else text
+
+
+def _type_text(source: Any) -> str:
+    library = type(source).__module__.partition(".")[0].lstrip("_")
+    name = type(source).__name__
+    return f"a {name}" if library == "builtins" else f"a {library} {name}"
+
+
+def _to_pandas(table: pa.Table, label: str) -> pd.DataFrame:
+    names = Counter(table.column_names)
+    if repeated := [name for name, number in names.items() if number > 1]:
+        raise BadFrame(
+            f"{label} has {names[repeated[0]]} columns named {repeated[0]!r}: rename or drop one"
+        )
+    columns: dict[str, Any] = {}
+    for field, column in zip(table.schema, table.columns, strict=True):
+        if _INDEX.fullmatch(field.name):
+            continue
+        if types.is_fixed_size_binary(field.type):  # how polars passes the addresses of objects
+            raise BadFrame(
+                f"column {field.name!r} of {label} holds {field.type}, such as Python objects of "
+                "polars: make it text or numbers, or drop it"
+            )
+        columns[field.name] = _values(column)
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(table)), copy=False)
+
+
+def _values(column: pa.ChunkedArray) -> Any:  # noqa: PLR0911 - one for each dtype
+    """Return a column as an array of pandas or numpy."""
+    column = _plain(column)
+    kind = column.type
+    if types.is_dictionary(kind):
+        if _is_text(kind.value_type):
+            return _categories(column, ordered=kind.ordered)
+        return _values(column.cast(kind.value_type))
+    if _is_text(kind):
+        return text_values(_large_text(column))
+    if types.is_integer(kind):
+        return _whole_numbers(column)
+    if types.is_decimal(kind):
+        return _decimals(column)
+    if types.is_floating(kind):
+        return column.cast(pa.float64()).to_numpy().copy()  # because frames may be written to
+    if types.is_boolean(kind):
+        return _numbers(column, pd.BooleanDtype())
+    if types.is_timestamp(kind) or types.is_date(kind):
+        return _times(column)
+    if types.is_duration(kind):
+        return column.to_pandas().array
+    return pd.Series(column.to_pylist(), dtype=object).array
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column without an extension type and without runs of equal values."""
+    if isinstance(column.type, pa.BaseExtensionType) and column.type != pa.uuid():
+        column = column.cast(column.type.storage_type)
+    if types.is_run_end_encoded(column.type):
+        chunks = [pc.run_end_decode(chunk) for chunk in column.chunks]
+        column = pa.chunked_array(chunks, column.type.value_type)
+    return column
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    is_text = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+    return bool(is_text)
+
+
+def _large_text(column: pa.ChunkedArray) -> pa.Array:
+    """Return texts as one array, because pandas joins the chunks of a column again and again."""
+    try:
+        return column.cast(pa.large_string()).combine_chunks()
+    except pa.ArrowNotImplementedError:  # string_view, before pyarrow 20
+        return pa.array(column.to_pylist(), pa.large_string())
+
+
+def _categories(column: pa.ChunkedArray, *, ordered: bool) -> pd.Categorical:
+    """Return a dictionary of texts as categories; missing texts in it are missing values."""
+    encoded = column.unify_dictionaries().combine_chunks()
+    texts = text_values(_large_text(pa.chunked_array([encoded.dictionary])))
+    codes = pc.coalesce(encoded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
+    dtype = pd.CategoricalDtype(pd.Index(texts, dtype=TEXT), ordered)
+    return pd.Categorical.from_codes(codes, dtype=dtype)
+
+
+def _whole_numbers(column: pa.ChunkedArray) -> Any:
+    """Return whole numbers as int64, or as uint64 if they are beyond its range."""
+    try:
+        return _numbers(column.cast(pa.int64()), pd.Int64Dtype())
+    except pa.ArrowInvalid:
+        return _numbers(column.cast(pa.uint64()), pd.UInt64Dtype())
+
+
+def _numbers(column: pa.ChunkedArray, nullable: Any) -> Any:
+    """Return a column as a numpy array, or with this nullable dtype if any value is missing."""
+    return nullable.__from_arrow__(column) if column.null_count else column.to_numpy().copy()
+
+
+def _decimals(column: pa.ChunkedArray) -> Any:
+    """Return decimals as float64; without decimal places, such as DuckDB's sums, as int64."""
+    if column.type.scale > 0:
+        return column.cast(pa.float64()).to_numpy().copy()
+    try:
+        return _whole_numbers(column.cast(pa.int64()))
+    except pa.ArrowInvalid:  # too large: as Python's integers, because a key must stay exact
+        values = [None if value is None else int(value) for value in column.to_pylist()]
+        return pd.Series(values, dtype=object).array
+
+
+def _times(column: pa.ChunkedArray) -> Any:
+    """Return times in microseconds, or in nanoseconds if they have these."""
+    zone = getattr(column.type, "tz", None)
+    try:
+        column = column.cast(pa.timestamp("us", zone and "UTC"))
+    except pa.ArrowInvalid:
+        column = column.cast(pa.timestamp("ns", zone and "UTC"))
+    unit = column.type.unit
+    values = column.cast(pa.timestamp(unit)).to_numpy().astype(f"M8[{unit}]")
+    times = pd.DatetimeIndex(values)
+    return (times.tz_localize("UTC") if zone else times).array
