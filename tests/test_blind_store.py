@@ -1,8 +1,6 @@
 """Blind tests in a library: one design, one answer per trial, safe against SIGKILL."""
 
 import dataclasses
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -115,7 +113,7 @@ def test_answer_survives_sigkill(tmp_path: Path) -> None:
         save_blind_test(library, "test", "mv", SETTINGS, TRIALS)
         process = python(_ANSWER, str(tmp_path))
         assert read_line(process) == "answered"
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.communicate(timeout=60)
         assert [trial.answer for trial in load_trials(library, "test")] == ["chosen", None]
         assert not save_answer(library, "test", 1, "tie")

@@ -50,10 +50,11 @@ def plan(tmp_path: Path) -> str:
     return str(path)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_after_an_interrupt_and_a_kill_the_rest_is_bought(
     sim: Simulator, run: Run, plan: str, tmp_path: Path
 ) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no SIGKILL")
     options = (plan, *PLAN, "--yes", "--budget", "1000", "--concurrency", "1")
     folder = ("--json", "--library", str(tmp_path / "library"))
     command = "start"

@@ -52,7 +52,8 @@ from musicapi_nb.simulator.tasks import Song
 from musicapi_nb.simulator.tasks import Task as Made
 from tests.library.helpers import python, read_line, rebuilt_is_the_same
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL, no fork")
+if sys.platform == "win32":
+    pytest.skip("Windows has no SIGKILL, no fork", allow_module_level=True)
 
 STUDIO = "studio130-v1.5"
 KEY = "sk-of-an-account-0001"

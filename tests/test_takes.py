@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
 import subprocess
 import sys
@@ -417,7 +416,7 @@ def test_kernel_killed_while_buying_leaves_it_uncertain(tmp_path: Path) -> None:
         first = buyer(sim, tmp_path)
         say_go(first)
         asyncio.run(posted(sim))
-        first.send_signal(signal.SIGKILL)
+        first.kill()
         first.communicate(timeout=60)
 
         async def ask() -> None:

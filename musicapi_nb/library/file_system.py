@@ -16,16 +16,25 @@ _NETWORK_TYPES = frozenset(
     | {"nfs", "nfs4", "ocfs2", "prl_fs", "smb3", "smbfs", "vboxsf", "virtiofs"}
 )
 _LOCAL_FUSE = frozenset({"fuseblk", "fuse.fuse-overlayfs", "fuse.lxcfs", "fuse.mergerfs"})
+_SHARE = re.compile(r"\\\\[^?.\\]|\\\\\?\\UNC\\")  # "\\server\share", "\\?\UNC\server\share"
 _ESCAPED = re.compile(r"\\([0-7]{3})")  # "\\040" is a space
+
+
+def is_windows_share(path: str) -> bool:
+    """Return whether an absolute path of Windows is on another computer."""
+    return _SHARE.match(path) is not None
 
 
 def network_type(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str | None:
     """Return the type of the network file system of a folder; None if it is local or unknown."""
+    path = folder.resolve()
+    if is_windows_share(str(path)):
+        return "smb"
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:  # only Linux has this file
         return None
-    path, longest, name = folder.resolve(), -1, ""
+    longest, name = -1, ""
     for line in lines:
         fields, _, rest = line.partition(" - ")
         point = Path(_ESCAPED.sub(lambda code: chr(int(code[1], 8)), fields.split(" ")[4]))
@@ -41,26 +50,30 @@ def has_shared_memory(folder: Path) -> bool:
     On a network folder it cannot: the memory would not be shared with other machines. Raise
     LibraryError if files cannot be locked, and OSError if none can be created.
     """
-    if sys.platform == "win32":
-        return not str(folder.resolve()).startswith("\\\\")  # "\\server\share"
-    import fcntl  # noqa: PLC0415 - not on Windows
-
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"0")
         file.flush()
-        try:
-            for lock in (fcntl.lockf, fcntl.flock):
-                lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                lock(file, fcntl.LOCK_UN)
-        except OSError as error:
-            name = f" ({kind})" if (kind := network_type(folder)) else ""
-            raise LibraryError(
-                f"files in {folder} cannot be locked ({error.strerror}), as on some network "
-                f"folders and cloud drives{name}. Two programs could buy the same song twice. "
-                "Keep the library on a local disk: connect(library='/a/local/folder')"
-            ) from error
+        _check_locks(file.fileno(), folder)
         try:
             mmap.mmap(file.fileno(), 1).close()
         except OSError:
             return False
     return network_type(folder) is None
+
+
+def _check_locks(file: int, folder: Path) -> None:
+    if sys.platform == "win32":
+        return  # it has locks on all file systems
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    try:
+        for lock in (fcntl.lockf, fcntl.flock):
+            lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(file, fcntl.LOCK_UN)
+    except OSError as error:
+        name = f" ({kind})" if (kind := network_type(folder)) else ""
+        raise LibraryError(
+            f"files in {folder} cannot be locked ({error.strerror}), as on some network "
+            f"folders and cloud drives{name}. Two programs could buy the same song twice. "
+            "Keep the library on a local disk: connect(library='/a/local/folder')"
+        ) from error

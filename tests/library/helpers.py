@@ -17,6 +17,7 @@ from tests.raw_http_server import DONE
 
 ROOT = Path(__file__).parent.parent.parent
 PRICE = 20  # of one sonic.Create
+KILL_CODE = 9 if sys.platform == "win32" else -9  # exit code of a process that kills itself
 
 
 class Unpriced(Request, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from musicapi_nb.library import Account, Library
 from musicapi_nb.tasks import Task, mark_failed, parse_submit_reply, parse_task, update_parts
 from tests.library.helpers import (
     FAILED_UNSAID,
+    KILL_CODE,
     PRICE,
     acknowledged,
     buy,
@@ -310,7 +311,7 @@ Library(sys.argv[1]).adopt(replies())
 
 
 def test_adopting_goes_on_after_a_kill(tmp_path: Path) -> None:
-    assert wait_for_end(python(KILLED, str(tmp_path))) == -9
+    assert wait_for_end(python(KILLED, str(tmp_path))) == KILL_CODE
     with Library(tmp_path) as library:
         assert len(library.entries()) == 4
         adoption = library.adopt([reply(f"c{number}", task_id=f"t{number}") for number in range(7)])

@@ -1,9 +1,9 @@
 """Libraries on network folders, on cloud drives, and of several users."""
 
 import errno
-import fcntl
 import mmap
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 
 from musicapi_nb.errors import LibraryError
 from musicapi_nb.library import Library, file_system
-from musicapi_nb.library.file_system import has_shared_memory, network_type
+from musicapi_nb.library.file_system import has_shared_memory, is_windows_share, network_type
 from tests.library.helpers import buy, song
 
 MOUNTS = r"""
@@ -48,8 +48,25 @@ MOUNTS = (
     ],
 )
 def test_network_folders_are_recognized(tmp_path: Path, folder: str, expected: str | None) -> None:
+    if sys.platform == "win32":
+        pytest.skip("these are paths of Linux")
     (tmp_path / "mounts").write_bytes(os.fsencode(MOUNTS))
     assert network_type(Path(folder), tmp_path / "mounts") == expected
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        (r"\\server\share\library", True),
+        (r"\\?\UNC\server\share\library", True),
+        (r"\\?\C:\a very long path", False),
+        (r"\\.\D:\library", False),
+        (r"C:\Users\ann\library", False),
+        ("/home/ann/library", False),
+    ],
+)
+def test_shares_of_windows_are_network_folders(folder: str, expected: bool) -> None:  # noqa: FBT001 - parametrised
+    assert is_windows_share(folder) == expected
 
 
 def test_unknown_mounts_count_as_local(tmp_path: Path) -> None:
@@ -95,18 +112,22 @@ def test_folder_without_shared_memory_has_no_wal(
 def test_folder_without_locks_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, number: int
 ) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has locks on all file systems")
+
     def refuse(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(fcntl, name, refuse)
+    monkeypatch.setattr(f"fcntl.{name}", refuse)
     with pytest.raises(LibraryError, match=r"cannot be locked.*network folders.*local disk"):
         Library(tmp_path / "l")
     assert not (tmp_path / "l" / "library.sqlite").exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
 @pytest.mark.parametrize("mode", [0o666, 0o600], ids=["readable lock", "unreadable lock"])
 def test_other_user_opens_a_shared_library(tmp_path: Path, mode: int) -> None:
+    if sys.platform == "win32" or os.geteuid() != 0:
+        pytest.skip("only the superuser of a Unix can become another user")
     for folder in (tmp_path, *tmp_path.parents):
         folder.chmod(folder.stat().st_mode | 0o011)
     (tmp_path / "shared").mkdir()

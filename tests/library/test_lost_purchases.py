@@ -3,7 +3,6 @@
 import functools
 import os
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,7 +131,7 @@ def _killed_library(folder: Path) -> None:
     )
     process = python(code, str(folder))
     assert read_line(process) == "ready"
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.communicate()
 
 

@@ -25,6 +25,7 @@ from musicapi_nb.tasks import Song, parse_submit_reply
 from tests.library.helpers import (
     FAILED,
     FAILED_UNSAID,
+    KILL_CODE,
     PRICE,
     acknowledged,
     buy,
@@ -477,7 +478,7 @@ def test_a_killed_merge_is_done_again(
     with Library(tmp_path / "one") as library:
         done(library)
         before = len(library.events())
-        assert python_killed(tmp_path, kind, calls) == -9
+        assert python_killed(tmp_path, kind, calls) == KILL_CODE
         added = [event.kind for event in library.events()[before:]]
         assert set(added) <= {"merging"}
     with Library(tmp_path / "one") as library:
