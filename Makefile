@@ -84,8 +84,10 @@ PYTEST := pytest $(TESTS) -ra -n $(JOBS) --no-loadscope-reorder \
 pytest: $(DEV) $(COMPILED) chromium
 	$(BIN)/python -m $(PYTEST)
 
-# Compiles what the tests import: else each worker does so, 13 CPU seconds each.
+# Compiles what the tests import: else each worker does so, 13 CPU seconds each. The first command
+# builds matplotlib's font list, so that kernels do not do it at the same time.
 $(COMPILED): $(DEV)
+	@MPLCONFIGDIR=build/cache/matplotlib $(BIN)/python -c 'import matplotlib.font_manager'
 	@$(BIN)/python -m pytest tests notebooks --nbval --nbval-current-env --collect-only -qq \
 		>/dev/null 2>&1 || true  # the tests will say what is wrong
 	@touch $@
@@ -123,7 +125,6 @@ clean:
 lock:
 	@$(PYTHON) scripts/lock_packages.py
 
-# The last command builds matplotlib's font list, so that kernels do not do it at the same time.
 .venv/.%: pyproject.toml requirements/dev.txt
 	@command -v $(PYTHON) >/dev/null \
 		|| { echo "musicapi_nb needs Python 3.11 or newer; there is no $(PYTHON) here." >&2; exit 1; }
@@ -131,4 +132,3 @@ lock:
 		|| { echo "musicapi_nb needs Python 3.11 or newer; $(PYTHON) is `$(PYTHON) -V 2>&1`." >&2; \
 		     echo "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) scripts/install_packages.py $(patsubst %-newest,% --newest,$*)
-	@MPLCONFIGDIR=build/cache/matplotlib $(BIN)/python -c 'import matplotlib.font_manager'

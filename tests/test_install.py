@@ -147,7 +147,7 @@ class _Checkout:
         self.programs = folder / "programs"
         for name in ("scripts", "requirements", "programs"):
             (folder / name).mkdir()
-        for name in ("Makefile", "scripts/install_packages.py"):
+        for name in ("Makefile", "scripts/install_packages.py", "scripts/install_chromium"):
             shutil.copy(_ROOT / name, folder / name)
         (folder / "pyproject.toml").write_text(_PROJECT)
         (folder / "requirements" / "dev.txt").touch()
@@ -292,3 +292,38 @@ def test_make_needs_a_recent_python(checkout: _Checkout, python: str | None, mes
     process = checkout.run(make, "demo")
     assert process.returncode
     assert message in process.stderr
+
+
+# --- a browser -----------------------------------------------------------------------------------
+
+_MANAGER = """\
+#!/bin/sh
+echo "$(basename "$0") $*" >> "$CALLS"
+"""
+
+
+@_UNIX
+@pytest.mark.parametrize(
+    ("programs", "calls", "message"),
+    [
+        (["chromium-browser", "apt-get"], [], ""),
+        ([], [], "Install Chromium or Chrome so that one of the commands chromium, "),
+        (["apt-get"], [], "sudo apt-get install --yes --no-install-recommends chromium"),
+        (["dnf"], [], "needs a password: sudo dnf install --assumeyes chromium"),
+        (["apk", "sudo"], ["sudo -n true", "sudo -n apk add chromium"], "still no Chromium"),
+    ],
+    ids=["there already", "no package manager", "apt, no rights", "dnf, no rights", "not brought"],
+)
+def test_a_missing_chromium_is_installed_or_the_command_is_named(
+    checkout: _Checkout, programs: list[str], calls: list[str], message: str
+) -> None:
+    checkout.add_program("id", "#!/bin/sh\necho 1000\n")
+    for name in programs:
+        checkout.add_program(name, _MANAGER)
+    (checkout.programs / "basename").symlink_to(str(shutil.which("basename")))
+    (checkout.folder / "calls").touch()
+    process = checkout.run("/bin/sh", str(checkout.folder / "scripts" / "install_chromium"))
+    assert process.returncode == 0
+    assert (checkout.folder / "calls").read_text().splitlines() == calls
+    assert message in process.stderr
+    assert bool(process.stderr) == bool(message)
