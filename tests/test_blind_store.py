@@ -114,7 +114,7 @@ def test_answer_survives_sigkill(tmp_path: Path) -> None:
         process = python(_ANSWER, str(tmp_path))
         assert read_line(process) == "answered"
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=180)
         assert [trial.answer for trial in load_trials(library, "test")] == ["chosen", None]
         assert not save_answer(library, "test", 1, "tie")
     with Library(tmp_path) as library:

@@ -195,7 +195,7 @@ def test_process_without_close_exits_silently(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
         env={"PATH": "", "HOME": str(tmp_path)},
     )
@@ -505,7 +505,7 @@ def test_nested_asyncio_run_works_in_a_running_loop() -> None:
         print(asyncio.run(outer()))
     """
     process = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=180, check=False
     )
     assert process.stdout.split() == ["nest_asyncio2", "42"], process.stderr
 

@@ -244,9 +244,9 @@ def test_large_tables_are_fast() -> None:
     )
     tags = keys.loc[np.repeat(keys.index, 6)].assign(tag=rng.integers(0, 10_000, 6 * number))
     tags["tag"] = tags["tag"].map("tag {}".format)
-    start = time.perf_counter()
+    start = time.process_time()
     result = only(stability(keys.assign(prompt="p", duration=1.0), tags, by="prompt"))
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert 0 < result["jaccard_between"] < 0.01
     assert result["common_tags"] == 0
 

@@ -404,7 +404,7 @@ def test_two_processes_buy_one_take_once(tmp_path: Path) -> None:
         both = [buyer(sim, tmp_path), buyer(sim, tmp_path)]
         for first in both:
             say_go(first)
-        response = [first.communicate(timeout=60)[0].split() for first in both]
+        response = [first.communicate(timeout=180)[0].split() for first in both]
         assert len(sim.request_log.paid) == 1
     assert response[0][0] == response[1][0]
     assert sorted(bought_before for _, bought_before in response) == ["False", "True"]
@@ -417,7 +417,7 @@ def test_kernel_killed_while_buying_leaves_it_uncertain(tmp_path: Path) -> None:
         say_go(first)
         asyncio.run(posted(sim))
         first.kill()
-        first.communicate(timeout=60)
+        first.communicate(timeout=180)
 
         async def ask() -> None:
             with Library(tmp_path) as library:

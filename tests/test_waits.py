@@ -295,7 +295,7 @@ async def test_closing_during_a_download_is_quiet_and_resume_continues(
 ) -> None:
     host = CoverHost()
     async with peer(host) as server:
-        async with client(server.url, ledger=library, reply_timeout=0.5) as api:
+        async with client(server.url, ledger=library, reply_timeout=2) as api:
             running = asyncio.create_task(api.run(SONG))
             await host.begun.wait()
             caplog.clear()
@@ -348,7 +348,7 @@ async def test_trickling_file_ends(tmp_path: Path) -> None:
             await connection.send(b"x")
             await asyncio.sleep(0.01)
 
-    async with peer(trickle) as server, client(server.url, reply_timeout=0.3) as api:
+    async with peer(trickle) as server, client(server.url, reply_timeout=1) as api:
         with pytest.raises(DownloadFailed, match=r"is too slow \([1-9][\d,]* bytes/s\)"):
             await api.download(f"{server.url}/a.mp3", tmp_path)
     assert len(server.requests) == 1
@@ -368,10 +368,11 @@ async def test_trickling_head_ends(
 
     settings = {"connect_timeout": 0.1, "reply_timeout": 0.2}
     async with peer(trickle) as server, client(server.url, **settings) as api:
-        timeless(api, monkeypatch)
+        pauses = timeless(api, monkeypatch)
         with pytest.raises(Unreachable, match="was interrupted"):
             await api.download(f"{server.url}/a.mp3", tmp_path)
-    assert len(server.requests) == 5
+    assert len(pauses) == 4  # between five attempts; on a busy machine one may end unconnected
+    assert 1 <= len(server.requests) <= 5
 
 
 async def test_fast_file_may_take_longer_than_a_reply(tmp_path: Path) -> None:
@@ -380,9 +381,10 @@ async def test_fast_file_may_take_longer_than_a_reply(tmp_path: Path) -> None:
         data = reply(SOUND)
         for start in range(0, len(data), len(data) // 12):
             await connection.send(data[start : start + len(data) // 12])
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
 
-    async with peer(serve) as server, client(server.url, reply_timeout=0.3) as api:
+    # The file takes 1.3 seconds.
+    async with peer(serve) as server, client(server.url, reply_timeout=1) as api:
         path = await api.download(f"{server.url}/a.mp3", tmp_path)
     assert path.read_bytes() == SOUND
 
@@ -413,17 +415,15 @@ async def test_long_pause_is_an_error_at_once(
 
 def test_card_says_until_when_nothing_is_bought(tmp_path: Path) -> None:
     """Also if another kernel's request was refused."""
-    texts: list[str] = []
     url = "http://127.0.0.1:1"
     with contextlib.closing(mnb.connect(KEY, base_url=url, library=tmp_path / "library")) as api:
         with Library(tmp_path / "library") as other:
             end = other.rate_limits.throttle(url, 200)
         job = api.run(SONG)
-        for _ in range(200):
-            texts = [repr(job), job._repr_html_()]
-            if "until" in texts[0]:
-                break
+        deadline = time.monotonic() + 60  # of a busy machine
+        while "until" not in repr(job) and time.monotonic() < deadline:
             time.sleep(0.02)
+        texts = [repr(job), job._repr_html_()]
         job.cancel()
     clock = time.strftime("%H:%M:%S", time.localtime(end))
     assert all(f"Nothing is bought until {clock}" in text for text in texts)

@@ -98,7 +98,7 @@ def send_line(process: subprocess.Popen[str]) -> None:
 
 
 def wait_for_end(process: subprocess.Popen[str]) -> int:
-    process.communicate(timeout=60)
+    process.communicate(timeout=180)
     return process.returncode
 
 

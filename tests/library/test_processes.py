@@ -253,7 +253,7 @@ os.kill(os.getpid(), signal.SIGKILL) if sys.stdin.readline() else None
     with Library(tmp_path) as library:
         assert library.claim(song()).kind == "join"
         send_line(parent)
-        parent.wait(timeout=60)
+        parent.wait(timeout=180)
         assert library.claim(song()).kind == "uncertain"
     os.kill(int(child), signal.SIGKILL)
     parent.communicate()

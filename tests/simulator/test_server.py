@@ -206,7 +206,7 @@ def test_python_exits_silently_while_it_runs() -> None:
         [sys.executable, "-X", "dev", "-W", "error", "-c", code],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert (done.returncode, lines_of(done.stderr)) == (0, [])
