@@ -87,10 +87,21 @@ def __getattr__(name: str) -> Any:
         raise missing_name(__name__, name, __dir__(), _SESSION_NAMES, songs="songs")
     module = _MODULE_OF[name]
     if module == __name__:
-        return importlib.import_module(f"{module}.{name}")
-    value = getattr(importlib.import_module(module), name)
+        return _import(f"{module}.{name}")
+    value = getattr(_import(module), name)
     globals()[name] = value
     return value
+
+
+def _import(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except Exception:  # an old version of a package may lack what the module uses
+        from musicapi_nb.requirements import old_dependency  # noqa: PLC0415 - rarely needed
+
+        if error := old_dependency():
+            raise error from None
+        raise
 
 
 def _version() -> str:

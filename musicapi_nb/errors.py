@@ -316,6 +316,10 @@ class MissingExtra(MusicAPIError, ImportError):
     """Packages of an extra are not installed; nothing was computed, written or sent."""
 
 
+class OldDependency(MusicAPIError, ImportError):
+    """A package is installed in a version that is too old; nothing was sent."""
+
+
 class MissingFile(MusicAPIError, FileNotFoundError):
     """There is no file, or no file of replies, at this path."""
 

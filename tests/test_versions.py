@@ -1,11 +1,18 @@
 """Versions of Python and of other packages: what older and newer ones need, and refuse."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
+
+import pytest
+
+from musicapi_nb import requirements
+from musicapi_nb.requirements import old_dependency
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -58,3 +65,88 @@ def test_no_sql_numbers_its_placeholders() -> None:
     numbered = re.compile(r"[=(, ]\?[0-9]+\b")
     for path, texts in _texts().items():
         assert not [text for text in texts if numbered.search(text)], path
+
+
+# --- packages that are too old ----------------------------------------------------------------
+
+
+def _run_beside(folder: Path, installed: dict[str, str], code: str) -> str:
+    """Run code where empty packages are installed in these versions; return the last line."""
+    dependencies = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["plots"]]
+    requires = "".join(f"Requires-Dist: {line}\n" for line in dependencies)
+    for name, version in {**installed, "musicapi_nb": "0"}.items():
+        file = folder / f"{name}-{version}.dist-info" / "METADATA"
+        file.parent.mkdir()
+        text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        file.write_text(text + requires * (name == "musicapi_nb"), encoding="utf-8")
+    for name in installed:
+        (folder / f"{name}.py").write_text("", encoding="utf-8")
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return process.stderr.splitlines()[-1]
+
+
+def _floor(name: str) -> str:
+    return next(line for line in PROJECT["dependencies"] if re.match(rf"{name}\b", line))
+
+
+@pytest.mark.parametrize(
+    ("package", "code"),
+    [
+        ("aiohttp", "import musicapi_nb; musicapi_nb.connect()"),
+        ("pandas", "from musicapi_nb import songs_frame"),
+        ("pandas", "from musicapi_nb.frames import flatten"),
+        ("msgspec", "from musicapi_nb import sonic"),
+    ],
+)
+def test_older_package_is_named_with_the_command_that_helps(
+    tmp_path: Path, package: str, code: str
+) -> None:
+    assert _run_beside(tmp_path, {package: "0.9"}, code) == (
+        f"musicapi_nb.errors.OldDependency: {package} 0.9 is too old for musicapi_nb: "
+        f'run `pip install "{_floor(package)}"`, then try again.'
+    )
+
+
+def test_command_line_names_all_older_packages(tmp_path: Path) -> None:
+    code = "from musicapi_nb.cli import main; main(['library'])"
+    assert _run_beside(
+        tmp_path, {"aiohttp": "3.8.6", "matplotlib": "3.5", "yarl": "1.2rc1"}, code
+    ) == (
+        "aiohttp 3.8.6, yarl 1.2rc1 and matplotlib 3.5 are too old for musicapi_nb: run "
+        f'`pip install "{_floor("aiohttp")}" "{_floor("yarl")}" "matplotlib>=3.9"`, then try again.'
+    )
+
+
+def test_kernels_are_told_to_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requirements, "is_in_ipython", lambda: True)
+    monkeypatch.setattr(metadata, "requires", lambda _: ['numpy>=999,<1000; extra == "new"'])
+    assert str(old_dependency()) == (
+        f"numpy {metadata.version('numpy')} is too old for musicapi_nb: "
+        'run `%pip install "numpy<1000,>=999"`, then restart the kernel.'
+    )
+    assert old_dependency("pandas") is None
+
+
+def test_documented_versions_are_those_of_the_project() -> None:
+    guide = (ROOT / "docs" / "guides" / "extras.md").read_text(encoding="utf-8")
+    table = dict(re.findall(r"^\| (\S+) \| ([0-9.]+) \|$", guide, re.MULTILINE))
+    extras = PROJECT["optional-dependencies"]
+    lines = [*PROJECT["dependencies"], *(line for name in extras for line in extras[name])]
+    floors = {line.partition("[")[0].partition(">")[0]: line.partition(">=")[2] for line in lines}
+    assert len(table) > 10
+    assert table == {name: floors[name] for name in table}
+
+
+def test_other_failures_are_not_blamed_on_versions(tmp_path: Path) -> None:
+    last = _run_beside(tmp_path, {"aiohttp": "999"}, "import musicapi_nb; musicapi_nb.connect()")
+    assert last.startswith("AttributeError: module 'aiohttp' has no attribute")
+
+
+def test_installed_packages_are_new_enough() -> None:
+    assert old_dependency(*(line.partition(">=")[0] for line in PROJECT["dependencies"])) is None

@@ -1,5 +1,12 @@
 """The command line: buy songs, check plans, run experiments and export, without a notebook."""
 
-from musicapi_nb.cli._main import main
+try:
+    from musicapi_nb.cli._main import main
+except Exception:  # an old version of a package may lack what the commands use
+    from musicapi_nb.requirements import old_dependency
+
+    if error := old_dependency():
+        raise SystemExit(str(error)) from None
+    raise
 
 __all__ = ["main"]

@@ -1,5 +1,11 @@
 """Tasks and raw replies as pandas DataFrames with fixed columns."""
 
+from musicapi_nb.requirements import old_dependency
+
+# Old ones may fail at their import, or make other tables.
+if error := old_dependency("numpy", "pandas", "pyarrow"):
+    raise error
+
 from musicapi_nb.frames._files_frame import files_frame
 from musicapi_nb.frames.dask import dask_frames
 from musicapi_nb.frames.flattener import Flattener, Frames, flatten
