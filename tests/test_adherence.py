@@ -56,7 +56,7 @@ SMALL = tables(
     ("t1", "b", "jazz, Bossa Nova, spy", ["spy jazz", "bossa-nova"]),
     ("t2", "c", None, ["house"]),
     ("t3", "d", "drone", []),
-    mood=["calm", "calm", "dark", "dark"],
+    mood=pd.Series(["calm", "calm", "dark", "dark"], dtype=TEXT),
 )
 
 
@@ -366,7 +366,7 @@ def test_ten_thousand_tags_are_fast() -> None:
         (
             lambda s, t: (s.assign(task_id=1), t),
             BadFrame,
-            "'task_id' is int64 in songs.*str in tags",
+            "'task_id' is int64 in songs.*text in tags",
         ),
         (lambda s, t: (s.assign(song_id=[[1]] * 4), t), BadFrame, "'song_id'.*single values"),
         (lambda _, t: ("songs", t), InvalidArgument, "songs.*str"),

@@ -766,7 +766,7 @@ def test_invalid_tables_are_refused() -> None:
             effects(frame, factor, **named)
 
     assert_refused("column 'mv'", frame, "mv")
-    assert_refused("'duration' .* is str, not number or boolean", frame.assign(duration="long"))
+    assert_refused("'duration' .* is text, not number or boolean", frame.assign(duration="long"))
     assert_refused("no level 'metal'; it has jazz, rock, folk", frame, baseline="metal")
     assert_refused("1 tasks leave no degree of freedom", frame.assign(cell=1, task_id="t"))
     assert_refused("no 'cell' or 'task_id' column", frame.drop(columns=["cell", "task_id"]))
@@ -789,7 +789,7 @@ def test_invalid_tables_are_refused() -> None:
     assert_refused("'style' .* is object, not single values", frame.assign(style=lists))
     assert_refused("'duration' .* is complex128, not number", frame.assign(duration=1j))
     assert_refused(
-        "'task_id' is int64 in .* and str in", frame.assign(task_id=1), presence="x", tags=tags
+        "'task_id' is int64 in .* and text in", frame.assign(task_id=1), presence="x", tags=tags
     )
     assert_refused("factor must be", frame, ["style"])
     assert_refused("presence must be a name .* not .3.", frame, presence=[3], tags=tags)

@@ -177,7 +177,7 @@ async def test_replaced_tags_of_studio_have_factors(sim: Simulator, library: Lib
     steps = run.replaced_tags()
     assert not steps.empty
     assert set(steps["topic"]) <= {"ships", "rain"}
-    assert steps.groupby("song_id")["topic"].nunique().eq(1).all()
+    assert steps.groupby("song_id", observed=True)["topic"].nunique().eq(1).all()
 
 
 async def test_factor_named_like_a_result_column_is_renamed(

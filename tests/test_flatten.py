@@ -471,8 +471,11 @@ def test_file_is_read_line_by_line(tmp_path: Path, *, packed: bool) -> None:
     path.write_bytes(gzip.compress(body) if packed else body)
     from_file, from_memory = frames.flatten(path), frames.flatten(raw_replies)
     for name, frame in from_memory._asdict().items():
-        places = frame["reply"].astype("category").cat.rename_categories(f"{path}:{{}}".format)
-        expected = frame.assign(reply=places.astype(frame["reply"].dtype.name))
+        numbers = frame["reply"].astype("category")
+        places = pd.Index([f"{path}:{number}" for number in numbers.cat.categories], dtype=TEXT)
+        renamed = numbers.cat.rename_categories(places)
+        is_text = frame["reply"].dtype == TEXT
+        expected = frame.assign(reply=renamed.astype(TEXT) if is_text else renamed)
         assert_same_rows(getattr(from_file, name), expected)
     assert_same_rows(frames.songs_frame(str(path)), from_file.songs)
 

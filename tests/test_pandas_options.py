@@ -15,6 +15,7 @@ import musicapi_nb as mnb
 from musicapi_nb import sonic
 from musicapi_nb.experiment.frames import cells_frame, result_frame
 from musicapi_nb.exports.playlist import escape_formulas
+from musicapi_nb.frames import Frames
 from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.tasks import parse_task
 from tests.replies import NAMES, STUDIO, sample
@@ -56,8 +57,8 @@ def quietly(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
 
 
-def tables() -> dict[str, pd.DataFrame]:
-    """Return frames, analyses and tables of plans, read from replies of several engines."""
+def flat_frames() -> Frames:
+    """Return the frames of replies of several engines."""
     log: list[Any] = []
     for number in range(9):
         reply = copy.deepcopy(sample(STUDIO))
@@ -67,35 +68,54 @@ def tables() -> dict[str, pd.DataFrame]:
             song["duration"] += number
             song["tags"] = song["tags"][number % 3 :]
         log.append(reply)
-    flat = mnb.flatten([*log, *map(sample, NAMES), "{cut", log[0]])
+    return mnb.flatten([*log, *map(sample, NAMES), "{cut", log[0]])
+
+
+def studio_songs(flat: Frames) -> pd.DataFrame:
+    """Return the songs of studio, with a factor."""
     songs = flat.songs[flat.songs["engine"] == "studio"].reset_index(drop=True)
     third = [task[-1] in "036" and task[0] == "t" for task in songs["task_id"]]
     songs.insert(0, "half", pd.Series(["a" if flag else "b" for flag in third], dtype=TEXT))
+    return songs
+
+
+def analyses(songs: pd.DataFrame, tags: pd.DataFrame, steps: pd.DataFrame) -> dict[str, Any]:
+    """Return the results of analyses of the tables of songs, tags and rewritten tags."""
+    requested: dict[str, Any] = {"requested_tags": "prompt"}
+    return {
+        "adherence": mnb.adherence(songs, tags, **requested),
+        "adherence by": mnb.adherence(songs, tags, **requested, by="half"),
+        "fates": mnb.tag_fates(songs, tags, **requested),
+        "counts": mnb.tag_counts(tags),
+        "cooccurrence": mnb.cooccurrence(tags),
+        "sets": mnb.exclusive_sets(tags).reset_index(),
+        "substitutions": mnb.substitutions(steps, songs=songs, **requested),
+        "effects": mnb.effects(songs, "half", tags=tags, presence=["spy"]),
+        "stability": mnb.stability(songs, tags, by="half"),
+        "variance": mnb.variance(songs, within=["half"]),
+        "costs": mnb.costs(songs.assign(credits=10.0), "half"),
+    }
+
+
+def tables() -> dict[str, pd.DataFrame]:
+    """Return frames, analyses and tables of plans."""
+    flat = flat_frames()
     plan = mnb.Plan.grid(
         sonic.Create,
         base={"custom_mode": False, "gpt_description_prompt": "x"},
         factors={"mv": ["sonic-v5", "sonic-v4-5"]},
         repeats=2,
     )
-    tasks = {index: parse_task(log[index]) for index in range(2)}
+    reply = sample(STUDIO)
+    tasks = {index: parse_task(reply) for index in range(2)}
     with tempfile.TemporaryDirectory() as folder:
         mnb.write_parquet(flat, folder)
         read = mnb.read_parquet(folder)._asdict()
     csv = escape_formulas(flat.songs).to_csv()
-    requested: dict[str, Any] = {"requested_tags": "prompt"}
     return {
         **flat._asdict(),
         **{f"{name} of parquet": table for name, table in read.items()},
-        "adherence": mnb.adherence(songs, flat.tags, **requested),
-        "adherence by": mnb.adherence(songs, flat.tags, **requested, by="half"),
-        "fates": mnb.tag_fates(songs, flat.tags, **requested),
-        "counts": mnb.tag_counts(flat.tags),
-        "cooccurrence": mnb.cooccurrence(flat.tags),
-        "sets": mnb.exclusive_sets(flat.tags).reset_index(),
-        "substitutions": mnb.substitutions(flat.replaced_tags, songs=songs, **requested),
-        "effects": mnb.effects(songs, "half", tags=flat.tags, presence=["spy"]),
-        "stability": mnb.stability(songs, flat.tags, by="half"),
-        "variance": mnb.variance(songs, within=["half"]),
+        **analyses(studio_songs(flat), flat.tags, flat.replaced_tags),
         "plan": plan.frame(),
         "problems": plan.problems(),
         "cells": cells_frame(plan),

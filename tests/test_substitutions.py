@@ -467,7 +467,7 @@ def test_duplicated_rows_count_once() -> None:
             BadFrame,
             "2 rows of songs.*song_id 's0'",
         ),
-        (lambda: substitute_songs(SMALL.assign(task_id=7)), BadFrame, "'task_id' is str in steps"),
+        (lambda: substitute_songs(SMALL.assign(task_id=7)), BadFrame, "'task_id' is text in steps"),
         (lambda: substitutions(SMALL, requested_tags="prompt"), InvalidArgument, "pass songs"),
         (lambda: substitutions(SMALL, songs=SMALL, requested_tags="prompt"), BadFrame, "'prompt'"),
         (lambda: substitutions(SMALL, level=2), InvalidArgument, "level"),

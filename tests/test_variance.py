@@ -297,7 +297,7 @@ def test_invalid_tables_are_refused() -> None:
     frame = songs_of([[1, 3], [5, 7]])
     with pytest.raises(BadFrame, match="columns 'mv', 'rating'"):
         variance(frame, "rating", within="mv")
-    with pytest.raises(BadFrame, match=r"'style' .* is str, not number"):
+    with pytest.raises(BadFrame, match=r"'style' .* is text, not number"):
         variance(frame, "style")
     with pytest.raises(BadFrame, match="a task has songs of several levels of style"):
         variance(frame.assign(style=list("abab")), within=["style"])

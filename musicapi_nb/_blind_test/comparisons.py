@@ -9,9 +9,11 @@ import pandas as pd
 from musicapi_nb._blind_test.answers import ANSWERS, LETTERS
 from musicapi_nb._blind_test.bradley_terry import TIE, Choices
 from musicapi_nb.analysis.array_types import Flags, Ints
-from musicapi_nb.analysis.checks import ColumnKind, require
+from musicapi_nb.analysis.checks import ColumnKind, dtype_text, require
+from musicapi_nb.analysis.clusters import row_codes
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.frames.arrow_tables import as_pandas
+from musicapi_nb.frames.text_dtype import TEXT
 
 _LABEL = "the table of answers (preferences_frame(...))"
 _SONG_KINDS: dict[str, ColumnKind] = {"level": "text", "task": "key", "song": "key"}
@@ -125,7 +127,7 @@ def _renumber(codes: Ints) -> Ints:
 
 def _chosen_positions(rows: pd.DataFrame, present: Flags) -> Ints:
     if len(rows) and rows["tie"].dtype != bool:
-        raise BadFrame(f"column 'tie' of {_LABEL} is {rows['tie'].dtype}, not bool")
+        raise BadFrame(f"column 'tie' of {_LABEL} is {dtype_text(rows['tie'])}, not bool")
     position = rows["chosen_position"].to_numpy("float64", na_value=np.nan)
     chosen = np.where(rows["tie"].to_numpy(bool), TIE, position)
     is_position = np.isin(chosen, range(len(LETTERS)))
@@ -144,8 +146,7 @@ def _chosen_positions(rows: pd.DataFrame, present: Flags) -> Ints:
 def _questions(rows: pd.DataFrame) -> Ints:
     """Number the questions: a repeat has the number of the trial that it repeats."""
     original = rows["repeat_of"].astype("Float64").fillna(rows["trial"].astype("Float64"))
-    keys = pd.MultiIndex.from_arrays([rows["test"].astype(str), original])
-    return pd.factorize(keys)[0].astype("int64")
+    return row_codes(pd.DataFrame({"test": rows["test"].astype(TEXT), "trial": original}))[0]
 
 
 def _listeners(rows: pd.DataFrame) -> Ints:

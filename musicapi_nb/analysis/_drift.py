@@ -14,6 +14,7 @@ from musicapi_nb.analysis.checks import (
     ColumnKind,
     as_frame,
     check_level,
+    dtype_text,
     finite_values,
     names_of,
     require,
@@ -144,7 +145,7 @@ def read_series(
     require(frame, {**kinds, **dict.fromkeys(outcomes, "number or boolean")}, _LABEL)
     require_unique(frame, _LABEL)
     if frame[time].notna().any() and not types.is_datetime64_any_dtype(frame[time]):
-        raise BadFrame(f"column {time!r} of {_LABEL} is {frame[time].dtype}, not times")
+        raise BadFrame(f"column {time!r} of {_LABEL} is {dtype_text(frame[time])}, not times")
     task = cluster_codes(frame, cluster, _LABEL)
     number = int(task.max(initial=-1)) + 1
     cell = row_codes(frame[list(within)])[0] if within else np.zeros(len(frame), dtype="int64")

@@ -28,6 +28,7 @@ _COLUMNS = {
     "unit": "str",
     **dict.fromkeys(("tasks", "songs", "unknown"), "int64"),
 }
+_ROW_DTYPES = {"code": "int64", **_COLUMNS}
 
 
 def sound_adherence(
@@ -100,10 +101,9 @@ def sound_adherence(
         for name in COMPARISONS
         if matches[COMPARISONS[name].requested[0]].notna().any()
     ]
-    columns = ["code", *_COLUMNS]
+    nothing = as_frame(pd.DataFrame(columns=list(_ROW_DTYPES)), _ROW_DTYPES)
     # a stable sort keeps the properties of a level together
-    table = pd.concat(parts) if parts else pd.DataFrame(columns=columns, dtype=object)
-    table = table.sort_values("code", kind="stable", ignore_index=True)
+    table = pd.concat([nothing, *parts]).sort_values("code", kind="stable", ignore_index=True)
     if table.empty and len(matches):
         raise BadFrame(
             "no song requested a tempo, key, duration or instrumental that could be read; "
@@ -111,7 +111,7 @@ def sound_adherence(
         )
     result = as_frame(table, _COLUMNS)
     if levels is not None:
-        lead = levels.iloc[table["code"].astype("int64")].reset_index(drop=True)
+        lead = levels.iloc[table["code"]].reset_index(drop=True)
         result = pd.concat([lead, result], axis=1)
     result.attrs["conflicting_songs"] = int(matches["request_conflicts"].notna().sum())
     return result
@@ -152,7 +152,7 @@ def _property_rows(
         medians[:, 1] = np.maximum(medians[:, 1], 0.0)  # a bound of distances
         rows |= dict(zip(("deviation", "deviation_low", "deviation_high"), medians.T, strict=True))
         rows["unit"] = unit
-    table = pd.DataFrame(rows, columns=["code", *_COLUMNS])
+    table = as_frame(pd.DataFrame(rows, columns=list(_ROW_DTYPES)), _ROW_DTYPES)
     return table[np.bincount(codes[requested], minlength=number) > 0]
 
 

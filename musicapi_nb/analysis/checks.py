@@ -38,7 +38,7 @@ def require(frame: Table, columns: Mapping[str, ColumnKind], label: str) -> pd.D
         if column.notna().any() and not _has_kind(column, kind):
             text = "single values (it holds lists or other unhashable objects)"
             text = text if kind == "key" else kind
-            raise BadFrame(f"column {name!r} of {label} is {column.dtype}, not {text}")
+            raise BadFrame(f"column {name!r} of {label} is {dtype_text(column)}, not {text}")
     return frame
 
 
@@ -55,13 +55,23 @@ def _lacks_text(frame: pd.DataFrame, missing: Sequence[str], label: str) -> str:
 
 def _has_kind(column: pd.Series, kind: ColumnKind) -> bool:
     if kind == "text":
-        is_category = isinstance(column.dtype, pd.CategoricalDtype)
-        return is_category or types.is_string_dtype(column.dropna())  # None is no text
+        return isinstance(column.dtype, pd.CategoricalDtype) or _is_text(column)
     if kind in {"number", "number or boolean"}:
         if types.is_bool_dtype(column):
             return kind == "number or boolean"
         return types.is_numeric_dtype(column) and not types.is_complex_dtype(column)
     return kind == "any" or column.dtype != object or all(map(types.is_hashable, column))
+
+
+def _is_text(column: pd.Series) -> bool:
+    # pandas takes no column of objects for text in which one is missing
+    return types.is_string_dtype(column.dropna())
+
+
+def dtype_text(column: pd.Series) -> str:
+    """Return the dtype of a column for messages: "text" for all dtypes of text."""
+    is_category = isinstance(column.dtype, pd.CategoricalDtype)
+    return "text" if not is_category and _is_text(column) else str(column.dtype)
 
 
 def names_of(names: Any, argument: str) -> list[str]:

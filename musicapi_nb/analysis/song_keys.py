@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from musicapi_nb.analysis.array_types import Flags, Floats, Ints
-from musicapi_nb.analysis.checks import require
+from musicapi_nb.analysis.checks import dtype_text, require
 from musicapi_nb.analysis.clusters import row_codes
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.tasks.tags import tag_key
@@ -34,8 +34,23 @@ def song_codes(*tables: NamedTable) -> list[Ints]:
         require(frame, dict.fromkeys(names, "key"), label)
     for name in names:
         _require_same_kind(name, tables)
-    codes, _ = row_codes(pd.concat([frame[names] for frame, _ in tables], ignore_index=True))
+    keys = {
+        name: _join_columns([frame[name].reset_index(drop=True) for frame, _ in tables])
+        for name in names
+    }
+    codes, _ = row_codes(pd.DataFrame(keys))
     return np.split(codes, np.cumsum([len(frame) for frame, _ in tables])[:-1])
+
+
+def _join_columns(columns: Sequence[pd.Series]) -> pd.Series:
+    """Concatenate columns; as objects if their dtypes differ, which pandas 2 may take for others.
+
+    It ignores the dtype of a column without values, and warns.
+    """
+    if len({column.dtype for column in columns}) > 1:
+        columns = [column.astype(object) for column in columns]
+    joined: pd.Series = pd.concat(columns, ignore_index=True)
+    return joined
 
 
 def require_distinct(songs: NamedTable, codes: Ints, selected: Flags, *others: NamedTable) -> None:
@@ -72,7 +87,7 @@ def _shared_keys(*tables: NamedTable) -> list[str]:
 def _require_same_kind(name: str, tables: Sequence[NamedTable]) -> None:
     columns = [(frame[name], label) for frame, label in tables if frame[name].notna().any()]
     kinds = {
-        isinstance(column.dropna().iloc[0], numbers.Number): (column.dtype, label)
+        isinstance(column.dropna().iloc[0], numbers.Number): (dtype_text(column), label)
         for column, label in columns
     }
     if len(kinds) > 1:

@@ -25,9 +25,10 @@ def tasks_frame(replies: Replies | HasFrames, *, polls: Polls = "last") -> pd.Da
     line (.ndjson, .jsonl, .json), in any encoding of JSON, also packed with gzip; a .parquet file
     holds raw replies (see `write_parquet`). `flatten` makes all six frames at once.
 
-    Otherwise columns and dtypes are the same for every input, also without rows. Unfinished or
-    absent values are missing, never 0 or "". A reply, or a part of a file, that was not understood
-    is a row of `issues_frame`; the other frames contain the rest.
+    Otherwise columns and dtypes are the same for every input, also without rows (pandas 2.2 calls
+    the dtype str "string"). Unfinished or absent values are missing, never 0 or "". A reply, or a
+    part of a file, that was not understood is a row of `issues_frame`; the other frames contain
+    the rest.
 
     >>> tasks_frame(["{}", {"task_id": "t1", "message": "success"}])[["task_id", "state", "reply"]]
       task_id    state reply

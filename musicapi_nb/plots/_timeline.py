@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from musicapi_nb import markup
-from musicapi_nb.analysis.checks import require
+from musicapi_nb.analysis.checks import dtype_text, require
 from musicapi_nb.analysis.source_tables import Source, table_of
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.plots import figure, row_chart
@@ -46,7 +46,7 @@ def timeline(frame: Source, *, ax: Axes | None = None) -> Axes:
     require(frame, {"state": "text", **dict.fromkeys(_TIMES, "any")}, _LABEL)
     for name in _TIMES:
         if frame[name].notna().any() and not pd.api.types.is_datetime64_any_dtype(frame[name]):
-            raise BadFrame(f"column {name!r} of {_LABEL} is {frame[name].dtype}, not times")
+            raise BadFrame(f"column {name!r} of {_LABEL} is {dtype_text(frame[name])}, not times")
     key = next((name for name in ("cell", "task_id") if name in frame.columns), None)
     tasks = frame if key is None else frame[frame[key].isna() | ~frame[key].duplicated()]
     tasks = tasks.assign(**{name: pd.to_datetime(tasks[name], utc=True) for name in _TIMES})

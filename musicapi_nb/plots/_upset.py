@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from musicapi_nb import markup
 from musicapi_nb.analysis.array_types import Flags, Ints
+from musicapi_nb.analysis.checks import dtype_text
 from musicapi_nb.errors import BadFrame, InvalidArgument
 from musicapi_nb.plots import figure, row_chart
 from musicapi_nb.plots.text import percent, shorten_labels
@@ -83,14 +84,14 @@ def _read_sets(sets: Any) -> tuple[pd.DataFrame, Ints]:
     if not len(sets):  # the index may lack the levels of tags, then
         return pd.DataFrame(), np.zeros(0, dtype="int64")
     if sets.notna().any() and not pd.api.types.is_numeric_dtype(sets):
-        raise BadFrame(f"{_LABEL} holds {sets.dtype}, not numbers of songs")
+        raise BadFrame(f"{_LABEL} holds {dtype_text(sets)}, not numbers of songs")
     names = [str(name) for name in sets.index.names]
     if None in sets.index.names or len(set(names)) < len(names):
         raise BadFrame(f"the index of {_LABEL} needs a level for each tag, named after it")
     has_tag = sets.index.to_frame(index=False)
     for name in has_tag.columns:
         if len(has_tag) and not pd.api.types.is_bool_dtype(has_tag[name]):
-            dtype = has_tag[name].dtype
+            dtype = dtype_text(has_tag[name])
             raise BadFrame(f"level {name!r} of {_LABEL} is {dtype}, not True or False")
     return has_tag, sets.fillna(0).to_numpy(np.int64)
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from musicapi_nb import markup
 from musicapi_nb.analysis._drift import Series, read_series
-from musicapi_nb.analysis.checks import require
+from musicapi_nb.analysis.checks import dtype_text, require
 from musicapi_nb.analysis.source_tables import Source
 from musicapi_nb.errors import BadFrame
 from musicapi_nb.frames.arrow_tables import Table
@@ -57,7 +57,7 @@ def drift(
     )
     for name in _TIMES:
         if len(frame) and not pd.api.types.is_datetime64_any_dtype(frame[name]):
-            raise BadFrame(f"column {name!r} of {_LABEL} is {frame[name].dtype}, not times")
+            raise BadFrame(f"column {name!r} of {_LABEL} is {dtype_text(frame[name])}, not times")
     if frame.empty:
         return figure.empty_plot(ax, "the table of drift has no periods")
     outcomes = list(dict.fromkeys(frame["outcome"]))
