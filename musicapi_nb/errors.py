@@ -85,8 +85,8 @@ class MusicAPIError(ShortTraceback, Exception):
 
     def set_message(self, message: str) -> None:
         """Replace the message, also in `args`; halves of surrogate pairs become "?"."""
-        self.message = _printable(message)
-        self.args = (self.message,)
+        self.message: str = _printable(message)
+        self.args: tuple[Any, ...] = (self.message,)
 
     def __str__(self) -> str:
         message = self.message.rstrip(". ")
@@ -115,7 +115,7 @@ class InvalidRequest(MusicAPIError, ValueError):
     """The request has problems; it was not sent and cost nothing."""
 
     def __init__(self, subject: str, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems: tuple[Problem, ...] = tuple(problems)
         messages = "; ".join(str(problem) for problem in self.problems)
         super().__init__(f"{subject} was not sent and cost nothing: {messages}")
 
@@ -133,8 +133,8 @@ class InvalidPlan(InvalidRequest):
             for problem, rows in problems.items()
         ]
         super().__init__("the plan", described)
-        self.problems = tuple(problems)
-        self.rows = tuple(tuple(rows) for rows in problems.values())
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        self.rows: tuple[tuple[int, ...], ...] = tuple(tuple(rows) for rows in problems.values())
 
 
 def _format_rows(noun: str, rows: Sequence[int]) -> str:
@@ -267,7 +267,7 @@ class UncertainPurchase(MusicAPIError):
     def __init__(self, message: str, *, entry: int) -> None:
         super().__init__(message)
         self.entry = entry
-        self.advice = (
+        self.advice: str = (
             f"Nothing was sent. Resolve it: api.library.resolve({entry}, charged=True) or False; "
             "with task_id=... from your dashboard; or with before=..., after=... (your balances). "
             "Or buy another version: take=..."

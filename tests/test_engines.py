@@ -353,7 +353,7 @@ def test_older_models_are_rendered_by_a_newer_one(request_: Any, renderer: str) 
         (sonic.Create(**DESCRIBED, auto_lyrics=True), ["auto_lyrics"]),
         (sonic.Create(**DESCRIBED, auto_lyrics=False), []),
         (sonic.Create(**{**WRITTEN, "use_suno_cdn": "false"}), ["use_suno_cdn"]),
-        (sonic.Create(**WRITTEN, vocal_gender="female"), ["vocal_gender"]),
+        (sonic.Create(**{**WRITTEN, "vocal_gender": "female"}), ["vocal_gender"]),
         (sonic.Create(**{**WRITTEN, "duration": 60.5}), ["duration"]),
         (
             sonic.AddVocals(**FROM_CLIP, overpainting_start_s=9, overpainting_end_s=9),
@@ -361,7 +361,11 @@ def test_older_models_are_rendered_by_a_newer_one(request_: Any, renderer: str) 
         ),
         (sonic.Remaster(mv="sonic-v5"), ["continue_clip_id"]),
         (
-            sonic.Remaster(continue_clip_id="c1", mv="sonic-v5", variation_category="loud"),
+            sonic.Remaster(
+                continue_clip_id="c1",
+                mv="sonic-v5",
+                variation_category="loud",  # type: ignore[arg-type]  # on purpose
+            ),
             ["variation_category"],
         ),
         (sonic.UploadExtend(**WRITTEN), ["url"]),
@@ -392,7 +396,7 @@ def test_older_models_are_rendered_by_a_newer_one(request_: Any, renderer: str) 
         ),
         (sonic.Download(clip_id="c1"), ["formats"]),
         (sonic.Download(clip_id="c1", formats=[]), ["formats"]),
-        (sonic.Download(clip_id="c1", formats=["flac"]), ["formats"]),
+        (sonic.Download(clip_id="c1", formats=["flac"]), ["formats"]),  # type: ignore[list-item]
         (sonic.Batch(), ["items"]),
         *(
             (sonic.Batch(items=[sonic.Create(**DESCRIBED)] * count), ["items"] * wrong)

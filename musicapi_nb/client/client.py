@@ -14,7 +14,7 @@ from musicapi_nb.client.callbacks import ProgressCallback, log_abandoned_task, n
 from musicapi_nb.client.download import copy_stored, fetch
 from musicapi_nb.client.in_flight import InFlight
 from musicapi_nb.client.ledger_tasks import LedgerTasks
-from musicapi_nb.client.network import Certificates, parse_network
+from musicapi_nb.client.network import Certificates, Network, parse_network
 from musicapi_nb.client.poller import Poller
 from musicapi_nb.client.purchasing import Order, PurchaseCoordinator, Purchaser
 from musicapi_nb.client.rate_limit import LocalRateLimiter, SharedRateLimiter
@@ -95,13 +95,13 @@ class MusicAPI(LedgerTasks):
         url = parse_base_url(base_url)
         self._webhook = webhook_target(webhook, webhook_secret, local=url.startswith("http:"))
         secret = parse_key(key, self._webhook.secret if self._webhook else None)
-        self.network = parse_network(proxy, ssl)
+        self.network: Network = parse_network(proxy, ssl)
         self._transport = Transport(url, secret, timeouts, retry, self.network, simulated=simulated)
         self._interval = parse_number("pace", pace, zero=True) / speed
         self._in_flight = InFlight()
         self.ledger = ledger
         self.simulated = simulated
-        self.budgets = tuple(budgets)
+        self.budgets: tuple[str, ...] = tuple(budgets)
         self._coordinator: PurchaseCoordinator | None = None
         if ledger is None:
             limiter = LocalRateLimiter(self._interval)

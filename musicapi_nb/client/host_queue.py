@@ -21,7 +21,7 @@ class HostQueue:
     """
 
     def __init__(self, sleep: Callable[[float], Awaitable[None]]) -> None:
-        self.slots = asyncio.Semaphore(_MAX_DOWNLOADS)
+        self.slots: asyncio.Semaphore = asyncio.Semaphore(_MAX_DOWNLOADS)
         self._sleep = sleep
         self._turn = asyncio.Lock()
         self._running = 0

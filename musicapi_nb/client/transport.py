@@ -10,7 +10,7 @@ import re
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 import aiohttp
 import yarl
@@ -124,17 +124,17 @@ class Transport:
     ) -> None:
         self.base_url = base_url
         self.network = network
-        self.links = LinkOpener(network, yarl.URL(base_url), local=simulated)
+        self.links: LinkOpener = LinkOpener(network, yarl.URL(base_url), local=simulated)
         self._hosts: dict[tuple[asyncio.AbstractEventLoop, str], HostQueue] = {}
         self.secret = secret
         self.timeouts = timeouts
         self.retry = retry
-        self.speed = retry.speed
-        self.closed = False
+        self.speed: float = retry.speed
+        self.closed: bool = False
         self._process = os.getpid()
         self._sessions: dict[_LoopKey, tuple[aiohttp.ClientSession, _Closer]] = {}
 
-    __reduce_ex__ = refuse_copy
+    __reduce_ex__: Callable[..., NoReturn] = refuse_copy
 
     async def session(self, purpose: _Purpose = "free") -> aiohttp.ClientSession:
         """Return the running loop's session for paid calls, for free ones, or for files.

@@ -98,7 +98,7 @@ class Experiment(ResultFrames):
         self.name = name
         self.plan = plan
         self.budget = None if budget is None else _number("budget", budget, 0)
-        self.concurrency = _number("concurrency", concurrency, 1)
+        self.concurrency: int = _number("concurrency", concurrency, 1)
         self.library = library
         self._assume = None if assume is None else _number("assume", assume, 0)
         self._deadline = number_of_seconds("deadline", deadline)

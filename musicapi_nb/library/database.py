@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from musicapi_nb.errors import (
     ClientClosed,
@@ -87,14 +87,15 @@ class Database:
         read_only: bool = False,
         steps: Sequence[str] = STEPS,
     ) -> None:
-        self.path, self.read_only = path, read_only
+        self.path: Path = path
+        self.read_only: bool = read_only
         self._shared_memory = read_only or has_shared_memory(path.parent)
         self._lock = threading.RLock()
         self._writing = False  # whether the thread that has the lock is in a transaction
         self._durable: bool | None = None
         self._process = os.getpid()
         self._mark = ProgressMark(path.with_suffix(".mark"))
-        self.has_mark = self._mark.exists
+        self.has_mark: bool = self._mark.exists
         if not read_only:
             with contextlib.suppress(FileExistsError):  # SQLite would ignore a group's umask
                 path.touch(exist_ok=False)
@@ -125,7 +126,7 @@ class Database:
             self._connection.close()
             raise
 
-    __reduce_ex__ = refuse_copy
+    __reduce_ex__: Callable[..., NoReturn] = refuse_copy
 
     def _check(self, connection: sqlite3.Connection, version_limit: int) -> None:
         check_kind(connection, self.path, version_limit)

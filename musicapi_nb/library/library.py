@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Self
 
 from musicapi_nb import markup
@@ -79,12 +80,12 @@ class Library(SongFiles, Measurements, Imports, ListedNames):
         path = default_folder() if path is None else path
         self._display_path = str(path)
         self._closed = True  # until it is open
-        self.path = absolute_path(path)  # the working directory may change
+        self.path: Path = absolute_path(path)  # the working directory may change
         try:
             self._open(lock_timeout)
         except LibraryReadOnly:  # raised again if there is no library to read
             self._open(lock_timeout, read_only=True)
-        self.rate_limits = RateLimits(self._database)
+        self.rate_limits: RateLimits = RateLimits(self._database)
         self._group_commit = GroupCommit(self._database)
         self.commit, self.commit_later = self._group_commit.run, self._group_commit.run_later
         self._closed = False

@@ -53,7 +53,7 @@ class ProcessLock:
         self._folder = folder
         self._file: int | None = None
         if read_only:
-            self.id = ""
+            self.id: str = ""
             return
         folder.mkdir(exist_ok=True)
         while True:

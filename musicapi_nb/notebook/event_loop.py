@@ -18,7 +18,7 @@ class BackgroundLoop:
 
     def __init__(self) -> None:
         self._process = os.getpid()
-        self.loop = asyncio.new_event_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="musicapi_nb", daemon=True)
         self._thread.start()
 

@@ -93,16 +93,14 @@ class ExperimentRun(ResultFrames):
     """
 
     def __init__(self, background: BackgroundLoop, experiment: Experiment, dry_run: DryRun) -> None:
-        self.title = f"experiment {experiment.name}"
+        self.title: str = f"experiment {experiment.name}"
         self.experiment = experiment
         self.dry_run = dry_run
         self.job: ExperimentJob | None = None
         # More tables of the experiment.
-        self.frame, self.failures, self.looks = (
-            experiment.frame,
-            experiment.failures,
-            experiment.looks,
-        )
+        self.frame: Callable[[], pd.DataFrame] = experiment.frame
+        self.failures: Callable[[], pd.DataFrame] = experiment.failures
+        self.looks: Callable[[], pd.DataFrame] = experiment.looks
         self._background = background
         self._display_ids: list[str] = []  # of the cards of all starts
         self._callbacks: list[Callable[[], None]] = []

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NoReturn, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from musicapi_nb import markup
@@ -87,7 +87,7 @@ class Job(JobSongs, Generic[_Result]):
         if request is not None:  # there will be songs, and perhaps tables of them
             load_tables_early()
 
-    __reduce_ex__ = refuse_copy
+    __reduce_ex__: Callable[..., NoReturn] = refuse_copy
 
     def _finish(self, _: object) -> None:
         self._ended = time.monotonic()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, overload
 from urllib.parse import urlsplit
 
 from musicapi_nb import markup, wire
@@ -79,17 +79,18 @@ class Session(SessionSongs):
         note: str = "",
     ) -> None:
         self._client, self._background = client, background
-        self.simulated, self.base_url = client.simulated, client.base_url
+        self.simulated: bool = client.simulated
+        self.base_url: str = client.base_url
         self.simulator = simulator
         self.library = library
         self.note = note
-        self.hooks = Hooks()
+        self.hooks: Hooks = Hooks()
         self.balance: Balance | str = "not read yet"
         self._closed = False
         self._jobs: list[Job[Task]] = []
         atexit.register(self.close)
 
-    __reduce_ex__ = refuse_copy
+    __reduce_ex__: Callable[..., NoReturn] = refuse_copy
 
     def __enter__(self) -> Self:
         return self
@@ -167,6 +168,10 @@ class Session(SessionSongs):
 
         return self._job(work, title=title, request=request)
 
+    @overload
+    def wait(self, task: Task, *, deadline: float = ...) -> Job[Task]: ...
+    @overload
+    def wait(self, task: Iterable[Task], *, deadline: float = ...) -> Job[list[Task]]: ...
     def wait(self, task: Task | Iterable[Task], *, deadline: float = 1800.0) -> Job[Any]:
         """Wait for one or several tasks: see `MusicAPI.wait`."""
         if not isinstance(task, Task):

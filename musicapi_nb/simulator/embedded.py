@@ -21,7 +21,7 @@ class EmbeddedSimulator:
     """
 
     def __init__(self, simulator: Simulator | None = None) -> None:
-        self.simulator = simulator or Simulator()
+        self.simulator: Simulator = simulator or Simulator()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()

@@ -38,9 +38,9 @@ class RequestLog:
     def __init__(self) -> None:
         self.posts: list[LoggedRequest] = []
         self.recent: deque[LoggedRequest] = deque(maxlen=2000)
-        self.media_authorized = 0
+        self.media_authorized: int = 0
         self._counts: Counter[tuple[str, str]] = Counter()
-        self.total = 0
+        self.total: int = 0
 
     def record(self, request: LoggedRequest) -> None:
         self.total += 1

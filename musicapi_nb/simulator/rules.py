@@ -44,7 +44,9 @@ class Refusal(Exception):
 
     def __init__(self, status: int, kind: str, message: str) -> None:
         super().__init__(message)
-        self.status, self.kind, self.message = status, kind, message
+        self.status: int = status
+        self.kind: str = kind
+        self.message: str = message
 
 
 def invalid(message: str) -> Refusal:

@@ -84,15 +84,17 @@ class Simulator:
         epoch: float | None = None,
         archive: Archive | None = None,
     ) -> None:
-        self.clock = SimulatedClock(speed, epoch)
-        self.accounts = Accounts(self.clock, balance)
-        self.faults = faults or Faults(seed)
-        self.reply_options = reply_options or ReplyOptions()
-        self.request_log = RequestLog()
+        self.clock: SimulatedClock = SimulatedClock(speed, epoch)
+        self.accounts: Accounts = Accounts(self.clock, balance)
+        self.faults: Faults = faults or Faults(seed)
+        self.reply_options: ReplyOptions = reply_options or ReplyOptions()
+        self.request_log: RequestLog = RequestLog()
         self.archive = archive
-        self.port = port
+        self.port: int = port
         catalog = Catalog(self.reply_options, seconds, self.clock.now)
-        self.service = Service(self.clock, self.accounts, self.faults, catalog, seed, rate_limit)
+        self.service: Service = Service(
+            self.clock, self.accounts, self.faults, catalog, seed, rate_limit
+        )
         self._runner: web.AppRunner | None = None
         self._listener: socket.socket | None = None
         self._files = media.Files()

@@ -25,7 +25,7 @@ class JsonReader:
     """
 
     def __init__(self, value: Mapping[str, Any], where: str, issues: list[Issue]) -> None:
-        self.rest = dict(value)
+        self.rest: dict[str, Any] = dict(value)
         self.where = where
         self.issues = issues
 

@@ -79,7 +79,7 @@ class SongWidget(LiveWidget):
         self._peaks: dict[_SongRef, bytes] = {}
         self._measured = MeasuredLines()
         self._generation = 0
-        self.collection = self._read_songs()
+        self.collection: SongCollection = self._read_songs()
         self._open_forms: list[Any] = []
         self._forms = ipywidgets.VBox()  # the forms of menu items, below the songs
         self._forms_class = f"mnb-forms-{self._forms.model_id}"

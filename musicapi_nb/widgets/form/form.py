@@ -66,7 +66,7 @@ class Form:
         self._operation = default_operation(self._operations)
         self._select(self._operation, start if isinstance(start, Request) else None)
         self._view.on_msg(self._receive)
-        self.widget = ipywidgets.VBox([self._view, self._results])
+        self.widget: Any = ipywidgets.VBox([self._view, self._results])
 
     @property
     def request(self) -> Request:
