@@ -10,10 +10,11 @@ BIN := .venv/bin
 DEMO := .venv/.demo$(if $(NEWEST),-newest)
 DEV := .venv/.dev$(if $(NEWEST),-newest)
 HOOKS := .venv/.hooks$(if $(NEWEST),-newest)
+RELEASE := .venv/.release$(if $(NEWEST),-newest)
 COMPILED := .venv/.compiled
 
 .PHONY: help test checks coverage demo docs pictures lab lock lint types js contract pytest chromium
-.PHONY: clean hooks types-windows
+.PHONY: clean hooks types-windows wheel
 # One after the other, except below `checks`.
 ifndef PARALLEL
 .NOTPARALLEL:
@@ -34,6 +35,7 @@ help:
 	@echo "make hooks     what a commit is checked for, on all files"
 	@echo "make coverage  run the tests and print the line coverage of the package"
 	@echo "make docs      build the documentation, with notebooks as run, into build/site"
+	@echo "make wheel     build wheel and sdist into build/dist, and check them as users get them"
 	@echo "make pictures  take the pictures of README and docs again, in Chromium"
 	@echo "make lab       open JupyterLab on the notebooks"
 	@echo "make lock      write requirements/dev.txt with the newest versions of all packages"
@@ -110,6 +112,10 @@ docs: $(DEV)
 	@$(BIN)/python scripts/notebook_pages.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "build/site/index.html (its search needs a server: python3 -m http.server -d build/site)"
+
+# `scripts/test_wheel.py 3.12` then runs the tests against the wheel, on that Python.
+wheel: $(DEV) $(RELEASE)
+	@$(BIN)/python scripts/check_wheel.py
 
 pictures: $(DEV) chromium
 	@$(BIN)/python scripts/pictures.py

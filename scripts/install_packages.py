@@ -23,7 +23,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "dev.txt"
 # A group cannot name extras of its own project in a way that pip and uv both understand.
-EXTRAS = {"demo": "[plots]", "dev": "[all]", "bench": "", "hooks": ""}
+EXTRAS = {"demo": "[plots]", "dev": "[all]", "bench": "", "hooks": "", "release": ""}
 _VENV = ROOT / ".venv"
 _BIN = _VENV / ("Scripts" if os.name == "nt" else "bin")
 _PYTHON = str(_BIN / "python")

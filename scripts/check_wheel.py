@@ -1,0 +1,85 @@
+"""
+Build the sdist and the wheel into build/dist, and check them as an index and its users would.
+
+The wheel is built from the sdist. Checked are pyproject.toml, the metadata, the files of the wheel,
+and the description as an index renders it, which is written to build/dist-description.html.
+"""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from email import message_from_bytes
+from pathlib import Path
+
+import readme_renderer.markdown
+import wheel_environment
+
+ROOT = Path(__file__).resolve().parent.parent
+DIST = ROOT / "build" / "dist"
+_TYPES = ("mypy", "pandas-stubs", "pyright")
+_PAGE = """\
+<!doctype html><meta charset="utf-8"><title>{name}</title>
+<style>body {{ font: 16px/1.5 sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem }}
+img {{ max-width: 100% }} pre {{ background: #eee; padding: 1rem; overflow: auto }}</style>
+{html}
+"""
+
+
+def _run(*command: str | Path) -> None:
+    print("$", *command, flush=True)
+    subprocess.run([str(part) for part in command], cwd=ROOT, check=True)  # noqa: S603 - our tools
+
+
+def _write_description(wheel: Path) -> None:
+    """Render the description as PyPI does, and write it as a page; fail where PyPI would."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = message_from_bytes(archive.read(name))
+    text = metadata.get_payload(decode=True)
+    html = readme_renderer.markdown.render(text.decode()) if isinstance(text, bytes) else None
+    if not html:
+        sys.exit("The description cannot be rendered.")
+    page = DIST.with_name("dist-description.html")
+    page.write_text(_PAGE.format(name=wheel.name, html=html), encoding="utf-8")
+
+
+def _use(wheel: Path) -> None:
+    """Run a script with the core alone, type checkers on a script, and notebooks with extras."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    tests = ROOT / "tests"
+    core = wheel_environment.make_environment("core", python, f"{wheel}")
+    wheel_environment.run_isolated(core, tests / "wheel" / "core_session.py")
+    typed = wheel_environment.make_environment("types", python, f"{wheel}", *_TYPES)
+    scripts = [tests / "typing" / f"user_{name}.py" for name in ("script", "mistakes")]
+    # In a folder of their own, they are no part of the tests of this checkout.
+    folder = wheel_environment.FOLDER / "scripts"
+    folder.mkdir(exist_ok=True)
+    copies = [shutil.copy(script, folder) for script in scripts]
+    for checker in (("mypy", "--strict"), ("pyright", "--warnings")):
+        wheel_environment.run_isolated(typed, "-m", *checker, *copies, cwd=folder)
+    notebooks = wheel_environment.make_environment(
+        "notebooks", python, f"{wheel}[all]", "papermill", "voila"
+    )
+    script = tests / "wheel" / "notebook_tools.py"
+    wheel_environment.run_isolated(notebooks, script, ROOT / "notebooks")
+
+
+def main() -> None:
+    shutil.rmtree(DIST, ignore_errors=True)
+    tool = (sys.executable, "-m")
+    _run(*tool, "validate_pyproject", "pyproject.toml")
+    _run(*tool, "build", "--outdir", DIST)
+    (wheel,), (sdist,) = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
+    _run(*tool, "twine", "check", "--strict", wheel, sdist)
+    _run(*tool, "check_wheel_contents", wheel)
+    # The developers have no common address; that of the repository is asked for by a release.
+    _run(*tool, "pyroma", "--quiet", "--min=10", "--skip-tests=AuthorEmail,Url", sdist)
+    _write_description(wheel)
+    _use(wheel)
+    for file in (wheel, sdist):
+        print(f"{file.relative_to(ROOT)}: {file.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""
+Run the sdist's tests against the wheel: `scripts/test_wheel.py 3.12 [OPTIONS OF PYTEST]`.
+
+The wheel and the sdist are those of build/dist, which scripts/check_wheel.py builds. The package is
+removed from the unpacked sdist, so that only the wheel can be what is tested. Tests in a browser
+are left out: they do not depend on how the package was installed.
+"""
+
+import shutil
+import sys
+import tarfile
+import tomllib
+from pathlib import Path
+
+import install_packages
+import wheel_environment
+
+
+def unpack_tests(folder: Path) -> Path:
+    """Unpack the sdist without its package; return the folder of the tests and what they read."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with tarfile.open(wheel_environment.built(".tar.gz")) as archive:
+        archive.extractall(folder, filter="data")
+    (root,) = folder.iterdir()
+    shutil.rmtree(root / "musicapi_nb")
+    return root
+
+
+def main() -> None:
+    version, *options = sys.argv[1:]
+    root = unpack_tests(wheel_environment.FOLDER / f"tests-{version}")
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = wheel_environment.built(".whl")
+    python = wheel_environment.make_environment(
+        f"dev-{version}",
+        version,
+        f"{wheel}{install_packages.EXTRAS['dev']}",
+        *install_packages.requirements(project, "dev"),
+    )
+    suite = ("tests", "notebooks", "--ignore=tests/browser", "--nbval", "--nbval-current-env")
+    wheel_environment.run_isolated(
+        python, "-m", "pytest", *suite, "--nbval-cell-timeout=300", *options, cwd=root
+    )
+
+
+if __name__ == "__main__":
+    main()
