@@ -15,7 +15,15 @@ from musicapi_nb.client.file_type import read_head, suffix_of
 from musicapi_nb.errors import ExportFailed, InvalidArgument, MusicAPIError
 from musicapi_nb.exports import playlist, provenance
 from musicapi_nb.exports._lrc import lrc
-from musicapi_nb.exports.folder import MANIFEST, PLAYLIST, TABLES, Folder, sha256, staging_folder
+from musicapi_nb.exports.folder import (
+    MANIFEST,
+    METADATA,
+    PLAYLIST,
+    TABLES,
+    Folder,
+    sha256,
+    staging_folder,
+)
 from musicapi_nb.exports.origin import origin_text, title_key
 from musicapi_nb.exports.result import ExportedSong, ExportResult, Outcome
 from musicapi_nb.exports.selection import LibraryIndex, Selection, requested_fields, select_songs
@@ -31,7 +39,11 @@ _COMPRESSED = frozenset({".mp3", ".m4a", ".aac", ".flac", ".ogg", ".parquet"})
 
 
 def export(
-    path: str | os.PathLike[str], songs: Any, *, library: Library | None = None
+    path: str | os.PathLike[str],
+    songs: Any,
+    *,
+    library: Library | None = None,
+    metadata: bool = False,
 ) -> ExportResult:
     """Write songs of a library as files for other programs, to a folder or a ZIP.
 
@@ -61,6 +73,10 @@ def export(
         iterable of these, or rows of `songs_frame`.
     library
         The library that has the files; by default that of `songs`, or of the open session.
+    metadata
+        Whether to write `metadata.jsonl`, too: the table of songs, one as a JSON object on each
+        line, with the name of its audio file in `file_name`. Hugging Face's
+        `datasets.load_dataset("audiofolder", ...)` reads it. It is updated in a folder that has it.
 
     Raises
     ------
@@ -80,17 +96,18 @@ def export(
     if target.exists() and not target.is_dir() and not is_zip:
         raise InvalidArgument(f"{target} is a file; give a folder, or a name ending in .zip")
     try:
-        return _to_zip(target, selection) if is_zip else _to_folder(target, selection)
+        write = _to_zip if is_zip else _to_folder
+        return write(target, selection, metadata=metadata)
     except OSError as error:
         path = error.filename or target
         raise ExportFailed(f"cannot write {path} ({error.strerror or error})") from error
 
 
-def _to_zip(target: Path, selection: Selection) -> ExportResult:
+def _to_zip(target: Path, selection: Selection, *, metadata: bool) -> ExportResult:
     _check_replaceable(target)
     with staging_folder(target.parent) as stage:
         folder, packed = stage / "songs", stage / "zip"
-        result = _to_folder(folder, selection)
+        result = _to_folder(folder, selection, metadata=metadata)
         song_files = (name for song in result.songs for name in song.files)
         _pack(folder, [*song_files, *result.shared_files], packed)
         packed.replace(target)
@@ -121,24 +138,32 @@ def _pack(folder: Path, names: Iterable[str], path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _to_folder(target: Path, selection: Selection) -> ExportResult:
+def _to_folder(target: Path, selection: Selection, *, metadata: bool) -> ExportResult:
     with staging_folder(target) as stage:
         folder = Folder(target, stage)
         titles = Counter(title_key(song) for song, _ in selection.songs.values())
         writer = _SongWriter(folder, selection.index, titles)
         older = len(folder.records.keys() - selection.songs.keys())
         songs = [writer.write(key, *pair) for key, pair in selection.songs.items()]
-        shared_files = _write_shared(folder, selection, songs, writer.notes)
+        metadata = metadata or METADATA in folder.files  # one of earlier songs would mislead
+        shared_files, foreign = _write_shared(folder, selection, songs, metadata=metadata)
+    note = "not replaced: this file is not from an export"
+    notes = (*writer.notes, *((name, note) for name in foreign))
     failed = [ExportedSong(title, "failed", reason=reason) for title, reason in selection.skipped]
     names = (*(name for song in songs for name in song.files), *shared_files)
     size = sum((target / name).stat().st_size for name in names)
-    return ExportResult(target, (*songs, *failed), shared_files, size, tuple(writer.notes), older)
+    return ExportResult(target, (*songs, *failed), shared_files, size, notes, older)
 
 
 def _write_shared(
-    folder: Folder, selection: Selection, songs: list[ExportedSong], notes: list[tuple[str, str]]
-) -> tuple[str, ...]:
-    """Write the playlist, the tables and the manifest, and return their names."""
+    folder: Folder, selection: Selection, songs: list[ExportedSong], *, metadata: bool
+) -> tuple[tuple[str, ...], list[str]]:
+    """Write the playlist, the tables and the manifest.
+
+    Returns
+    -------
+    Their names, and the names that files of other origin have.
+    """
     exported = [
         (song, task, result.files[0])
         for (song, task), result in zip(selection.songs.values(), songs, strict=True)
@@ -147,12 +172,15 @@ def _write_shared(
     text = playlist.playlist((song, name) for song, _, name in exported)
     (folder.stage / PLAYLIST).write_text(text, encoding="utf-8", errors="replace", newline="\n")
     names = {(task.id, song.position): name for song, task, name in exported}
-    playlist.write_tables(folder.stage / TABLES, playlist.make_tables(selection, names))
+    tables = playlist.make_tables(selection, names)
+    playlist.write_tables(folder.stage / TABLES, tables)
     staged = [folder.stage / PLAYLIST, *sorted((folder.stage / TABLES).iterdir())]
+    if metadata:
+        staged.append(folder.stage / METADATA)
+        playlist.write_metadata(staged[-1], tables["songs"])
     shared = [path.relative_to(folder.stage).as_posix() for path in staged]
     foreign = folder.commit_shared(staged)
-    notes += [(name, "not replaced: this file is not from an export") for name in foreign]
-    return (*(name for name in shared if name not in foreign), MANIFEST)
+    return (*(name for name in shared if name not in foreign), MANIFEST), foreign
 
 
 class _SongWriter:

@@ -16,6 +16,7 @@ from musicapi_nb.errors import InvalidArgument
 from musicapi_nb.exports import provenance
 
 MANIFEST = "export.json"
+METADATA = "metadata.jsonl"
 PLAYLIST = "songs.m3u8"
 TABLES = "tables"
 _STAGE = ".musicapi-export-"

@@ -1,5 +1,6 @@
-"""The playlist of an export, and its tables as CSV and Parquet."""
+"""The playlist of an export, and its tables as CSV, Parquet and JSON lines."""
 
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -14,6 +15,7 @@ from musicapi_nb.exports import provenance
 from musicapi_nb.exports.selection import Selection
 from musicapi_nb.frames.measures import add_measured, songs_of_rows
 from musicapi_nb.frames.parquet import write_frames
+from musicapi_nb.frames.schema import dump_or_name
 from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.library import Library
 from musicapi_nb.tasks import Song, Task
@@ -47,7 +49,8 @@ def make_tables(
     """Return the frames of the exported songs.
 
     The songs' table has the file names, given by task id and song position, in its column `file`,
-    and behind it what was measured in their sound. The tables of an experiment have its factors.
+    and behind it what was measured in their sound. The tables of an experiment have its factors;
+    levels that are lists, or of several types, are text in them.
     """
     tables = frames.flatten(map(_without_secrets, selection.tasks))._asdict()
     if selection.experiment is not None:
@@ -62,7 +65,24 @@ def make_tables(
     exported = {(task.id, song.position) for task in selection.tasks for song in task.songs}
     rated = zip(ratings["task_id"], ratings["song_position"], strict=True)
     ratings = ratings[[key in exported for key in rated]].reset_index(drop=True)
-    return tables if ratings.empty else {**tables, "ratings": ratings}
+    tables |= {} if ratings.empty else {"ratings": ratings}
+    return {name: _without_objects(table) for name, table in tables.items()}
+
+
+def _without_objects(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with each column of Python objects as text, lists and dicts as JSON."""
+    columns: dict[Any, pd.Series] = {
+        name: pd.Series(map(_as_text, table[name]), table.index, dtype=TEXT)
+        for name, dtype in table.dtypes.items()
+        if pd.api.types.is_object_dtype(dtype)
+    }
+    return table.assign(**columns)
+
+
+def _as_text(value: Any) -> str | None:
+    if isinstance(value, list | tuple | dict):
+        return dump_or_name(value)
+    return None if pd.isna(value) else str(value)
 
 
 def _add_measures(songs: pd.DataFrame, library: Library) -> pd.DataFrame:
@@ -98,6 +118,20 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
             errors="replace",
             lineterminator="\n",
         )
+
+
+def write_metadata(path: Path, songs: pd.DataFrame) -> None:
+    """Write the songs that have a file as JSON lines, as Hugging Face's `audiofolder` reads them.
+
+    The name of the file is `file_name`; a factor of this name is called `file_name_requested`.
+    https://huggingface.co/docs/datasets/audio_dataset#audiofolder
+    """
+    rows = songs[songs["file"].notna()].rename(columns={"file_name": "file_name_requested"})
+    rows.insert(0, "file_name", rows.pop("file"))
+    values = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    write = json.JSONEncoder(ensure_ascii=False, default=pd.Timestamp.isoformat).encode
+    lines = "".join(f"{write(row)}\n" for row in values)
+    path.write_text(lines, encoding="utf-8", errors="replace", newline="\n")
 
 
 def escape_formulas(table: pd.DataFrame) -> pd.DataFrame:

@@ -278,7 +278,9 @@ class Session(SessionSongs):
             title=title,
         )
 
-    def export(self, path: Path | str, songs: Any = None) -> ExportResult:
+    def export(
+        self, path: Path | str, songs: Any = None, *, metadata: bool = False
+    ) -> ExportResult:
         """Write songs to a folder or a ZIP, for other programs: see `mnb.export`.
 
         `songs` are tasks, songs, jobs, an experiment, or rows of `songs_frame`; by default all
@@ -287,7 +289,8 @@ class Session(SessionSongs):
         library = self._need_library("An export")
         from musicapi_nb.exports import export  # noqa: PLC0415 - loads pandas and mutagen
 
-        return export(path, library if songs is None else songs, library=library)
+        songs = library if songs is None else songs
+        return export(path, songs, library=library, metadata=metadata)
 
     def download(self, source: Song | str, to: Path | str, *, media: Media = "audio") -> Job[Path]:
         """Download a song's file into a folder or to a path: see `MusicAPI.download`."""

@@ -47,6 +47,7 @@ def add(
     *titles: str | None,
     suffix: str = ".wav",
     request: Request | None = None,
+    experiment: str | None = None,
     **fields: Any,
 ) -> list[str]:
     """Buy one finished task with songs of these titles; return their ids."""
@@ -67,7 +68,7 @@ def add(
         for name, title in zip(ids, titles, strict=True)
     ]
     request = request or song(f"rain {number}")
-    claim = buy(library, request, f"task-{number}")
+    claim = buy(library, request, f"task-{number}", experiment=experiment)
     reply = {"code": 200, "data": clips}
     library.record_poll(claim.entry.id, looked(acknowledged(request, f"task-{number}"), reply))
     for index, name in enumerate(ids):

@@ -587,6 +587,76 @@ def test_tables_of_an_experiment_have_its_factors(library: Library, tmp_path: Pa
     assert frame["file"].tolist() == ["Rain.wav"]
 
 
+@pytest.mark.parametrize("name", ["songs", "songs.zip"])
+def test_levels_that_arrow_cannot_mix_are_text_in_the_tables(
+    library: Library, tmp_path: Path, name: str
+) -> None:
+    from musicapi_nb.client import MusicAPI  # noqa: PLC0415
+    from musicapi_nb.experiment import Experiment  # noqa: PLC0415
+
+    plan = plans.Plan.grid(
+        sonic.Create,
+        base={"description": "rain {street}"},
+        factors={"street": [1, "x"], "pair": [[1, 2]]},
+    )
+    for cell in plan.cells:
+        add(library, "Rain", request=cell.request, experiment="harbour")
+    experiment = Experiment("harbour", plan, MusicAPI("key", ledger=library), library)
+    result = mnb.export(tmp_path / name, experiment, metadata=True)
+
+    assert len(result.songs) == len(plan.cells)
+    if name == "songs":
+        table = pd.read_parquet(tmp_path / "songs" / "tables" / "songs.parquet")
+        assert set(table["street"]) == {"1", "x"}
+        assert set(table["pair"]) == {"[1,2]"}
+
+
+# --- metadata for Hugging Face's audiofolder ---------------------------------------------------
+
+
+def _metadata(folder: Path) -> list[dict[str, Any]]:
+    text = (folder / "metadata.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.removesuffix("\n").split("\n")]
+
+
+def test_metadata_has_a_line_for_each_audio_file(library: Library, tmp_path: Path) -> None:
+    clip, _ = add(library, "Rain", HOSTILE, lyrics="a\u2028b\nc")
+    measure(library, clip, {"tempo": 91.123456789012345})
+    folder = tmp_path / "songs"
+    result = mnb.export(folder, library, metadata=True)
+
+    rows = _metadata(folder)
+    assert [row["file_name"] for row in rows] == [song.files[0] for song in result.songs]
+    assert next(iter(rows[0])) == "file_name"
+    assert "file" not in rows[0]
+    assert [row["title"] for row in rows] == ["Rain", HOSTILE]
+    assert [row["lyrics"] for row in rows] == ["a\u2028b\nc"] * 2
+    assert [row["tempo"] for row in rows] == [91.123456789012345, None]
+    assert rows[0]["created_at"] == "2026-10-07T12:30:01.500000+00:00"
+    assert "metadata.jsonl" in result.shared_files
+
+
+def test_metadata_is_an_option_that_a_folder_keeps(library: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "songs"
+    add(library, "Rain")
+    mnb.export(folder, library)
+    assert not (folder / "metadata.jsonl").exists()
+    mnb.export(folder, library, metadata=True)
+    add(library, "Tin")
+    mnb.export(folder, library)
+    assert [row["file_name"] for row in _metadata(folder)] == ["Rain.wav", "Tin.wav"]
+
+
+def test_metadata_of_other_origin_is_not_replaced(library: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    (folder / "metadata.jsonl").write_text("mine")
+    add(library, "Rain")
+    result = mnb.export(folder, library, metadata=True)
+    assert result.notes == (("metadata.jsonl", "not replaced: this file is not from an export"),)
+    assert (folder / "metadata.jsonl").read_text() == "mine"
+
+
 # --- measured values -------------------------------------------------------------------------
 
 
