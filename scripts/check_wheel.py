@@ -1,8 +1,8 @@
 """
 Build the sdist and the wheel into build/dist, and check them as an index and its users would.
 
-The wheel is built from the sdist. Checked are pyproject.toml, the metadata, the files of the wheel,
-and the description as an index renders it, which is written to build/dist-description.html.
+The wheel is built from the sdist. Checked are pyproject.toml, the conda recipe, the metadata, the
+files of the wheel, and the description as an index renders it (build/dist-description.html).
 """
 
 import shutil
@@ -12,6 +12,7 @@ import zipfile
 from email import message_from_bytes
 from pathlib import Path
 
+import rattler_build
 import readme_renderer.markdown
 import wheel_environment
 
@@ -69,6 +70,8 @@ def main() -> None:
     shutil.rmtree(DIST, ignore_errors=True)
     tool = (sys.executable, "-m")
     _run(*tool, "validate_pyproject", "pyproject.toml")
+    recipe = (ROOT / "packaging" / "conda" / "recipe.yaml").read_text(encoding="utf-8")
+    rattler_build.Stage0Recipe.from_yaml(recipe).render()
     _run(*tool, "build", "--outdir", DIST)
     (wheel,), (sdist,) = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
     _run(*tool, "twine", "check", "--strict", wheel, sdist)
