@@ -49,8 +49,10 @@ _NO_INSTALLER = """\
 There is neither uv nor pip for {python}. Install one of them; on Debian and Ubuntu:
     sudo apt install python3-venv"""
 _NOT_INSTALLED = """\
-The packages could not be installed; the lines above say why. If it is the network: packages come
-from PyPI, or from where `pip config list` says."""
+The packages could not be installed; the lines above say why. What helps:
+- no connection: packages come from PyPI, or from where `pip config list` says
+- pyproject.toml and requirements/dev.txt disagree: make lock
+- an index without the versions of requirements/dev.txt: make NEWEST=1 ... takes those it has"""
 
 
 def groups(project: dict[str, Any], name: str) -> Iterator[str]:
@@ -92,7 +94,7 @@ def _succeeds(*command: str) -> bool:
         return False
 
 
-def _make_environment() -> None:
+def make_environment() -> None:
     """Make .venv, unless it has a Python of this one's version."""
     same = f"import sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
     if _succeeds(_PYTHON, "-c", same):
@@ -187,7 +189,7 @@ def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     versions = ["--upgrade"] if options.newest else ["--constraint", str(LOCK)]
     package = ["--editable", f".{EXTRAS[options.group]}"]
-    _make_environment()
+    make_environment()
     print(f"Installing into {_VENV.name}, for {options.group} ...", flush=True)
     if not _install([*versions, *package, *requirements(project, options.group)]):
         sys.exit(_NOT_INSTALLED)

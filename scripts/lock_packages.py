@@ -15,6 +15,7 @@ import install_packages
 
 
 def main() -> None:
+    install_packages.make_environment()  # for uv, if there is none on PATH
     uv = install_packages.find_uv()
     if not uv:
         sys.exit("make lock needs uv: https://docs.astral.sh/uv/")
