@@ -24,6 +24,7 @@ BEAT = nuro.Instrumental(description="harbour at night", duration=30)
 def in_child(call):
     '''Fork; print what the child's call returns or raises, and how the child ended.'''
     read, write = os.pipe()
+    sys.stdout.flush()  # else the child would print it again
     child = os.fork()
     if child == 0:
         warnings.simplefilter("ignore", ResourceWarning)  # its copies are not closed in the child
@@ -48,7 +49,7 @@ def output(code: str, folder: Path) -> list[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert process.returncode == 0, process.stderr

@@ -412,7 +412,7 @@ def test_picker_finds_songs_of_the_library(api_with_library: Session) -> None:
         replies: queue.SimpleQueue[Any] = queue.SimpleQueue()
         form._view.send = lambda content, *_: replies.put(content)
         send(form, {"kind": "find", "name": "mashup_clip_ids", "text": text, "view": "a"})
-        reply = replies.get(timeout=30)
+        reply = replies.get(timeout=120)
         assert (reply["kind"], reply["text"], reply["view"]) == ("songs", text, "a")
         assert all(song["cover"].startswith(("data:image/", "http")) for song in reply["songs"])
         return [song["title"] for song in reply["songs"]]

@@ -105,7 +105,7 @@ def _output(shell: str, then: str, home: Path) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert (process.returncode, process.stderr) == (0, "")
     return process.stdout.splitlines()[-1]

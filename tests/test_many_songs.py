@@ -35,7 +35,7 @@ def _run_all(folder: Path, notebook: NotebookNode, **environment: str) -> list[s
     """Run all cells in a new kernel; return the printed text or error of each code cell."""
     client = NotebookClient(
         notebook,
-        timeout=120,
+        timeout=600,
         kernel_name="python3",
         resources={"metadata": {"path": folder}},
         extra_arguments=["--log-level=ERROR"],

@@ -213,7 +213,7 @@ def test_script_prints_bar(tmp_path: Path) -> None:
         api.close()
     """
     process = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, timeout=120, check=True
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, timeout=600, check=True
     )
     line, end = process.stderr.decode().split("\n")  # in text mode, "\r" would be "\n"
     assert end == ""  # one bar, drawn over itself

@@ -63,7 +63,7 @@ def run_story(
         preexec_fn=without_superuser if sys.platform == "linux" and os.geteuid() == 0 else None,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert process.returncode == 0, process.stdout + process.stderr
@@ -107,6 +107,7 @@ def check_facts(
 TELL = "tell_and_print(address, library)"
 FORKED = """
 mnb.connect(simulator=address, library="library of the parent")  # it has a loop and sockets
+sys.stdout.flush()  # else the child would print it, too
 child = os.fork()
 if not child:
     tell_and_print(address, library)
@@ -156,7 +157,7 @@ print_facts(await tell(connect_to({simulator.url!r}, "library")))"""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     client = NotebookClient(
         notebook,
-        timeout=120,
+        timeout=600,
         kernel_name="python3",
         resources={"metadata": {"path": str(tmp_path)}},
         extra_arguments=["--log-level=ERROR"],

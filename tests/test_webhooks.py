@@ -127,7 +127,7 @@ def kinds(library: Library, entry: Entry) -> list[str]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(4000):
+    for _ in range(24_000):  # two minutes
         if condition():
             return
         await asyncio.sleep(0.005)
@@ -384,7 +384,7 @@ async def _send_raw(sender: Sender, head: str, start: bytes, *, to_eof: bool = F
         + start
     )
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await reader.read() if to_eof else await reader.readline()
     finally:
         writer.close()

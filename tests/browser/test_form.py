@@ -14,7 +14,7 @@ from tests.browser.hostile import TEXTS
 from tests.browser.lab import Lab, LabNotebook, save_screenshot
 
 _APP = Path(__file__).parents[2] / "notebooks" / "app_compose.ipynb"
-_TIMEOUT = 30.0
+_TIMEOUT = 120.0
 
 # A thread writes the kernel's state to a file, also while a cell awaits or blocks, or none runs.
 _CONNECT = """\

@@ -14,7 +14,7 @@ from tests.blind_helpers import fill_library
 from tests.browser.blind_page import HTML, MessageLog, button, listen
 from tests.browser.lab import Lab, save_screenshot
 
-_TIMEOUT = 60.0
+_TIMEOUT = 120.0
 
 _CONNECT = """\
 import asyncio, json, threading, time

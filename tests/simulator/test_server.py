@@ -26,7 +26,7 @@ KEY = {"Authorization": "Bearer k"}
 
 def ask(url: str) -> bytes:
     request = urllib.request.Request(f"{url}/api/v1/get-credits", headers=KEY)  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310 - loopback
         content: bytes = reply.read()
     return content
 
@@ -136,7 +136,7 @@ def test_interrupt_while_an_embedded_simulator_starts_ends_its_thread(
 
 def open_request(sim: Simulator, method: str, path: str, body: object = None) -> HTTPConnection:
     """Send a request whose reply is not read yet."""
-    connection = HTTPConnection("127.0.0.1", sim.port, timeout=20)
+    connection = HTTPConnection("127.0.0.1", sim.port, timeout=60)
     connection.request(method, path, json.dumps(body), KEY)
     return connection
 
