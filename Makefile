@@ -13,8 +13,8 @@ HOOKS := .venv/.hooks$(if $(NEWEST),-newest)
 RELEASE := .venv/.release$(if $(NEWEST),-newest)
 COMPILED := .venv/.compiled
 
-.PHONY: help test checks coverage demo docs pictures lab lock lint types js contract pytest chromium
-.PHONY: clean hooks types-windows wheel
+.PHONY: help test quick checks coverage demo docs pictures lab lock lint types js contract pytest
+.PHONY: chromium clean hooks types-windows wheel
 # One after the other, except below `checks`.
 ifndef PARALLEL
 .NOTPARALLEL:
@@ -31,7 +31,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@echo "make demo      generate songs with the simulator in a real kernel; writes a page with players"
 	@echo "make test      lint, types, import contract, tests (Python, JavaScript, notebooks, Chromium)"
-	@echo "make checks    the same without the tests of Python, notebooks and Chromium"
+	@echo "make quick     lint, types, import contract and unit tests, in under a minute: before a commit"
+	@echo "make checks    the same as test, without the tests of Python, notebooks and Chromium"
 	@echo "make hooks     what a commit is checked for, on all files"
 	@echo "make coverage  run the tests and print the line coverage of the package"
 	@echo "make docs      build the documentation, with notebooks as run, into build/site"
@@ -85,6 +86,17 @@ PYTEST := pytest $(TESTS) -ra -n $(JOBS) --no-loadscope-reorder \
 
 pytest: $(DEV) $(COMPILED) chromium
 	$(BIN)/python -m $(PYTEST)
+
+# Money, requests, replies, tables and names: what matters most, and is tested without a kernel, a
+# browser or sound.
+QUICK := $(filter-out %/test_processes.py,$(wildcard tests/library/test_*.py)) \
+	$(wildcard tests/test_client_*.py tests/test_poll*.py) \
+	tests/simulator/test_replies.py tests/simulator/test_validation.py \
+	$(patsubst %,tests/test_%.py,arguments engine_pages engines errors filenames frames install \
+		markup names network paths plain_values plan public requested_tags tags tasks wire)
+
+quick: checks
+	$(BIN)/python -m pytest $(QUICK) -q -n 2 --no-loadscope-reorder
 
 # Compiles what the tests import: else each worker does so, 13 CPU seconds each. The first command
 # builds matplotlib's font list, so that kernels do not do it at the same time.
