@@ -27,6 +27,12 @@ EXTRAS = {"demo": "[plots]", "dev": "[all]", "bench": "", "hooks": "", "release"
 _VENV = ROOT / ".venv"
 _BIN = _VENV / ("Scripts" if os.name == "nt" else "bin")
 _PYTHON = str(_BIN / "python")
+# Once .venv exists, make runs this script by the Python there, which has no pip; this one may.
+_BASE_PYTHON = str(
+    Path(sys.base_prefix, "python.exe")
+    if os.name == "nt"
+    else Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+)
 _CACHE = ROOT / "build" / "cache" / "uv"  # on the disk of .venv: its files are linked, not copied
 # Settings of pip, the variable of uv for each, and what separates several values there.
 _VARIABLES = {
@@ -107,9 +113,10 @@ def make_environment() -> None:
 
 def find_pip(*, ensure: bool) -> tuple[str, ...] | None:
     """Return the command of a pip that installs into .venv, which gets one if `ensure` is set."""
-    pip = (sys.executable, "-m", "pip", "--python", _PYTHON)
-    if _succeeds(*pip, "--version"):
-        return pip
+    for python in (sys.executable, _BASE_PYTHON):
+        pip = (python, "-m", "pip", "--python", _PYTHON)
+        if _succeeds(*pip, "--version"):
+            return pip
     if ensure and _succeeds(_PYTHON, "-m", "ensurepip"):
         return (_PYTHON, "-m", "pip")
     return None

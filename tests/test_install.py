@@ -13,6 +13,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import install_packages
 import pytest
 from install_packages import EXTRAS, groups, requirements, uv_environment
 from packaging.requirements import Requirement
@@ -327,3 +328,15 @@ def test_a_missing_chromium_is_installed_or_the_command_is_named(
     assert (checkout.folder / "calls").read_text().splitlines() == calls
     assert message in process.stderr
     assert bool(process.stderr) == bool(message)
+
+
+def test_pip_of_the_python_below_the_environment_tells_the_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    base = install_packages._BASE_PYTHON
+    assert Path(base).exists()
+    monkeypatch.setattr(install_packages, "_succeeds", lambda *command: command[0] == base)
+    assert install_packages.find_pip(ensure=False) == (
+        *(base, "-m", "pip", "--python"),
+        install_packages._PYTHON,
+    )
