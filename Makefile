@@ -14,7 +14,7 @@ RELEASE := .venv/.release$(if $(NEWEST),-newest)
 COMPILED := .venv/.compiled
 
 .PHONY: help test quick checks coverage demo docs pictures lab lock lint types js contract pytest
-.PHONY: chromium clean hooks types-windows wheel
+.PHONY: chromium clean floors hooks types-windows wheel
 # One after the other, except below `checks`.
 ifndef PARALLEL
 .NOTPARALLEL:
@@ -35,6 +35,7 @@ help:
 	@echo "make checks    the same as test, without the tests of Python, notebooks and Chromium"
 	@echo "make hooks     what a commit is checked for, on all files"
 	@echo "make coverage  run the tests and print the line coverage of the package"
+	@echo "make floors    run most tests with the lowest versions that pyproject.toml allows"
 	@echo "make docs      build the documentation, with notebooks as run, into build/site"
 	@echo "make wheel     build wheel and sdist into build/dist, and check them as users get them"
 	@echo "make pictures  take the pictures of README and docs again, in Chromium"
@@ -111,6 +112,10 @@ coverage: $(DEV) $(COMPILED) chromium
 	$(BIN)/coverage run -m $(PYTEST)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --fail-under=95
+
+# The demo's environment has uv, if it is not on PATH.
+floors: $(DEMO)
+	@$(BIN)/python scripts/test_floors.py
 
 chromium:
 	@scripts/install_chromium

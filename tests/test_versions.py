@@ -92,7 +92,8 @@ def _run_beside(folder: Path, installed: dict[str, str], code: str) -> str:
 
 
 def _floor(name: str) -> str:
-    return next(line for line in PROJECT["dependencies"] if re.match(rf"{name}\b", line))
+    lines: list[str] = PROJECT["dependencies"]
+    return next(line for line in lines if re.match(rf"{name}\b", line))
 
 
 @pytest.mark.parametrize(
