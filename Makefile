@@ -72,7 +72,7 @@ types-windows: $(DEV)
 
 # `.venv/bin/pre-commit install` runs them at each commit.
 hooks: $(DEV) $(HOOKS)
-	$(BIN)/pre-commit run --all-files
+	PRE_COMMIT_HOME=build/cache/pre-commit $(BIN)/pre-commit run --all-files
 
 js:
 	@scripts/check_javascript

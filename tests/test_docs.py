@@ -40,7 +40,8 @@ for file in sys.argv[1:]:
     folder.mkdir()
     os.chdir(folder)
     print("page", pathlib.Path(file).stem)
-    exec(compile(pathlib.Path(file).read_text(), file, "exec"), {"__name__": "__main__"})
+    code = pathlib.Path(file).read_text(encoding="utf-8")
+    exec(compile(code, file, "exec"), {"__name__": "__main__"})
 """
 
 
