@@ -155,7 +155,7 @@ def test_code_of_the_guides_runs(tmp_path: Path) -> None:
         if blocks:
             files.append(tmp_path / f"{path.stem}.py")
             files[-1].write_text("\n".join(blocks), encoding="utf-8")
-    assert {"library", "simulator", "tags", "files", "sdk", "requests"} <= {
+    assert {"library", "simulator", "tags", "files", "tools", "sdk", "requests"} <= {
         file.stem for file in files
     }
 
@@ -167,7 +167,7 @@ def test_code_of_the_guides_runs(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
 
     assert done.stderr == ""
@@ -181,6 +181,7 @@ def test_code_of_the_guides_runs(tmp_path: Path) -> None:
     assert "source" in output["sdk"]
     assert "recall" in output["tags"]
     assert "best.zip: 1 written" in output["files"]
+    assert "slow jazz" in output["tools"]
     assert "credits: 30" in output["operations"]
     assert "Duet · " in output["operations"]
     assert list((tmp_path / "requests").glob("*.mp3"))

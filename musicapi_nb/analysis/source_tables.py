@@ -12,7 +12,10 @@ from musicapi_nb.frames.arrow_tables import Table, as_pandas
 from musicapi_nb.frames.inputs import HasFrames, has_frames
 
 Source: TypeAlias = Table | frames.Replies | HasFrames
-"""A table, or what `songs_frame` accepts: a run (with its factors), a library, jobs, songs."""
+"""A table, or what `songs_frame` accepts: a run (with its factors), a library, jobs, songs.
+
+A table is a DataFrame of pandas, or any with the Arrow PyCapsule interface, such as one of polars.
+"""
 
 _OUTCOME_TABLES = ("songs", "durations", "cells", "tasks")
 

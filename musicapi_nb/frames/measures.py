@@ -37,7 +37,8 @@ def measures_frame(source: Replies | HasFrames | Table) -> pd.DataFrame:
     computes nothing. Each measure is shown in the version that was used last.
 
     The rows are those of `songs_frame`, in its order, for the same input: an experiment (a run),
-    a library, jobs, tasks or songs; or rows of `songs_frame`. Values come from the library itself,
+    a library, jobs, tasks or songs; or rows of `songs_frame` (also as a table of polars or DuckDB,
+    as in all functions that take rows). Values come from the library itself,
     else from that of the open session which has the songs. Songs without an audio file in it, and
     those not measured yet, have missing values.
 

@@ -134,8 +134,9 @@ class Plan:
     ) -> Self:
         """Make one combination per row; columns are fields, or factors for use in texts.
 
-        Missing values are not sent; the index is ignored. Other arguments and errors as for
-        `grid`.
+        The frame is a DataFrame of pandas or any table with the Arrow PyCapsule interface, such as
+        one of polars or DuckDB. Missing values are not sent; the index is ignored. Other arguments
+        and errors as for `grid`.
         """
         fields = validation.normalize_base(request, base)
         repeats, seed = plain_value((repeats, seed))
