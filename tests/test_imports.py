@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+import musicapi_nb
+
 ROOT = Path(__file__).parents[1]
+PACKAGE = Path(musicapi_nb.__file__).parent  # of the checkout, or installed
 sys.path.append(str(ROOT / "benchmarks"))
 
 from startup import LATE, STEPS  # noqa: E402 - found on the path above
@@ -49,7 +52,7 @@ def test_modules_that_should_be_late_exist() -> None:
 
 
 def _imported() -> Iterator[tuple[str, Path]]:
-    for path in (ROOT / "musicapi_nb").rglob("*.py"):
+    for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 yield from ((alias.name.partition(".")[0], path) for alias in node.names)
@@ -67,7 +70,7 @@ def test_imported_packages_are_declared() -> None:
     for package, path in _imported():
         if package not in own | _SURROUNDINGS:
             names = {name.lower().replace("_", "-") for name in distributions.get(package, [])}
-            assert names & declared, f"{path.relative_to(ROOT)} imports {package}: not declared"
+            assert names & declared, f"{path.relative_to(PACKAGE)} imports {package}: not declared"
 
 
 # --- tables are loaded while the first song of a notebook is made ----------------------------

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+import musicapi_nb
 from musicapi_nb import requirements
 from musicapi_nb.requirements import old_dependency
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = Path(musicapi_nb.__file__).parent  # of the checkout, or installed
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 _OLDER = "import sys; sys.version_info = (3, 10, 13, 'final', 0); sys.version = '3.10.13 (main)'; "
 _SENTENCE = (
@@ -41,7 +43,7 @@ def test_command_line_has_no_traceback_on_an_older_python() -> None:
 
 
 def test_older_python_can_read_the_refusal() -> None:
-    source = (ROOT / "musicapi_nb" / "__init__.py").read_text(encoding="utf-8")
+    source = (PACKAGE / "__init__.py").read_text(encoding="utf-8")
     ast.parse(source, feature_version=(3, 8))
     first = [ast.unparse(node) for node in ast.parse(source).body[1:4]]
     assert first[:2] == ["from __future__ import annotations", "import sys"]
@@ -55,8 +57,8 @@ def _texts() -> dict[Path, list[str]]:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         ]
-        for folder in ("musicapi_nb", "tests")
-        for path in (ROOT / folder).rglob("*.py")
+        for folder in (PACKAGE, ROOT / "tests")
+        for path in folder.rglob("*.py")
     }
 
 
