@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from musicapi_nb._blind_test.store import Trial
+from musicapi_nb.frames.text_dtype import TEXT
 from tests.blind_answers import answer, answered_frame
 
 
@@ -47,7 +48,8 @@ def rated_songs(  # noqa: PLR0913 - what differs between tests
                     "rating": rating if rng.random() < rated else None,
                 }
             )
-    frame = pd.DataFrame(rows).astype({"rating": "Int64"})
+    texts = dict.fromkeys(("mv", "task_id", "song_id", "state"), TEXT)
+    frame = pd.DataFrame(rows).astype({**texts, "rating": "Int64"})
     return frame.assign(**columns)
 
 

@@ -67,9 +67,8 @@ def frames() -> Frames:
     songs = frames.songs.assign(requested_tags=frames.songs["prompt"])
     songs.insert(0, "style", style)
     songs["duration"] += np.arange(len(songs)) % 7
-    songs["created_at"] = pd.Timestamp("2026-05-01", tz="UTC") + pd.to_timedelta(
-        np.arange(len(songs)), unit="h"
-    )
+    times = pd.Timestamp("2026-05-01", tz="UTC") + pd.to_timedelta(np.arange(len(songs)), unit="h")
+    songs["created_at"] = times.as_unit("us")  # pandas 2 makes nanoseconds
     return frames._replace(songs=songs)
 
 

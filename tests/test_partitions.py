@@ -111,7 +111,8 @@ def test_substitutions_by_partition(cases: Rows) -> None:
     first = first.rename(columns={"prompt": "source"}).assign(step=0)
     built = first.dropna().groupby("song_id")["tag"].agg(", ".join)
     second = first.dropna().assign(step=1, source=lambda rows: rows["song_id"].map(built))
-    steps = pd.concat([first, second], ignore_index=True).astype({"source": TEXT, "tag": TEXT})
+    texts = {"source": TEXT, "tag": TEXT}
+    steps = pd.concat([first.astype(texts), second.astype(texts)], ignore_index=True)
     result, expected = (
         substitutions(steps_, songs=songs_, requested_tags="mood", min_count=0)
         for steps_, songs_ in ((in_partitions(steps), in_partitions(songs)), (steps, songs))
@@ -145,7 +146,8 @@ def test_sums_of_partitions_add_up(cases: list[tuple[int, int, int]]) -> None:
 
 
 def test_missing_keys_are_counted() -> None:
-    counts = pd.DataFrame({"source": ["a", None], "target": [None, "b"], "count": [1.0, 2.0]})
+    names = pd.DataFrame({"source": ["a", None], "target": [None, "b"]}, dtype=TEXT)
+    counts = names.assign(count=[1.0, 2.0])
     total = sum_by_key([counts, counts.iloc[::-1], counts], ["source", "target"])
     pd.testing.assert_frame_equal(total, counts.assign(count=[3.0, 6.0]))
 
