@@ -53,7 +53,8 @@ class LibraryWatch:
 
     def __init__(self, seconds: float = _SECONDS) -> None:
         self._seconds = seconds
-        self._lock = threading.Lock()
+        # Deleting a widget closes it, and so removes it: at any time, also while the lock is held.
+        self._lock = threading.RLock()
         self._watched: dict[weakref.ref[Watcher], Library] = {}
         self._signatures: dict[weakref.ref[Watcher], Signature] = {}
         self._thread: threading.Thread | None = None
@@ -85,9 +86,9 @@ class LibraryWatch:
         while True:
             time.sleep(self._seconds)
             with self._lock:
-                watchers = {reference: reference() for reference in self._watched}
-                for reference in [ref for ref, watcher in watchers.items() if watcher is None]:
-                    self._forget(reference)
+                for reference in list(self._watched):
+                    if reference() is None:
+                        self._forget(reference)
                 watched = dict(self._watched)
                 if not watched:
                     self._thread = None
