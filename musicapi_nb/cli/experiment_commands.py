@@ -18,6 +18,7 @@ from musicapi_nb.cli.connection import (
 )
 from musicapi_nb.cli.plan_commands import add_plan_options, dry_run_text, read_plan_file
 from musicapi_nb.errors import InvalidArgument
+from musicapi_nb.extras import require_extra
 from musicapi_nb.notebook import Session
 
 if TYPE_CHECKING:
@@ -200,6 +201,7 @@ def status(args: argparse.Namespace) -> Outcome:
 
 
 def report(args: argparse.Namespace) -> Outcome:
+    require_extra("analysis")
     file = read_plan_file(args)
     plan = file.checked()
     with open_session(args) as session:

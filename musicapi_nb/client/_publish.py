@@ -54,6 +54,8 @@ async def publish(  # noqa: PLR0913 - independent settings
     the service does first, and the first bytes of the file are downloaded from it. Anyone with the
     URL can hear the file, and it stays there until you delete it.
 
+    Needs the extra `upload`.
+
     Parameters
     ----------
     path

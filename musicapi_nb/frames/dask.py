@@ -29,6 +29,8 @@ def dask_frames(paths: Paths, *, polls: Polls = "last") -> Frames:
         cooccurrence(frames.tags)
         frames.songs.compute()         # the same rows as flatten() of all files in turn
 
+    Needs the extra `scale`.
+
     Parameters
     ----------
     paths
