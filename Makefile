@@ -90,11 +90,12 @@ pytest: $(DEV) $(COMPILED) chromium
 
 # Money, requests, replies, tables and names: what matters most, and is tested without a kernel, a
 # browser or sound.
-QUICK := $(filter-out %/test_processes.py,$(wildcard tests/library/test_*.py)) \
+SLOW := $(patsubst %,tests/library/test_%.py,adoption lost_purchases processes)
+QUICK := $(filter-out $(SLOW),$(wildcard tests/library/test_*.py)) \
 	$(wildcard tests/test_client_*.py tests/test_poll*.py) \
 	tests/simulator/test_replies.py tests/simulator/test_validation.py \
 	$(patsubst %,tests/test_%.py,arguments engine_pages engines errors filenames frames install \
-		markup names network paths plain_values plan public requested_tags tags tasks wire)
+		markup names network paths plan public requested_tags tasks wire)
 
 quick: checks
 	$(BIN)/python -m pytest $(QUICK) -q -n 2 --no-loadscope-reorder
