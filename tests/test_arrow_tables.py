@@ -265,7 +265,7 @@ def test_columns_of_polars_get_our_dtypes() -> None:
 
 def test_columns_of_duckdb_get_our_dtypes() -> None:
     query = """
-        select 'a' as text, sum(range) as total, 1.25 as money, avg(range) as mean,
+        select 'a' as text, sum(range) as total, 1.25::decimal(20, 2) as money, avg(range) as mean,
                2::hugeint * 9223372036854775807 as huge, 7::ubigint as count,
                timestamptz '2026-05-01 12:30:00+02' as moment, date '2026-05-01' as day,
                'calm'::enum('loud', 'calm') as level, ['jazz', 'spy'] as tags,
@@ -298,7 +298,7 @@ def test_rare_types_of_arrow_are_read() -> None:
     table = pa.table({
         "runs": runs,
         "nanoseconds": pa.array([1, None, 3], pa.timestamp("ns", "UTC")),
-        "half": pa.array([0.5, None, 2.0], pa.float16()),
+        "half": pa.array([np.float16(0.5), None, np.float16(2)], pa.float16()),
         "clock": pa.array([dt.time(1), None, dt.time(2)], pa.time64("us")),
         "numbers": pa.array([7, None, 7]).dictionary_encode(),
     })  # fmt: skip
@@ -417,7 +417,7 @@ def closed_relation() -> Any:
         (duckdb.sql("select 1 as a, 2 as a"), "songs has 2 columns named 'a': rename or drop one"),
         (
             pl.DataFrame({"a": pl.Series([Pandas1()], dtype=pl.Object)}),
-            "column 'a' of songs holds .*objects of polars: make it text",
+            "column 'a' of songs holds Python objects: make it text",
         ),
     ],
 )  # fmt: skip

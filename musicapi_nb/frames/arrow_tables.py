@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
 
 import pandas as pd
@@ -59,6 +60,7 @@ def as_pandas(source: Any, label: str) -> Any:
         if hasattr(kind, "columns"):
             raise InvalidArgument(no_table_text(source, label))
         return source
+    _refuse_objects(source, label)
     try:
         table = pa.RecordBatchReader.from_stream(source).read_all()
     except MemoryError:
@@ -71,6 +73,19 @@ def as_pandas(source: Any, label: str) -> Any:
             f"{label}, {_type_text(source)}, cannot be read: {markup.one_line(str(error), 300)}"
         ) from error
     return _to_pandas(table, label)
+
+
+def _refuse_objects(source: Any, label: str) -> None:
+    """Raise BadFrame if a table of polars has a column of Python objects.
+
+    Arrow has no type for them: polars passes their addresses; older versions of it end the process.
+    """
+    schema = getattr(source, "schema", None)
+    names = schema.items() if isinstance(schema, Mapping) else ()
+    if name := next((name for name, dtype in names if str(dtype) == "Object"), None):
+        raise BadFrame(
+            f"column {name!r} of {label} holds Python objects: make it text or numbers, or drop it"
+        )
 
 
 def no_table_text(source: Any, label: str) -> str:
@@ -100,11 +115,6 @@ def _to_pandas(table: pa.Table, label: str) -> pd.DataFrame:
     for field, column in zip(table.schema, table.columns, strict=True):
         if _INDEX.fullmatch(field.name):
             continue
-        if types.is_fixed_size_binary(field.type):  # how polars passes the addresses of objects
-            raise BadFrame(
-                f"column {field.name!r} of {label} holds {field.type}, such as Python objects of "
-                "polars: make it text or numbers, or drop it"
-            )
         columns[field.name] = _values(column)
     return pd.DataFrame(columns, index=pd.RangeIndex(len(table)), copy=False)
 
