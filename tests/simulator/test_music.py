@@ -218,8 +218,8 @@ def cover_pixels(png: bytes) -> Any:
         zlib.crc32(png[start : start + 4 + length])
         == struct.unpack(">I", png[start + 4 + length : start + 8 + length])[0]
     )
-    rows = np.frombuffer(zlib.decompress(png[start + 4 : start + 4 + length]), dtype=np.uint8)
-    rows = rows.reshape(height, 1 + 3 * width)
+    values = np.frombuffer(zlib.decompress(png[start + 4 : start + 4 + length]), dtype=np.uint8)
+    rows = values.reshape(height, 1 + 3 * width)
     assert set(rows[:, 0]) == {2}
     return np.cumsum(rows[:, 1:].astype(int), axis=0) % 256
 
