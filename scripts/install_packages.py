@@ -33,7 +33,7 @@ _BASE_PYTHON = str(
     if os.name == "nt"
     else Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
 )
-_CACHE = ROOT / "build" / "cache" / "uv"  # on the disk of .venv: its files are linked, not copied
+CACHE = ROOT / "build" / "cache" / "uv"  # on the disk of .venv: its files are linked, not copied
 # Settings of pip, the variable of uv for each, and what separates several values there.
 _VARIABLES = {
     "index-url": ("UV_DEFAULT_INDEX", " "),
@@ -135,7 +135,7 @@ def settings_for_uv() -> dict[str, str]:
     pip = find_pip(ensure=False)
     settings = run(*pip, "config", "list", capture_output=True).stdout if pip else ""
     return {
-        "UV_CACHE_DIR": str(_CACHE),
+        "UV_CACHE_DIR": str(CACHE),
         # As pip does: the newest version of all indexes, not of the first that has the package.
         "UV_INDEX_STRATEGY": "unsafe-best-match",
         **uv_environment(settings),
@@ -154,7 +154,7 @@ def _install_by_uv(uv: str, arguments: list[str]) -> bool:
         print(error, file=sys.stderr)
         return False
     finally:
-        shutil.rmtree(_CACHE, ignore_errors=True)
+        shutil.rmtree(CACHE, ignore_errors=True)
     return True
 
 

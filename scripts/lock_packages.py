@@ -28,6 +28,7 @@ def main() -> None:
         *("--no-config", "--default-index=https://pypi.org/simple"),
         *("--no-annotate", "--custom-compile-command=make lock"),
         *("--quiet", f"--output-file={install_packages.LOCK}"),
+        f"--cache-dir={install_packages.CACHE}",
         env=variables,
         stdout=subprocess.DEVNULL,
     )

@@ -28,6 +28,7 @@ dev = [{ include-group = "demo" }, "pytest>=9"]
 """
 _UV = """\
 #!/bin/sh
+case "$UV_CACHE_DIR" in */build/cache/uv) ;; *) exit 9 ;; esac  # not the home folder
 echo "uv $* from $UV_INDEX" >> "$CALLS"
 exit {code}
 """
