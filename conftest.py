@@ -1,12 +1,15 @@
 """Configuration of every test run: no key, separate folders, a warning about tests not run."""
 
+import gc
 import itertools
 import os
 import shutil
 import socket
+import sqlite3
 import sys
 import tempfile
-from collections.abc import Generator
+import weakref
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,8 +19,13 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from musicapi_nb.library import database
+
 _FOLDERS = pytest.StashKey[Path]()
 _NUMBERS = itertools.count()
+_UNCLOSED: list[str] = []
+"""The tests that opened connections to a library which nobody closed."""
+_CONNECTIONS: "weakref.WeakSet[_WatchedConnection]" = weakref.WeakSet()
 # The workers share the processors: threads of one matrix product would wait for each other. Set
 # before numpy is imported; kernels and other processes that tests start inherit it.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -45,6 +53,30 @@ _LONGEST = (
 # A busy machine must not fail a property test.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+
+class _WatchedConnection(database._Connection):  # noqa: SLF001 - every connection is one
+    """
+    A connection that notes its test if it is collected before it is closed.
+
+    Python 3.13 warns of that in whatever test is running when it collects.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._test = os.environ.get("PYTEST_CURRENT_TEST", "")
+        super().__init__(*arguments, **options)
+        _CONNECTIONS.add(self)
+
+    @property
+    def is_open(self) -> bool:
+        try:
+            return self.total_changes >= 0
+        except sqlite3.ProgrammingError:
+            return False
+
+    def __del__(self) -> None:
+        if self.is_open:
+            _UNCLOSED.append(self._test)
 
 
 class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -83,6 +115,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Libraries that no test names are in the home folder.
     os.environ["HOME"] = os.environ["USERPROFILE"] = str(config.stash[_FOLDERS])
     _move_notebook_kernels(config.stash[_FOLDERS])
+    database._Connection = _WatchedConnection  # type: ignore[misc]  # noqa: SLF001
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +140,18 @@ def _own_home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     home.mkdir()
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(home))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _libraries_are_closed() -> Iterator[None]:
+    """Fail if libraries of this file, or of an earlier one, were left open."""
+    yield
+    if any(connection.is_open for connection in _CONNECTIONS):
+        gc.collect()  # what something still refers to, such as a session, stays
+    unclosed = sorted(set(_UNCLOSED))
+    _UNCLOSED.clear()
+    if unclosed:
+        pytest.fail(f"these tests do not close a library that they open: {unclosed}")
 
 
 def _move_notebook_kernels(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -39,8 +40,9 @@ class PageParser(HTMLParser):
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
-    return Library(tmp_path / "data" / "my library")
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Library(tmp_path / "data" / "my library") as opened:
+        yield opened
 
 
 def test_players_use_library_files_by_relative_path(library: Library, tmp_path: Path) -> None:

@@ -301,9 +301,13 @@ def _migrated_copy(connection: sqlite3.Connection, steps: Sequence[str]) -> sqli
     copy = sqlite3.connect(
         ":memory:", isolation_level=None, check_same_thread=False, factory=_Connection
     )
-    with contextlib.closing(connection):
-        connection.backup(copy)
-    migrate(copy, steps)
+    try:
+        with contextlib.closing(connection):
+            connection.backup(copy)
+        migrate(copy, steps)
+    except BaseException:
+        copy.close()
+        raise
     return copy
 
 

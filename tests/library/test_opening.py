@@ -10,6 +10,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -233,6 +234,26 @@ def test_read_only_library_of_an_older_version_is_read(tmp_path: Path) -> None:
         assert library.counts() == {}
         assert "can only be read" in repr(library)
     assert database.read_bytes() == before
+
+
+def test_connections_are_closed_if_a_migration_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "library.sqlite"
+    Database(path, lock_timeout=1, steps=STEPS[:1]).close()
+    connect, connections = sqlite3.connect, list[sqlite3.Connection]()
+
+    def record(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connections.append(connect(*arguments, **options))
+        return connections[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", record)
+    with pytest.raises(LibraryError):
+        Database(path, lock_timeout=1, read_only=True, steps=[STEPS[0], "no SQL;"])
+    assert len(connections) == 2
+    for connection in connections:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
 
 
 async def test_session_on_a_read_only_library_buys_nothing(tmp_path: Path) -> None:
