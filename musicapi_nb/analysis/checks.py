@@ -65,7 +65,7 @@ def _has_kind(column: pd.Series, kind: ColumnKind) -> bool:
 
 def _is_text(column: pd.Series) -> bool:
     # pandas takes no column of objects for text in which one is missing
-    return types.is_string_dtype(column.dropna())
+    return types.is_string_dtype(column.dropna() if column.dtype == object else column)
 
 
 def dtype_text(column: pd.Series) -> str:

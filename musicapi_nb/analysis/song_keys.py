@@ -34,23 +34,19 @@ def song_codes(*tables: NamedTable) -> list[Ints]:
         require(frame, dict.fromkeys(names, "key"), label)
     for name in names:
         _require_same_kind(name, tables)
-    keys = {
-        name: _join_columns([frame[name].reset_index(drop=True) for frame, _ in tables])
-        for name in names
-    }
-    codes, _ = row_codes(pd.DataFrame(keys))
+    codes, _ = row_codes(_join_keys([frame[names] for frame, _ in tables]))
     return np.split(codes, np.cumsum([len(frame) for frame, _ in tables])[:-1])
 
 
-def _join_columns(columns: Sequence[pd.Series]) -> pd.Series:
-    """Concatenate columns; as objects if their dtypes differ, which pandas 2 may take for others.
+def _join_keys(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Concatenate tables of the same columns; columns of different dtypes as objects.
 
-    It ignores the dtype of a column without values, and warns.
+    pandas 2 leaves out the dtype of a column without values, and warns.
     """
-    if len({column.dtype for column in columns}) > 1:
-        columns = [column.astype(object) for column in columns]
-    joined: pd.Series = pd.concat(columns, ignore_index=True)
-    return joined
+    mixed = [name for name in frames[0] if len({frame[name].dtype for frame in frames}) > 1]
+    objects = dict.fromkeys(mixed, object)
+    parts = [frame.astype(objects) for frame in frames] if mixed else frames
+    return pd.concat(parts, ignore_index=True)
 
 
 def require_distinct(songs: NamedTable, codes: Ints, selected: Flags, *others: NamedTable) -> None:
