@@ -114,6 +114,20 @@ def _output(shell: str, then: str, home: Path) -> str:
     return process.stdout.splitlines()[-1]
 
 
+_GALLERY = """
+from musicapi_nb.notebook import early_loading
+from musicapi_nb.notebook.live_songs import _open_gallery
+from musicapi_nb.tasks.song_actions import actions_of
+task = job.result()
+gallery = _open_gallery(task, actions_of(task.songs[0]))
+print(type(gallery).__name__, "early" if early_loading._thread.is_alive() else "after the tables")
+"""
+
+
+def test_songs_that_are_ready_before_the_tables_are_shown_live(tmp_path: Path) -> None:
+    assert _output(_SHELL, _GALLERY, tmp_path) == "Gallery after the tables"
+
+
 def test_scripts_load_no_tables(tmp_path: Path) -> None:
     assert _output("", _LOADED, tmp_path) == "set()"
 

@@ -54,11 +54,16 @@ def _load() -> None:
     tag_vocabulary.entries()  # are kept once read
 
 
-def _wait() -> None:
-    """Wait until nothing is being loaded: a forked child would inherit the locks of its imports."""
+def wait_until_loaded() -> None:
+    """
+    Wait until the thread has loaded everything, if there is one.
+
+    Two threads that import modules of `frames` in different orders wait for each other; Python then
+    gives one of them a module half made. A forked child would inherit the locks of imports.
+    """
     if _thread is not None and _thread is not threading.current_thread():
         _thread.join(_MAX_WAIT)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_wait)
+    os.register_at_fork(before=wait_until_loaded)
