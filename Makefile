@@ -83,7 +83,7 @@ contract: $(DEV)
 # One run with one summary. Browser tests take longest and are scheduled first.
 TESTS ?= tests notebooks
 PYTEST := pytest $(TESTS) -ra -n $(JOBS) --no-loadscope-reorder \
-	--nbval --nbval-current-env --nbval-cell-timeout 120
+	--nbval --nbval-current-env --nbval-cell-timeout 600
 
 pytest: $(DEV) $(COMPILED) chromium
 	$(BIN)/python -m $(PYTEST)

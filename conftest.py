@@ -21,6 +21,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from musicapi_nb.library import database
 
+pytest_plugins = ("tests.temporary_files",)
 _FOLDERS = pytest.StashKey[Path]()
 _NUMBERS = itertools.count()
 _UNCLOSED: list[str] = []
@@ -110,8 +111,12 @@ def pytest_configure(config: pytest.Config) -> None:
     # With a key, notebooks would buy songs; without one everything uses the simulator.
     for name in ("MUSICAPI_KEY", "MUSICAPI_SIMULATOR"):
         os.environ.pop(name, None)
-    config.stash[_FOLDERS] = Path(tempfile.mkdtemp(prefix="musicapi-nb-tests-"))
+    # pytest's own folders, in which those of failed tests stay, are where they always are.
+    root = os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+    # A short name: the path of a socket below it has at most 104 characters on macOS.
+    config.stash[_FOLDERS] = Path(tempfile.mkdtemp(prefix="mnb-", dir=root))
     os.environ.update(sandbox.environment(config.stash[_FOLDERS]))
+    _move_temporary_files(config.stash[_FOLDERS] / "tmp")
     # Libraries that no test names are in the home folder.
     os.environ["HOME"] = os.environ["USERPROFILE"] = str(config.stash[_FOLDERS])
     _move_notebook_kernels(config.stash[_FOLDERS])
@@ -154,14 +159,28 @@ def _libraries_are_closed() -> Iterator[None]:
         pytest.fail(f"these tests do not close a library that they open: {unclosed}")
 
 
+def _move_temporary_files(folder: Path) -> None:
+    """Let this process and those that it starts write temporary files below a folder."""
+    folder.mkdir()
+    os.environ.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)))
+    tempfile.tempdir = None  # it is asked for again
+
+
 def _move_notebook_kernels(folder: Path) -> None:
-    """Run nbval's kernels in another folder, so that no library is left beside the notebooks."""
+    """
+    Run nbval's kernels in another folder, so that no library is left beside the notebooks.
+
+    Their temporary folders are left to the system, as a user's are, so they are made there, too.
+    """
     startup = Path(os.environ["IPYTHONDIR"]) / "profile_default" / "startup"
     startup.mkdir(parents=True)
     # Only nbval starts kernels in the notebooks' folder.
-    code = f"""import os
+    code = f"""import os, tempfile
 if os.path.samefile(".", {str(Path(__file__).parent / "notebooks")!r}):
     os.chdir({str(folder)!r})
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        os.environ[name] = {str(folder)!r}
+    tempfile.tempdir = None
 """
     (startup / "notebook_folder.py").write_text(code)
 

@@ -59,10 +59,11 @@ def local(folder: Path) -> frames.Frames:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[distributed.Client]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[distributed.Client]:
     """Start a cluster of two processes."""
+    folder = str(tmp_path_factory.mktemp("dask"))
     with (
-        dask.config.set({"distributed.worker.daemon": False}),
+        dask.config.set({"distributed.worker.daemon": False, "temporary-directory": folder}),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
         ) as two,

@@ -48,6 +48,11 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         rebuilt_is_the_same(library)
 
 
+def new_folder(library: Library) -> Path:
+    """Return a new folder, which is deleted with that of the library."""
+    return Path(tempfile.mkdtemp(dir=library.path.parent))
+
+
 def hostile_song(text: str) -> Song:
     link = f"https://files.example/{text}"
     return Song(
@@ -96,7 +101,7 @@ def attached(library: Library, text: str) -> Song:
 def export(library: Library, text: str, name: str = "songs") -> Any:
     item = attached(library, text)
     task = Task(id=item.task_id, engine="sonic", state="succeeded", songs=(item,))
-    result = mnb.export(Path(tempfile.mkdtemp()) / name, [task], library=library)
+    result = mnb.export(new_folder(library) / name, [task], library=library)
     assert result.counts == {"written": 1}
     if result.path.is_dir():
         assert all(path.name.encode() for path in result.path.iterdir())
@@ -185,33 +190,41 @@ SINKS: dict[str, Callable[[Library, str], Any]] = {
     "library": lambda library, _: library,
     "replies": lambda library, _: mnb.tasks_frame(library).to_csv().encode(),
     "export": export,
-    "export to a path": lambda library, text: mnb.export(f"{tempfile.mkdtemp()}/{text}/x", library),
-    "tables": lambda library, text: write_and_read(f"{tempfile.mkdtemp()}/{text}/x", library),
+    "export to a path": lambda library, text: mnb.export(
+        f"{new_folder(library)}/{text}/x", library
+    ),
+    "tables": lambda library, text: write_and_read(f"{new_folder(library)}/{text}/x", library),
     "zip": lambda library, text: export(library, text, "songs.zip"),
     "page": lambda library, text: mnb.save_page(
-        f"{tempfile.mkdtemp()}/a.html", [hostile_task(text)], library=library
+        f"{new_folder(library)}/a.html", [hostile_task(text)], library=library
     ),
-    "page path": lambda _, text: mnb.save_page(
-        f"{tempfile.mkdtemp()}/{text}.html", [hostile_task("a")]
+    "page path": lambda library, text: mnb.save_page(
+        f"{new_folder(library)}/{text}.html", [hostile_task("a")]
     ),
     "gallery": lambda library, text: mnb.gallery([hostile_task(text)], library=library, title=text),
-    "library path": lambda _, text: Library(f"{tempfile.mkdtemp()}/{text}x").close(),
+    "library path": lambda library, text: Library(f"{new_folder(library)}/{text}x").close(),
     "simulator": lambda _, text: mnb.connect(simulator=f"x{text}"),
     "base_url": lambda _, text: mnb.connect("k" * 20, base_url=f"https://{text}\n"),
     "key": lambda _, text: mnb.connect(f"k{text}\n\ud800"),
     "proxy": lambda _, text: mnb.connect("k" * 20, proxy=f"{text}://\ud800"),
-    "download": lambda _, text: download(f"http://127.0.0.1:1/{text}", "a.mp3"),
-    "download host": lambda _, text: download(f"http://{text}x.invalid:1/", "a.mp3"),
-    "download scheme": lambda _, text: download(text, "a.mp3"),
-    "download path": lambda _, text: download("http://127.0.0.1:1/", f"{text}.mp3"),
+    "download": lambda library, text: download(
+        f"http://127.0.0.1:1/{text}", new_folder(library) / "a.mp3"
+    ),
+    "download host": lambda library, text: download(
+        f"http://{text}x.invalid:1/", new_folder(library) / "a.mp3"
+    ),
+    "download scheme": lambda library, text: download(text, new_folder(library) / "a.mp3"),
+    "download path": lambda library, text: download(
+        "http://127.0.0.1:1/", new_folder(library) / f"{text}.mp3"
+    ),
     "publish": lambda _, text: asyncio.run(mnb.publish(f"{text}.wav", f"memory://{text}")),
 }
 
 
-def download(url: str, name: str) -> None:
+def download(url: str, path: Path) -> None:
     async def run() -> None:
         async with client("http://127.0.0.1:1", simulated=True, speed=1e9) as api:
-            await api.download(url, Path(tempfile.mkdtemp()) / name)
+            await api.download(url, path)
 
     asyncio.run(run())
 

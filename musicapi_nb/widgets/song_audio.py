@@ -65,12 +65,10 @@ async def fetch_audio(song: Song, client: MusicAPI, *, max_bytes: int = MAX_BYTE
 
     MusicAPIError if there is no link, or it is dead or leads to something too large or not audio.
     """
-    folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="musicapi-nb-")
-    try:
-        path = await client.download(song, Path(folder.name) / "audio", max_bytes=max_bytes)
+    # Made and deleted in no other thread: a cancellation meanwhile would leave the folder behind.
+    with tempfile.TemporaryDirectory(prefix="musicapi-nb-") as folder:
+        path = await client.download(song, Path(folder) / "audio", max_bytes=max_bytes)
         return await asyncio.to_thread(read_audio, path, max_bytes)
-    finally:
-        folder.cleanup()  # not in a thread: a second cancellation would leave the folder behind
 
 
 def read_audio(path: Path, max_bytes: int) -> Audio:

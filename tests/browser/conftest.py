@@ -15,7 +15,7 @@ from tests.browser.watch import Watch
 
 _FOLDER = Path(__file__).parent
 _FAILED = pytest.StashKey[bool]()
-_MS = 60_000.0  # a busy machine must not fail a test
+_MS = 120_000.0  # a busy machine must not fail a test
 expect.set_options(timeout=_MS)
 
 
@@ -50,7 +50,11 @@ def chromium() -> str:
 @pytest.fixture(scope="package")
 def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     home = tmp_path_factory.mktemp("chromium")
-    environment: dict[str, str | float | bool] = {**os.environ, "HOME": str(home)}
+    environment: dict[str, str | float | bool] = {
+        **os.environ,
+        "HOME": str(home),
+        "PULSE_RUNTIME_PATH": str(home / "pulse"),  # else a temporary folder, which stays
+    }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium, env=environment, args=ARGUMENTS

@@ -16,7 +16,7 @@ from tests.browser.server import LabServer
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 
 PROBE = Path(__file__).with_name("lab.js")
-_OPEN_SECONDS = 60.0
+_OPEN_SECONDS = 120.0
 _METADATA = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 _THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
@@ -67,7 +67,7 @@ class LabNotebook:
             message = f"{self.file.name} did not open with an idle kernel; see the screenshot"
             raise AssertionError(message) from error
 
-    def run_all(self, seconds: float = 60.0, *, errors_expected: bool = False) -> None:
+    def run_all(self, seconds: float = 120.0, *, errors_expected: bool = False) -> None:
         """
         Run All, as the menu does, and wait until all cells have ended and the kernel is idle.
 
@@ -84,7 +84,7 @@ class LabNotebook:
         """Queue all cells and return at once, for tests that act during the run."""
         self._call("startRunAll")
 
-    def wait_until_done(self, seconds: float = 60.0) -> None:
+    def wait_until_done(self, seconds: float = 120.0) -> None:
         try:
             self._wait("runAllDone", seconds)
         except PlaywrightTimeoutError as error:

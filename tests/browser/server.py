@@ -19,8 +19,8 @@ from typing import IO
 import sandbox
 
 _XDG_FOLDERS = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
-_START_SECONDS = 60
-_STOP_SECONDS = 20
+_START_SECONDS = 120
+_STOP_SECONDS = 60
 _LAB = re.compile(r"http://127\.0\.0\.1:(\d+)/lab\?token=")
 _MARIMO = re.compile(r"http://localhost:(\d+)")
 
