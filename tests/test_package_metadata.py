@@ -55,7 +55,7 @@ def test_readme_without_a_repository_has_no_dead_link() -> None:
 
     assert all(target.startswith("https://") for target in _targets(text))
     assert "<" not in re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
-    assert "CONTRIBUTING.md and\n  the architecture." in text
+    assert "CONTRIBUTING.md, the architecture\n  and versions and stability." in text
     assert _code(text) == _code(README)
 
 
