@@ -135,7 +135,7 @@ thread.join()
         pytest.param(TELL, ("-W", "error", "-X", "dev"), id="script"),
         pytest.param(
             FORKED,
-            (),
+            ("-W", "ignore:This process:DeprecationWarning"),  # Python's: it has threads
             id="forked child",
             marks=pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork"),
         ),
