@@ -128,6 +128,10 @@ def test_songs_that_are_ready_before_the_tables_are_shown_live(tmp_path: Path) -
     assert _output(_SHELL, _GALLERY, tmp_path) == "Gallery after the tables"
 
 
+def test_gallery_may_be_opened_while_tables_are_loaded(tmp_path: Path) -> None:
+    assert _output(_SHELL, "print(len(api.gallery().collection.items) <= 2)", tmp_path) == "True"
+
+
 def test_scripts_load_no_tables(tmp_path: Path) -> None:
     assert _output("", _LOADED, tmp_path) == "set()"
 
