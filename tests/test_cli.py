@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -158,22 +160,81 @@ def test_another_library_is_merged(sim: Simulator, run: Run, tmp_path: Path) -> 
     assert len(sim.request_log.posts) == 2
 
 
+COMMAND = (sys.executable, "-m", "musicapi_nb")
+
+
 @pytest.mark.usefixtures("sim")
-def test_a_reader_that_leaves_early_is_no_error(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [["library", "--library", "library"], ["--help"]])
+def test_a_reader_that_leaves_early_is_no_error(
+    run: Run, tmp_path: Path, arguments: list[str]
+) -> None:
     run(*SONG, "--yes")
-    command = [
-        sys.executable,
-        "-m",
-        "musicapi_nb",
-        "library",
-        "--library",
-        str(tmp_path / "library"),
-    ]
+    command = [*COMMAND, *arguments]
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as stdout:
-        process = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, check=False)
+        process = subprocess.run(
+            command, stdout=stdout, stderr=subprocess.PIPE, cwd=tmp_path, check=False
+        )
     assert (process.returncode, process.stderr) == (0, b"")
+
+
+def test_output_that_cannot_be_written_is_no_crash(sim: Simulator, tmp_path: Path) -> None:
+    if sys.platform != "linux":
+        pytest.skip("/dev/full is a device of Linux")
+    sim.faults.arm("wrong_type_download", times=None)
+    song = [*COMMAND, *SONG, "--yes", "--library", str(tmp_path / "library")]
+    closed = subprocess.run(
+        ["/bin/sh", "-c", '"$@" 2>&-', "sh", *song], capture_output=True, text=True, check=False
+    )
+    assert closed.returncode == 0
+    assert closed.stdout.startswith("Paid: 20 credits")
+    with Path("/dev/full").open("wb") as full:
+        process = subprocess.run(song, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert process.returncode == 3
+    assert process.stderr.splitlines()[-1] == (
+        "The result could not be written: No space left on device. The same command prints it "
+        "again, and buys nothing twice."
+    )
+    assert len(sim.request_log.posts) == 1
+
+
+def test_a_terminal_that_closes_does_not_end_what_is_paid(sim: Simulator, tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no pty")
+    sim.faults.arm("wrong_type_download", times=None)
+    command = [*COMMAND, *SONG, "--yes", "--json", "--library", str(tmp_path / "library")]
+    master, slave = os.openpty()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=slave, text=True) as process:
+        os.close(slave)
+        while not sim.request_log.posts:
+            time.sleep(0.01)
+        os.close(master)
+        output = process.communicate()[0]
+    assert (process.returncode, json.loads(output)["paid"]) == (0, 20)
+
+
+def test_a_second_signal_ends_the_wait_for_a_reply(
+    sim: Simulator, run: Run, tmp_path: Path
+) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no SIGHUP")
+    sim.faults.arm("slow_reply", seconds=1e9)
+    command = [*COMMAND, *SONG, "--yes", "--json", "--library", str(tmp_path / "library")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with process:
+        assert process.stderr is not None
+        while not sim.request_log.posts:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGHUP)
+        assert any("for the reply to a paid request" in line for line in process.stderr)
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate()
+    assert "Traceback" not in errors
+    stopped = json.loads(output)
+    assert (process.returncode, stopped["may_have_cost"]) == (130, True)
+    assert "may have cost credits" in stopped["message"]
+    assert len(run("library")[1]["uncertain"]) == 1
 
 
 def test_a_failed_song_is_a_failure(sim: Simulator, run: Run) -> None:

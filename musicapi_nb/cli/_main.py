@@ -10,9 +10,16 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from musicapi_nb.cli import experiment_commands, library_commands, plan_commands, run_command
-from musicapi_nb.cli.command_outcome import ExitCode, Interrupted, Outcome, error_outcome, to_json
+from musicapi_nb.cli.command_outcome import (
+    ExitCode,
+    Outcome,
+    error_outcome,
+    interrupt_outcome,
+    to_json,
+)
 from musicapi_nb.cli.connection import note
 from musicapi_nb.errors import MusicAPIError
 
@@ -30,49 +37,83 @@ def main(arguments: Sequence[str] | None = None) -> int:
     The result is printed on standard output, all else on standard error. SystemExit for arguments
     that argparse refuses, and for `--help`.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a title may have what the terminal cannot show
-            stream.reconfigure(errors="replace")
-    args = _parser().parse_args(arguments)
+    _prepare_streams()
+    try:
+        args = _parser().parse_args(arguments)
+    except BrokenPipeError:  # the reader of --help has left
+        _discard_output()
+        return int(ExitCode.OK)
     try:
         with _terminable():
             outcome: Outcome = args.command(args)
         is_error = False
     except KeyboardInterrupt as interrupt:
-        text = str(interrupt) if isinstance(interrupt, Interrupted) else "Stopped."
-        outcome = Outcome({"error": "Interrupted", "message": text}, text, ExitCode.INTERRUPTED)
-        is_error = True
+        outcome, is_error = interrupt_outcome(interrupt), True
     except MusicAPIError as error:
         outcome, is_error = error_outcome(error), True
     if is_error:
         note(outcome.text)
+    is_printed = True
     if args.json:
-        _print(to_json(args.name_of_command, outcome))
+        is_printed = _print(to_json(args.name_of_command, outcome))
     elif not is_error:
-        _print(outcome.text)
-    return int(outcome.code)
+        is_printed = _print(outcome.text)
+    return int(outcome.code if is_printed or outcome.code else ExitCode.FAILED)
+
+
+def _prepare_streams() -> None:
+    """Replace what a terminal cannot show; discard output where it is closed, as by `2>&-`."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            nothing = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open until exit
+            setattr(sys, name, nothing)
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM, which schedulers and containers send, stop a command as Ctrl-C does."""
+    """Let SIGTERM, sent by schedulers and containers, stop a command as Ctrl-C does.
+
+    So does SIGHUP, sent as a terminal closes, unless it is ignored, as by nohup.
+    """
     if threading.current_thread() is not threading.main_thread():  # only there Python allows it
         yield
         return
-    earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signals = [signal.SIGTERM]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+    earlier = {number: signal.signal(number, signal.default_int_handler) for number in signals}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
 
 
-def _print(text: str) -> None:
-    """Print the result on standard output; a reader that has left, such as `head`, is no error."""
+def _print(text: str) -> bool:
+    """Print the result on standard output; return False if it cannot be written.
+
+    A reader that has left, such as `head`, is no error.
+    """
     try:
         print(text, flush=True)  # noqa: T201 - the result
     except BrokenPipeError:
-        # Python flushes the stream again at exit, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
+    except OSError as error:
+        _discard_output()
+        note(
+            f"The result could not be written: {error.strerror}. "
+            "The same command prints it again, and buys nothing twice."
+        )
+        return False
+    return True
+
+
+def _discard_output() -> None:
+    """Discard what is left of the output: Python flushes it at exit, and would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

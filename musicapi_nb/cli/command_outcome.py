@@ -50,6 +50,10 @@ class Outcome:
 class Interrupted(KeyboardInterrupt):
     """A command was interrupted; the message says what was paid and what continues."""
 
+    def __init__(self, message: str, *, may_have_cost: bool = False) -> None:
+        super().__init__(message)
+        self.may_have_cost = may_have_cost
+
 
 def error_outcome(error: MusicAPIError) -> Outcome:
     """Return the outcome of a command that ended with an error."""
@@ -60,6 +64,18 @@ def error_outcome(error: MusicAPIError) -> Outcome:
         "may_have_cost": code is ExitCode.UNCERTAIN,
     }
     return Outcome(data, markup.one_line(str(error)), code)
+
+
+def interrupt_outcome(interrupt: KeyboardInterrupt) -> Outcome:
+    """Return the outcome of a command that was interrupted or terminated."""
+    if not isinstance(interrupt, Interrupted):
+        interrupt = Interrupted("Stopped.")
+    data = {
+        "error": "Interrupted",
+        "message": str(interrupt),
+        "may_have_cost": interrupt.may_have_cost,
+    }
+    return Outcome(data, str(interrupt), ExitCode.INTERRUPTED)
 
 
 def _error_code(error: MusicAPIError) -> ExitCode:

@@ -49,6 +49,18 @@ def open_session(args: argparse.Namespace) -> Iterator[Session]:
         session.close()
 
 
+def close_after_interrupt(session: Session) -> None:
+    """Wait for the replies to requests that were sent; a second interrupt ends this wait."""
+    try:
+        session.close()
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "Stopped before the reply to a request came. It may have cost credits, and is not "
+            "sent again; `musicapi-nb library` lists it.",
+            may_have_cost=True,
+        ) from None
+
+
 def _connect(args: argparse.Namespace) -> Session:
     if not args.simulator or os.getenv(SIMULATOR_VARIABLE, "").strip():
         return connect(library=args.library)
@@ -93,8 +105,11 @@ def is_simulated(args: argparse.Namespace) -> bool:
 
 
 def note(text: str) -> None:
-    """Print a line for people on standard error, if anybody reads it."""
-    with contextlib.suppress(BrokenPipeError):
+    """Print a line for people on standard error, if it can be written.
+
+    A terminal that is gone, or a log on a full disk, must not end what was paid for.
+    """
+    with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is a command
 
 
@@ -123,14 +138,15 @@ def wait_for(work: Any, title: str, result: Callable[[], Any]) -> Any:
     bar = Bar(markup.one_line(title)) if sys.stderr.isatty() else _Lines(markup.one_line(title))
     watchable: Watchable = work
 
-    def draw() -> None:
-        bar.show(watchable.bar_state(), is_final=False)
+    def draw(*, is_final: bool = False) -> None:
+        with contextlib.suppress(OSError):  # as in note()
+            bar.show(watchable.bar_state(), is_final=is_final)
 
     watchable.watch(draw)
     try:
         return result()
     finally:
-        bar.show(watchable.bar_state(), is_final=True)
+        draw(is_final=True)
 
 
 class _Lines:

@@ -10,6 +10,7 @@ from musicapi_nb import markup
 from musicapi_nb.cli.command_outcome import ExitCode, Interrupted, Outcome, facts_line
 from musicapi_nb.cli.connection import (
     add_options,
+    close_after_interrupt,
     confirm,
     note,
     open_library,
@@ -96,8 +97,8 @@ def run(args: argparse.Namespace) -> Outcome:
             wait_for(experiment, args.name, lambda: experiment.start().result())
         except KeyboardInterrupt:
             experiment.cancel()
-            session.close()  # waits for the replies to requests that were sent
-            raise Interrupted(_interrupted_text(args)) from None
+            close_after_interrupt(session)
+            raise _interruption(args) from None
         return _outcome(experiment, file)
 
 
@@ -117,17 +118,18 @@ def _price(dry_run: Any) -> str:
     return f"{markup.format_credits(dry_run.credits)}, and {unknown} of unknown price"
 
 
-def _interrupted_text(args: argparse.Namespace) -> str:
+def _interruption(args: argparse.Namespace) -> Interrupted:
     with open_library(args) as library:
         counts = library.counts(experiment=args.name)
     bought = sum(counts.get(state, 0) for state in ("done", "accepted", "reposting"))
     uncertain = counts.get("uncertain", 0)
     doubt = f" {markup.plural(uncertain, 'request')} may have cost credits." if uncertain else ""
-    return (
+    text = (
         f"Stopped. {markup.plural(bought, 'request')} of this experiment are paid for, and those "
         f"under way continue on the service.{doubt} `experiment resume` waits for them and buys "
         "the rest."
     )
+    return Interrupted(text, may_have_cost=uncertain > 0)
 
 
 def _outcome(experiment: ExperimentRun, file: PlanFile) -> Outcome:

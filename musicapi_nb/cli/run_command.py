@@ -7,7 +7,14 @@ from typing import Any
 
 from musicapi_nb import markup
 from musicapi_nb.cli.command_outcome import ExitCode, Interrupted, Outcome, facts_line
-from musicapi_nb.cli.connection import add_options, confirm, note, open_session, wait_for
+from musicapi_nb.cli.connection import (
+    add_options,
+    close_after_interrupt,
+    confirm,
+    note,
+    open_session,
+    wait_for,
+)
 from musicapi_nb.cli.request_arguments import add_operation_options, build_request
 from musicapi_nb.engines import Request
 from musicapi_nb.engines.arguments import operation_name
@@ -52,8 +59,8 @@ def run(args: argparse.Namespace) -> Outcome:
             task: Task = wait_for(job, name, job.result)
         except KeyboardInterrupt:
             job.cancel()
-            session.close()  # waits for the reply to a request that was sent
-            raise Interrupted(_interrupted_text(job)) from None
+            close_after_interrupt(session)
+            raise Interrupted(_interrupted_text(job), may_have_cost=job.task is None) from None
         files, faults = _save(session, task, args.save) if args.save else ([], [])
     return _outcome(task, files, faults)
 
