@@ -2,6 +2,7 @@
 
 import datetime as dt
 import inspect
+import io
 import typing
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,6 +28,7 @@ from musicapi_nb.frames import Frames
 from musicapi_nb.frames.arrow_tables import as_pandas
 from musicapi_nb.frames.text_dtype import TEXT
 from musicapi_nb.library import Library
+from musicapi_nb.library._request_key import request_key
 from tests.library.helpers import acknowledged, buy, looked, song
 from tests.report_tables import blind_answers, rated_songs
 from tests.test_dask import studio_reply
@@ -166,6 +169,55 @@ def test_plans_from_tables(convert: Convert) -> None:
     assert plan.factors["take_note"] == (1, None)
     variance = mnb.variance(rated_songs(), "duration", within="mv")
     assert repr(plan.dry_run(variance=convert(variance))) == repr(plan.dry_run(variance=variance))
+
+
+LEVELS: dict[pa.DataType, st.SearchStrategy[Any]] = {
+    pa.int64(): st.integers(-(2**53), 2**53),
+    pa.float64(): st.sampled_from([0.0, 0.1, 1 / 3, 1.0, 5.0, 1e16]),
+    pa.decimal128(30, 20): st.sampled_from([Decimal("0.10"), Decimal("5.00"), Decimal(7) / 4]),
+    pa.decimal128(38, 0): st.sampled_from([Decimal(5), Decimal(2**63 - 1)]),
+    pa.string(): st.sampled_from(["", "NA", "nan", "5", "5.0", "007", "a\0b", "<NA>", "\u2028"]),
+    pa.dictionary(pa.int32(), pa.string()): st.sampled_from(["calm", "loud"]),
+}
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_a_plan_is_the_same_purchase_from_whatever_reads_its_table(data: st.DataObject) -> None:
+    kinds = data.draw(st.lists(st.sampled_from(list(LEVELS)), min_size=1, max_size=3))
+    columns = {f"c{number}": data.draw(_column(kind)) for number, kind in enumerate(kinds)}
+    table = pa.table(columns)
+    file = io.BytesIO()
+    pq.write_table(table, file)
+    base = {"description": "rain" + "".join(f" {{{name}}}" for name in columns)}
+    values = {name: column.to_pylist() for name, column in columns.items()}
+    expected = _purchases(pd.DataFrame(values, dtype=object), base)
+    for source in (
+        table,
+        table.to_pandas(),
+        table.to_pandas(types_mapper=pd.ArrowDtype),
+        pd.read_parquet(file),
+        pd.read_parquet(file, dtype_backend="numpy_nullable"),
+        pl.from_arrow(table),
+        pl.from_arrow(table).to_pandas(),  # type: ignore[union-attr] - it is a DataFrame
+        duckdb.from_arrow(table),
+    ):
+        assert _purchases(source, base) == expected
+
+
+@st.composite
+def _column(draw: st.DrawFn, kind: pa.DataType) -> pa.Array:
+    values = draw(st.lists(LEVELS[kind], min_size=3, max_size=3))
+    if draw(st.booleans()):
+        values[draw(st.integers(0, 2))] = None
+    if pa.types.is_dictionary(kind):
+        return pa.array(values, kind.value_type).dictionary_encode()
+    return pa.array(values, kind)
+
+
+def _purchases(table: Any, base: dict[str, str]) -> list[str]:
+    plan = mnb.Plan.from_frame(sonic.Create, table, base=base)
+    return [request_key(cell.request, cell.take) for cell in plan]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The command line, over the simulator's real HTTP: it asks, buys once, and says what happened."""
 
+import argparse
 import json
 import os
 import re
@@ -14,7 +15,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from musicapi_nb import lyrics, sonic
 from musicapi_nb.cli import main
+from musicapi_nb.cli.plan_file import read_plan
 from musicapi_nb.library import Library
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 
@@ -377,3 +380,21 @@ def test_rows_may_be_of_several_operations(run: Run, tmp_path: Path) -> None:
     rows[2] = "produzer,Create,a pier,"
     code, refused = run("plan", "check", write(tmp_path / "plan.csv", *rows))
     assert (code, refused["message"].split(":")[0]) == (2, "row 2")
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "float64", "object"])
+def test_the_format_of_a_plan_changes_no_number(tmp_path: Path, dtype: str) -> None:
+    plan = pd.DataFrame({
+        "operation": ["sonic.Create", "sonic.Create", "lyrics.Make"],
+        "description": ["harbour {pier}", "harbour {pier}", "rain"],
+        "pier": pd.Series([5, 6, None], dtype=dtype),  # float64: pandas has 5.0
+    })  # fmt: skip
+    plan.to_csv(tmp_path / "plan.csv", index=False)
+    plan.to_parquet(tmp_path / "plan.parquet")
+    expected = [lyrics.Make("rain"), *(sonic.Create(f"harbour {pier}") for pier in (5, 6))]
+    for name in ("plan.csv", "plan.parquet"):
+        options = argparse.Namespace(
+            plan=str(tmp_path / name), engine=None, operation=None, fields=[], repeats=1, seed=0
+        )
+        requests = [cell.request for cell in read_plan(options).checked()]
+        assert sorted(map(repr, requests)) == sorted(map(repr, expected))

@@ -97,6 +97,8 @@ def test_values_inside_lists_and_undeclared_fields_are_converted() -> None:
     request = sonic.Create(**FIELDS, extra={np.str_("new"): [np.int64(1), {"x": np.arange(2)}]})
     assert request.extra == {"new": [1, {"x": [0, 1]}]}
     request.check()
+    large = sonic.Create(**FIELDS, extra={"id": Decimal(2**63 - 1), "x": Decimal("1E+999999")})
+    assert large.extra == {"id": 2**63 - 1, "x": float("inf")}  # all digits
     changed = msgspec.structs.replace(request, tags=np.str_("spy"))
     assert type(changed.tags) is str
     ten: Any = np.int64(10)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from musicapi_nb.errors import (
 )
 from musicapi_nb.paths import local_path
 from musicapi_nb.plan import Plan
-from musicapi_nb.plan.frames import read_rows
+from musicapi_nb.plan.frames import read_rows, restore_integers
 from musicapi_nb.plan.validation import to_python
 
 _PARQUET = frozenset({".parquet", ".pq"})
@@ -87,10 +87,11 @@ def read_plan(args: argparse.Namespace) -> PlanFile:
     plan: Plan | None = None
     problems: list[RowProblem] = []
     rows: list[int] = []
+    incomplete = frozenset(frame.columns[frame.isna().any()])
     for kind, numbers in _rows_by_operation(frame, args).items():
         part = frame.iloc[numbers].drop(columns=[*_OPERATION_COLUMNS], errors="ignore")
         part = part.dropna(axis="columns", how="all").reset_index(drop=True)
-        part_plan, faults, cell_rows = _read_part(kind, part, args)
+        part_plan, faults, cell_rows = _read_part(kind, part, incomplete, args)
         problems += [
             RowProblem(tuple(numbers[row] + 1 for row in indices), problem)
             for indices, problem in faults
@@ -151,11 +152,11 @@ _Faults = list[tuple[Sequence[int], Problem]]
 
 
 def _read_part(
-    kind: type[Request], frame: pd.DataFrame, args: argparse.Namespace
+    kind: type[Request], frame: pd.DataFrame, incomplete: Collection[Any], args: argparse.Namespace
 ) -> tuple[Plan | None, _Faults, list[int]]:
     """Return the plan of the rows of one operation, its problems, and the row of each cell."""
     base = parse_fields(kind, args.fields)
-    parsed, faults = _parse_texts(kind, frame)
+    parsed, faults = _parse_texts(kind, frame, incomplete)
     if faults:
         return None, faults, []
     try:
@@ -185,10 +186,13 @@ def _cell_rows(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     return numbers
 
 
-def _parse_texts(kind: type[Request], frame: pd.DataFrame) -> tuple[pd.DataFrame, _Faults]:
+def _parse_texts(
+    kind: type[Request], frame: pd.DataFrame, incomplete: Collection[Any]
+) -> tuple[pd.DataFrame, _Faults]:
     """Return the table with the texts of fields as the values that the fields take.
 
-    A factor whose texts are all numbers becomes numbers.
+    A factor whose texts are all numbers becomes numbers. Integers are restored in columns that are
+    `incomplete` in the whole file, because a missing value elsewhere may have made them floats.
     """
     faults: _Faults = []
     columns: dict[Any, list[Any]] = {}
@@ -203,7 +207,7 @@ def _parse_texts(kind: type[Request], frame: pd.DataFrame) -> tuple[pd.DataFrame
                         faults += [([row], problem) for problem in error.problems]
         elif (numbers := _numbers(values)) is not None:
             values = numbers
-        columns[name] = values
+        columns[name] = restore_integers(kind, str(name), values) if name in incomplete else values
     return pd.DataFrame(columns, dtype=object), faults
 
 

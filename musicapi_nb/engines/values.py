@@ -44,7 +44,9 @@ def _number(value: Decimal) -> Any:
     if not value.is_finite():
         return value
     number = float(value)
-    return int(number) if number.is_integer() else number
+    if not number.is_integer():
+        return number
+    return int(value if value == value.to_integral_value() else number)  # all digits of a large one
 
 
 _CONVERSIONS: Mapping[type, Callable[[Any], Any]] = {

@@ -34,7 +34,7 @@ _INDEX = re.compile(r"__index_level_\d+__")  # pyarrow's name of an index withou
 _CONVERSIONS = {"LazyFrame": "collect()", "Series": "to_frame()"}
 
 
-def as_pandas(source: Any, label: str) -> Any:
+def as_pandas(source: Any, label: str, *, exact: bool = False) -> Any:
     """Return a table of another library as a pandas DataFrame, anything else as it is.
 
     Columns get the dtypes of our own frames: text is str; whole numbers are int64, or Int64 if any
@@ -43,7 +43,8 @@ def as_pandas(source: Any, label: str) -> Any:
     structs are Python lists and dicts. The index of a pandas DataFrame that went through Arrow is
     left out if it has no name.
 
-    `label` names the argument in messages. A Dask table is returned as it is.
+    `label` names the argument in messages. A Dask table is returned as it is. If `exact`, decimal
+    numbers of a fixed scale are Decimal, as in tables that pandas reads, not float64.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def as_pandas(source: Any, label: str) -> Any:
         raise InvalidArgument(
             f"{label}, {_type_text(source)}, cannot be read: {markup.one_line(str(error), 300)}"
         ) from error
-    return _to_pandas(table, label)
+    return _to_pandas(table, label, exact=exact)
 
 
 def _refuse_objects(source: Any, label: str) -> None:
@@ -105,7 +106,7 @@ def _type_text(source: Any) -> str:
     return f"a {name}" if library == "builtins" else f"a {library} {name}"
 
 
-def _to_pandas(table: pa.Table, label: str) -> pd.DataFrame:
+def _to_pandas(table: pa.Table, label: str, *, exact: bool) -> pd.DataFrame:
     names = Counter(table.column_names)
     if repeated := [name for name, number in names.items() if number > 1]:
         raise BadFrame(
@@ -115,23 +116,23 @@ def _to_pandas(table: pa.Table, label: str) -> pd.DataFrame:
     for field, column in zip(table.schema, table.columns, strict=True):
         if _INDEX.fullmatch(field.name):
             continue
-        columns[field.name] = _values(column)
+        columns[field.name] = _values(column, exact=exact)
     return pd.DataFrame(columns, index=pd.RangeIndex(len(table)), copy=False)
 
 
-def _values(column: pa.ChunkedArray) -> Any:  # noqa: PLR0911 - one for each dtype
+def _values(column: pa.ChunkedArray, *, exact: bool) -> Any:  # noqa: PLR0911 - one for each dtype
     """Return a column as an array of pandas or numpy."""
     column = _plain(column)
     kind = column.type
     if types.is_dictionary(kind):
         if _is_text(kind.value_type):
             return _categories(column, ordered=kind.ordered)
-        return _values(column.cast(kind.value_type))
+        return _values(column.cast(kind.value_type), exact=exact)
     if _is_text(kind):
         return text_values(_large_text(column))
     if types.is_integer(kind):
         return _whole_numbers(column)
-    if types.is_decimal(kind):
+    if types.is_decimal(kind) and not exact:
         return _decimals(column)
     if types.is_floating(kind):
         return column.cast(pa.float64()).to_numpy().copy()  # because frames may be written to

@@ -98,7 +98,7 @@ def read_rows(
     kind: type[Request], frame: Any, base: Mapping[str, Any]
 ) -> tuple[list[dict[str, Any]], list[Problem]]:
     """Return each row as levels by column name, and the problems of the columns."""
-    frame = as_pandas(frame, "frame")
+    frame = as_pandas(frame, "frame", exact=True)
     if not isinstance(frame, pd.DataFrame):
         raise InvalidArgument(no_table_text(frame, "frame"))
     problems = name_problems(frame.columns, base, "column")
@@ -116,9 +116,14 @@ def read_rows(
 def _levels(kind: type[Request], name: str, column: Sequence[Any]) -> list[Any]:
     """Convert a column to Python values; integers that a missing value made floats are restored."""
     values = [coerce_int(kind, name, to_python(value)) for value in column]
+    return restore_integers(kind, name, values) if None in values else values
+
+
+def restore_integers(kind: type[Request], name: str, values: Sequence[Any]) -> list[Any]:
+    """Return whole floats as integers if a column has no others; it had a missing value."""
     field = kind.fields().get(name)
     numbers = [value for value in values if value is not None]
     only_whole = all(isinstance(value, float) and value.is_integer() for value in numbers)
-    if None in values and only_whole and not (field and field.kind in _FLOAT_KINDS):
+    if only_whole and not (field and field.kind in _FLOAT_KINDS):
         return [None if value is None else int(value) for value in values]
-    return values
+    return [*values]
