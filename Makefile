@@ -1,12 +1,12 @@
 # `make` lists the targets. Everything is written to .venv and build, inside this folder.
 
 PYTHON ?= $(or $(wildcard .venv/bin/python),python3)
-# Twice as many workers as cores: with three, two idle cores were busy for 60 % of the time only,
-# because tests wait for browsers, kernels and the simulator.
+# Twice as many workers as cores, because tests wait for browsers, kernels and the simulator: three
+# workers kept two cores busy for only 60 % of the time.
 JOBS ?= 4
 
 BIN := .venv/bin
-# A stamp for each dependency group in .venv; `make .venv/.bench` installs another one.
+# A stamp file for each dependency group in .venv; `make .venv/.bench` installs the group `bench`.
 DEMO := .venv/.demo$(if $(NEWEST),-newest)
 DEV := .venv/.dev$(if $(NEWEST),-newest)
 HOOKS := .venv/.hooks$(if $(NEWEST),-newest)
@@ -15,62 +15,62 @@ COMPILED := .venv/.compiled
 
 .PHONY: help test quick checks coverage demo docs pictures lab lock lint types js contract pytest
 .PHONY: chromium clean floors hooks types-windows wheel
-# One after the other, except below `checks`.
+# Targets run one after the other, except those of `checks`.
 ifndef PARALLEL
 .NOTPARALLEL:
 endif
 
 # Nothing is written outside this folder, not even pip's cache.
 export PIP_NO_CACHE_DIR := 1
-# uv leaves compiling to the first import; without its files each process would compile again.
+# uv does not compile modules. With this variable, no process would store its compiled modules.
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo      generate songs with the simulator in a real kernel; writes a page with players"
-	@echo "make test      lint, types, import contract, tests (Python, JavaScript, notebooks, Chromium)"
-	@echo "make quick     lint, types, import contract and unit tests, in under a minute: before a commit"
-	@echo "make checks    the same as test, without the tests of Python, notebooks and Chromium"
-	@echo "make hooks     what a commit is checked for, on all files"
+	@echo "make demo      generate songs with the simulator in a real kernel, and write a page that plays them"
+	@echo "make test      check lint, types and imports; test Python, JavaScript, notebooks and Chromium"
+	@echo "make quick     check lint, types and imports, and run unit tests, in less than a minute"
+	@echo "make checks    make test without the tests of Python, notebooks and Chromium"
+	@echo "make hooks     run the pre-commit hooks on all files"
 	@echo "make coverage  run the tests and print the line coverage of the package"
 	@echo "make floors    run most tests with the lowest versions that pyproject.toml allows"
-	@echo "make docs      build the documentation, with notebooks as run, into build/site"
-	@echo "make wheel     build wheel and sdist into build/dist, and check them as users get them"
-	@echo "make pictures  take the pictures of README and docs again, in Chromium"
-	@echo "make lab       open JupyterLab on the notebooks"
-	@echo "make lock      write requirements/dev.txt with the newest versions of all packages"
+	@echo "make docs      build the documentation, with executed notebooks, into build/site"
+	@echo "make wheel     build the wheel and the sdist into build/dist, install and check them"
+	@echo "make pictures  take the pictures of the README and the docs again, in Chromium"
+	@echo "make lab       open the notebooks in JupyterLab"
+	@echo "make lock      write the newest versions of all packages into requirements/dev.txt"
 	@echo "make clean     remove .venv, node_modules and build"
 	@echo
-	@echo "PYTHON=python3.12 makes .venv with another Python (3.11 or newer); make clean first."
+	@echo "PYTHON=python3.12 uses another Python (3.11 or newer) for .venv; run make clean first."
 	@echo "NEWEST=1 installs the newest versions instead of those in requirements/dev.txt."
-	@echo "CI=1 makes a missing Chromium or Node.js a failure instead of a warning."
+	@echo "CI=1 fails if Chromium or Node.js is missing; otherwise there is a warning."
 
-# The first step that fails ends the run; `make -k test` runs all of them.
+# The first failure stops the run; `make -k test` runs all steps.
 test: checks pytest
 
-# mypy takes as long as the others together, and uses one processor. Each shows its output when it
-# ends, where make can do so (not in the one of macOS).
+# mypy takes as long as all other checks together, and uses one core. Each check prints its output when
+# it ends, if this version of make can do so (the make of macOS cannot).
 checks: OUTPUT := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 checks: $(DEV)
 	@$(MAKE) --no-print-directory --jobs=2 $(OUTPUT) PARALLEL=1 types js lint contract $(COMPILED)
 
 lint: $(DEV)
 	$(BIN)/ruff check
-	@# text files without encoding=: Windows would use that of the country
+	@# open() without encoding=: on Windows, the encoding would depend on the country
 	$(BIN)/ruff check --quiet --preview --config lint.explicit-preview-rules=true --select PLW1514
 	$(BIN)/ruff format --check
 
 types: $(DEV)
 	$(BIN)/mypy
 
-# As mypy would see the code on Windows: calls that only Unix has are errors, unless they follow
+# Check types as on Windows: functions that only Unix has are errors, except in a branch of
 # `if sys.platform == "win32"`.
 types-windows: $(DEV)
 	$(BIN)/mypy --platform win32 --no-warn-unreachable --cache-dir .mypy_cache/windows
 
-# `.venv/bin/pre-commit install` runs them at each commit.
+# After `.venv/bin/pre-commit install`, they run at each commit.
 hooks: $(DEV) $(HOOKS)
 	PRE_COMMIT_HOME=build/cache/pre-commit $(BIN)/pre-commit run --all-files
 
@@ -80,7 +80,7 @@ js:
 contract: $(DEV)
 	$(BIN)/lint-imports --no-logo
 
-# One run with one summary. Browser tests take longest and are scheduled first.
+# One run with one summary. Browser tests take the longest and are scheduled first.
 TESTS ?= tests notebooks
 PYTEST := pytest $(TESTS) -ra -n $(JOBS) --no-loadscope-reorder \
 	--nbval --nbval-current-env --nbval-cell-timeout 600
@@ -88,8 +88,8 @@ PYTEST := pytest $(TESTS) -ra -n $(JOBS) --no-loadscope-reorder \
 pytest: $(DEV) $(COMPILED) chromium
 	$(BIN)/python -m $(PYTEST)
 
-# Money, requests, replies, tables and names: what matters most, and is tested without a kernel, a
-# browser or sound.
+# The tests of money, requests, replies, tables and names: the most important ones that need no kernel,
+# browser or audio.
 SLOW := $(patsubst %,tests/library/test_%.py,adoption lost_purchases processes)
 QUICK := $(filter-out $(SLOW),$(wildcard tests/library/test_*.py)) \
 	$(wildcard tests/test_client_*.py tests/test_poll*.py) \
@@ -100,12 +100,12 @@ QUICK := $(filter-out $(SLOW),$(wildcard tests/library/test_*.py)) \
 quick: checks
 	$(BIN)/python -m pytest $(QUICK) -q -n 2 --no-loadscope-reorder
 
-# Compiles what the tests import: else each worker does so, 13 CPU seconds each. The first command
-# builds matplotlib's font list, so that kernels do not do it at the same time.
+# Compile the modules that the tests import. Otherwise each worker does so, in 13 CPU seconds. The first
+# command builds matplotlib's font list, which kernels would otherwise build at the same time.
 $(COMPILED): $(DEV)
 	@MPLCONFIGDIR=build/cache/matplotlib $(BIN)/python -c 'import matplotlib.font_manager'
 	@$(BIN)/python -m pytest tests notebooks --nbval --nbval-current-env --collect-only -qq \
-		>/dev/null 2>&1 || true  # the tests will say what is wrong
+		>/dev/null 2>&1 || true  # the tests will report any error
 	@touch $@
 
 coverage: $(DEV) $(COMPILED) chromium
@@ -114,7 +114,7 @@ coverage: $(DEV) $(COMPILED) chromium
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --fail-under=95
 
-# The demo's environment has uv, if it is not on PATH.
+# uv is on PATH or in the environment of the demo.
 floors: $(DEMO)
 	@$(BIN)/python scripts/test_floors.py
 
@@ -124,21 +124,21 @@ chromium:
 demo: $(DEMO)
 	@$(BIN)/python scripts/demo.py
 
-# docs/engines is in git: it is checked here, and written by scripts/engine_pages.py.
+# docs/engines is in git. scripts/engine_pages.py writes it; here it is only checked.
 docs: $(DEV)
 	@$(BIN)/python scripts/engine_pages.py --check
 	@$(BIN)/python scripts/notebook_pages.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "build/site/index.html (its search needs a server: python3 -m http.server -d build/site)"
 
-# `scripts/test_wheel.py 3.12` then runs the tests against the wheel, on that Python.
+# Afterwards, `scripts/test_wheel.py 3.12` runs the tests with the wheel on Python 3.12.
 wheel: $(DEV) $(RELEASE)
 	@$(BIN)/python scripts/check_wheel.py
 
 pictures: $(DEV) chromium
 	@$(BIN)/python scripts/pictures.py
 
-# Jupyter refuses to run as root without this flag; in a container one is root.
+# Jupyter needs this flag to run as root, the usual user of a container.
 lab: AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 lab: $(DEV)
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(AS_ROOT)

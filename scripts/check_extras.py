@@ -1,12 +1,12 @@
 """
-Install the package without extras and with each alone, and check what works in each environment.
+Install the package without extras and with each extra alone, and check what works.
 
     python scripts/check_extras.py [WHEEL] [--python 3.12]
 
-Each environment, in build/extras, runs the calls of tests/extra_calls.py: those that need nothing
-more work, and the others are refused in the sentence that names their extra. Printed are the
-packages of each environment and their size in 10^6 bytes, without bytecode. Exits with 1 if a call
-does otherwise.
+Each environment, in build/extras, runs the calls of tests/extra_calls.py. A call must work if its
+extra is installed; otherwise its error must name the extra. The script prints the number of
+packages of each environment and their size in 10^6 bytes, without bytecode. It exits with 1 if a
+call fails this check.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def _size(folder: Path) -> tuple[int, float]:
 
 
 def _outcomes(python: Path) -> dict[str, dict[str, str]]:
-    """Run all calls in an environment; return what became of them, by the extra they need."""
+    """Run all calls in an environment; return their outcomes by the extra that they need."""
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -73,16 +73,16 @@ def _outcomes(python: Path) -> dict[str, dict[str, str]]:
     return outcomes
 
 
-def _misses(extra: str, outcomes: dict[str, dict[str, str]]) -> list[str]:
-    """Return the calls that do other than they should where this extra is installed."""
-    misses = []
+def _failures(extra: str, outcomes: dict[str, dict[str, str]]) -> list[str]:
+    """Return a line for each call with a wrong outcome in the environment of this extra."""
+    failures = []
     for needed, calls in outcomes.items():
         works = needed in {"", extra, *_INCLUDED.get(extra, ())} or extra == "all"
         for name, outcome in calls.items():
             refused = f'`pip install "musicapi_nb[{needed}]"`' in outcome
             if not (outcome == "works" if works else refused):
-                misses.append(f"{extra or 'no extra'}: {name}: {outcome}")
-    return misses
+                failures.append(f"{extra or 'no extra'}: {name}: {outcome}")
+    return failures
 
 
 def main() -> int:
@@ -92,17 +92,17 @@ def main() -> int:
     options = parser.parse_args()
     uv = install_packages.find_uv()
     if uv is None:
-        sys.exit("This needs uv: pip install uv")
+        sys.exit("uv is required: pip install uv")
     _FOLDER.mkdir(parents=True, exist_ok=True)
-    misses = []
+    failures = []
     print("extra      packages      MB")
     for extra in _extras():
         python = _make_environment(uv, options.source, extra, options.python)
         packages, size = _size(python.parents[1] / ("Lib" if os.name == "nt" else "lib"))
         print(f"{extra or 'none':10} {packages:8} {size:7.0f}", flush=True)
-        misses += _misses(extra, _outcomes(python))
-    print("\n".join(misses) or "Each call works, or names the extra that it needs.")
-    return 1 if misses else 0
+        failures += _failures(extra, _outcomes(python))
+    print("\n".join(failures) or "Each call works or names the extra that it needs.")
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """
-Say what a release still lacks: `scripts/check_release.py v1.2.3 [FOLDER]`.
+List what is missing for a release: `scripts/check_release.py v1.2.3 [FOLDER]`.
 
-The tag, the changelog and CITATION.cff name the same version, the changelog has its date, and the
-address of the repository is filled in. FOLDER holds the wheel and the sdist that would be uploaded.
-Exits 1 if something is missing.
+The tag, the changelog and CITATION.cff must name the same version, the changelog must have its
+date, and pyproject.toml must have the address of the repository. FOLDER, if it is passed, must
+contain exactly the wheel and the sdist of this version. The script exits with 1 if something is
+missing.
 """
 
 import re
@@ -15,13 +16,16 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 def read_repository(pyproject: str) -> str:
-    """Return the address of the repository from the text of pyproject.toml: empty if unknown."""
+    """Return the address of the repository in the text of pyproject.toml; "" if it has none."""
     hook = tomllib.loads(pyproject)["tool"]["hatch"]["metadata"]["hooks"]["custom"]
     return str(hook["repository"])
 
 
 def newest_entry(changelog: str) -> tuple[str, str]:
-    """Return version and date, or "", of the first entry: `## 1.2.3 (2026-12-01)`."""
+    """Return the version and the date of the first entry, such as `## 1.2.3 (2026-12-01)`.
+
+    A missing version or date is "".
+    """
     match = re.search(r"^## (\S+)(?: \((\d{4}-\d\d-\d\d)\))?", changelog, re.MULTILINE)
     return (match[1], match[2] or "") if match else ("", "")
 
@@ -33,14 +37,14 @@ def cited_version(citation: str) -> str:
 
 
 def release_problems(tag: str, *, pyproject: str, changelog: str, citation: str) -> list[str]:
-    """Return a sentence for each thing that the release with this tag lacks."""
+    """Return a sentence for each problem of a release with this tag."""
     version = tag.removeprefix("v")
     problems = []
     if not re.fullmatch(r"v\d+\.\d+\.\d+", tag):
-        problems.append(f"The tag {tag} is not v1.2.3.")
+        problems.append(f"The tag {tag} must have the form v1.2.3.")
     if not read_repository(pyproject):
         problems.append(
-            "pyproject.toml does not say where the repository is: fill in `repository` under "
+            "pyproject.toml has no address of the repository: write it as `repository` under "
             "tool.hatch.metadata.hooks.custom."
         )
     newest, date = newest_entry(changelog)
@@ -70,8 +74,8 @@ def main() -> None:
     for folder in folders:
         files = sorted(path.name for path in Path(folder).iterdir())
         if files != expected:
-            problems.append(f"{folder} holds {files}, not {expected}: build it at the tag.")
-    print("\n".join(problems) or f"{tag} may be released.")
+            problems.append(f"{folder} contains {files}, not {expected}: build them from the tag.")
+    print("\n".join(problems) or f"{tag} is ready to be released.")
     sys.exit(bool(problems))
 
 

@@ -1,8 +1,9 @@
 """
-Build the sdist and the wheel into build/dist, and check them as an index and its users would.
+Build the sdist and the wheel into build/dist, check them, and use the wheel as users do.
 
-The wheel is built from the sdist. Checked are pyproject.toml, the conda recipe, the metadata, the
-files of the wheel, and the description as an index renders it (build/dist-description.html).
+The wheel is built from the sdist. The script checks pyproject.toml, the conda recipe, the metadata,
+the files of the wheel, and the description as PyPI renders it (build/dist-description.html). It
+then installs the wheel and runs a script, type checkers and notebooks.
 """
 
 import shutil
@@ -33,7 +34,7 @@ def _run(*command: str | Path) -> None:
 
 
 def _write_description(wheel: Path) -> None:
-    """Render the description as PyPI does, and write it as a page; fail where PyPI would."""
+    """Write the description as a page, rendered as on PyPI; exit if it cannot be rendered."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         metadata = message_from_bytes(archive.read(name))
@@ -45,15 +46,16 @@ def _write_description(wheel: Path) -> None:
     page.write_text(_PAGE.format(name=wheel.name, html=html), encoding="utf-8")
 
 
-def _use(wheel: Path) -> None:
-    """Run a script with the core alone, type checkers on a script, and notebooks with extras."""
+def _check_installed(wheel: Path) -> None:
+    """Run a script without extras, type checkers on a script, and notebooks with all extras."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     tests = ROOT / "tests"
     core = wheel_environment.make_environment("core", python, f"{wheel}")
     wheel_environment.run_isolated(core, tests / "wheel" / "core_session.py")
     typed = wheel_environment.make_environment("types", python, f"{wheel}", *_TYPES)
     scripts = [tests / "typing" / f"user_{name}.py" for name in ("script", "mistakes")]
-    # In a folder of their own, they are no part of the tests of this checkout.
+    # Copies in another folder, because type checkers treat those in `tests` as part of the
+    # checkout.
     folder = wheel_environment.FOLDER / "scripts"
     folder.mkdir(exist_ok=True)
     copies = [shutil.copy(script, folder) for script in scripts]
@@ -76,10 +78,10 @@ def main() -> None:
     (wheel,), (sdist,) = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
     _run(*tool, "twine", "check", "--strict", wheel, sdist)
     _run(*tool, "check_wheel_contents", wheel)
-    # The developers have no common address; that of the repository is asked for by a release.
+    # The developers have no common e-mail address; check_release.py checks that of the repository.
     _run(*tool, "pyroma", "--quiet", "--min=10", "--skip-tests=AuthorEmail,Url", sdist)
     _write_description(wheel)
-    _use(wheel)
+    _check_installed(wheel)
     for file in (wheel, sdist):
         print(f"{file.relative_to(ROOT)}: {file.stat().st_size / 1e6:.2f} MB")
 

@@ -1,12 +1,12 @@
 """
-Install the package with its tools into .venv, which is made if there is none.
+Install the package and a group of development tools into .venv, which is created if it is missing.
 
     python3 scripts/install_packages.py GROUP [--newest]
 
-GROUP is a dependency group of pyproject.toml. Versions are those of requirements/dev.txt, or with
---newest the newest that pyproject.toml allows. uv installs them in a few seconds; it is used if it
-is on PATH or if pip can get it. Otherwise pip does the same in about a minute. Both look where pip
-is configured to look. Nothing is written outside this folder.
+GROUP is a dependency group of pyproject.toml. The versions are those of requirements/dev.txt, or
+with --newest the newest that pyproject.toml allows. uv installs them in a few seconds if it is on
+PATH or if pip can install it; otherwise pip installs them in about a minute. Both use the indexes
+that pip is configured to use. Nothing is written outside this folder.
 """
 
 import argparse
@@ -22,19 +22,21 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "dev.txt"
-# A group cannot name extras of its own project in a way that pip and uv both understand.
+# The extras that each group needs. A group cannot include extras of its own project in a way that
+# both pip and uv understand.
 EXTRAS = {"demo": "[plots]", "dev": "[all]", "bench": "", "hooks": "", "release": ""}
 _VENV = ROOT / ".venv"
 _BIN = _VENV / ("Scripts" if os.name == "nt" else "bin")
 _PYTHON = str(_BIN / "python")
-# Once .venv exists, make runs this script by the Python there, which has no pip; this one may.
+# make runs this script with the Python of .venv, if it exists. That one has no pip; this one may
+# have it.
 _BASE_PYTHON = str(
     Path(sys.base_prefix, "python.exe")
     if os.name == "nt"
     else Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
 )
-CACHE = ROOT / "build" / "cache" / "uv"  # on the disk of .venv: its files are linked, not copied
-# Settings of pip, the variable of uv for each, and what separates several values there.
+CACHE = ROOT / "build" / "cache" / "uv"  # on the same disk as .venv, so that files are linked
+# Settings of pip, and for each the variable of uv and the separator of its values.
 _VARIABLES = {
     "index-url": ("UV_DEFAULT_INDEX", " "),
     "extra-index-url": ("UV_INDEX", " "),
@@ -43,22 +45,23 @@ _VARIABLES = {
     "trusted-host": ("UV_INSECURE_HOST", " "),
     "cert": ("SSL_CERT_FILE", " "),
 }
-_SECTIONS = ("global", "install", ":env:")  # later ones win
-# Required by jupyter-events, and loaded by all that reads a notebook: it builds a grammar for 0.9 s
-# to check international addresses, of which no notebook has any. jsonschema does without it.
-_SLOW = "rfc3987-syntax"
+_SECTIONS = ("global", "install", ":env:")  # later ones override earlier ones
+# jupyter-events requires this package, and everything that reads a notebook loads it. It takes 0.9
+# s to build a grammar for international addresses, which notebooks do not have. jsonschema works
+# without it.
+_SLOW_PACKAGE = "rfc3987-syntax"
 
 _NO_VENV = """\
-{python} cannot make a virtual environment. Debian and Ubuntu have that in python3-venv:
+{python} cannot create a virtual environment. On Debian and Ubuntu, install python3-venv:
     sudo apt install python3-venv"""
 _NO_INSTALLER = """\
-There is neither uv nor pip for {python}. Install one of them; on Debian and Ubuntu:
+{python} has neither uv nor pip. Install one of them; on Debian and Ubuntu:
     sudo apt install python3-venv"""
 _NOT_INSTALLED = """\
-The packages could not be installed; the lines above say why. What helps:
-- no connection: packages come from PyPI, or from where `pip config list` says
-- pyproject.toml and requirements/dev.txt disagree: make lock
-- an index without the versions of requirements/dev.txt: make NEWEST=1 ... takes those it has"""
+The packages could not be installed; the lines above say why. Possible causes:
+- no connection to PyPI, or to the index in `pip config list`
+- requirements/dev.txt does not match pyproject.toml: run make lock
+- the index lacks versions in requirements/dev.txt: make NEWEST=1 ... installs those that it has"""
 
 
 def groups(project: dict[str, Any], name: str) -> Iterator[str]:
@@ -76,7 +79,7 @@ def requirements(project: dict[str, Any], name: str) -> list[str]:
 
 
 def uv_environment(settings: str) -> dict[str, str]:
-    """Return uv's environment variables for the lines that `pip config list` prints."""
+    """Convert the output of `pip config list` to uv's environment variables."""
     variables = {}
     for section in _SECTIONS:
         for line in settings.splitlines():
@@ -101,18 +104,21 @@ def _succeeds(*command: str) -> bool:
 
 
 def make_environment() -> None:
-    """Make .venv, unless it has a Python of this one's version."""
-    same = f"import sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
-    if _succeeds(_PYTHON, "-c", same):
+    """Create .venv, unless it exists with the same version of Python."""
+    comparison = f"import sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
+    if _succeeds(_PYTHON, "-c", comparison):
         return
-    # pip would take 4 s; whether it is needed is decided later.
+    # Installing pip takes 4 s, so `find_pip` does it only if it is needed.
     process = run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(_VENV))
     if process.returncode:
         sys.exit(_NO_VENV.format(python=sys.executable))
 
 
 def find_pip(*, ensure: bool) -> tuple[str, ...] | None:
-    """Return the command of a pip that installs into .venv, which gets one if `ensure` is set."""
+    """Return the command of a pip that can install into .venv; None if there is none.
+
+    If `ensure` is set and no other Python has pip, it is installed into .venv.
+    """
     for python in (sys.executable, _BASE_PYTHON):
         pip = (python, "-m", "pip", "--python", _PYTHON)
         if _succeeds(*pip, "--version"):
@@ -123,7 +129,7 @@ def find_pip(*, ensure: bool) -> tuple[str, ...] | None:
 
 
 def find_uv() -> str | None:
-    """Return the path of uv, which pip puts into .venv if there is none there or on PATH."""
+    """Return the path of uv, which is installed into .venv if needed; None if pip cannot get it."""
     path = f"{_BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     if not shutil.which("uv", path=path) and (pip := find_pip(ensure=True)):
         run(*pip, "install", "--quiet", "--no-compile", "uv", capture_output=True)
@@ -131,12 +137,12 @@ def find_uv() -> str | None:
 
 
 def settings_for_uv() -> dict[str, str]:
-    """Return environment variables with which uv looks where pip is configured to look."""
+    """Return environment variables with which uv uses the indexes that pip is configured to use."""
     pip = find_pip(ensure=False)
     settings = run(*pip, "config", "list", capture_output=True).stdout if pip else ""
     return {
         "UV_CACHE_DIR": str(CACHE),
-        # As pip does: the newest version of all indexes, not of the first that has the package.
+        # As pip does: the newest version of all indexes, not of the first index with the package.
         "UV_INDEX_STRATEGY": "unsafe-best-match",
         **uv_environment(settings),
         **os.environ,
@@ -149,7 +155,7 @@ def _install_by_uv(uv: str, arguments: list[str]) -> bool:
     try:
         if run(uv, "pip", "install", *target, *arguments, env=environment).returncode:
             return False
-        run(uv, "pip", "uninstall", *target, _SLOW, env=environment, capture_output=True)
+        run(uv, "pip", "uninstall", *target, _SLOW_PACKAGE, env=environment, capture_output=True)
     except OSError as error:
         print(error, file=sys.stderr)
         return False
@@ -159,10 +165,10 @@ def _install_by_uv(uv: str, arguments: list[str]) -> bool:
 
 
 def _install_by_pip(pip: tuple[str, ...], arguments: list[str]) -> bool:
-    # Compiling all files would take a third of the time; the first import compiles what it needs.
+    # Compiling all files takes a third of the time; imports compile the modules that they need.
     if run(*pip, "install", "--quiet", "--no-compile", *arguments).returncode:
         return False
-    run(*pip, "uninstall", "--quiet", "--yes", _SLOW, capture_output=True)
+    run(*pip, "uninstall", "--quiet", "--yes", _SLOW_PACKAGE, capture_output=True)
     return True
 
 
@@ -170,16 +176,16 @@ def _install(arguments: list[str]) -> bool:
     if (uv := find_uv()) and _install_by_uv(uv, arguments):
         return True
     if pip := find_pip(ensure=True):
-        reason = "uv failed" if uv else "There is no uv on PATH, and pip could not get it"
-        print(f"{reason}: installing by pip, which needs a minute or two.", file=sys.stderr)
+        reason = "uv failed" if uv else "There is no uv on PATH, and pip could not install it"
+        print(f"{reason}: installing with pip, which takes a minute or two.", file=sys.stderr)
         return _install_by_pip(pip, arguments)
     if not uv:
         sys.exit(_NO_INSTALLER.format(python=sys.executable))
     return False
 
 
-def _mark(names: Iterable[str], project: dict[str, Any], *, newest: bool) -> None:
-    """Write the stamps that make compares with pyproject.toml; the others are no longer true."""
+def _write_stamps(names: Iterable[str], project: dict[str, Any], *, newest: bool) -> None:
+    """Write the stamp files of these groups for make, and delete those of the other versions."""
     suffixes = ("-newest", "") if newest else ("", "-newest")
     for name in project["dependency-groups"]:
         (_VENV / f".{name}{suffixes[1]}").unlink(missing_ok=True)
@@ -197,10 +203,10 @@ def main() -> None:
     versions = ["--upgrade"] if options.newest else ["--constraint", str(LOCK)]
     package = ["--editable", f".{EXTRAS[options.group]}"]
     make_environment()
-    print(f"Installing into {_VENV.name}, for {options.group} ...", flush=True)
+    print(f"Installing the group {options.group} into {_VENV.name} ...", flush=True)
     if not _install([*versions, *package, *requirements(project, options.group)]):
         sys.exit(_NOT_INSTALLED)
-    _mark(groups(project, options.group), project, newest=options.newest)
+    _write_stamps(groups(project, options.group), project, newest=options.newest)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """
-Write requirements/dev.txt: the newest versions of all packages that pyproject.toml allows today.
+Write the newest versions of all packages that pyproject.toml allows into requirements/dev.txt.
 
-One file serves Python 3.11 and newer on Linux, macOS and Windows: lines with a marker are for some
-of them. Versions come from PyPI whatever pip and uv are configured to use here, so that the file is
-right elsewhere too. It has no hashes, because pip cannot check those of an editable package.
+One file is for Python 3.11 and newer on Linux, macOS and Windows; lines with a marker are for some
+of them. Versions always come from PyPI, even if pip and uv are configured to use other indexes, so
+that the file works on other machines. It has no hashes, because pip cannot check an editable
+package.
 """
 
 import os
@@ -15,10 +16,10 @@ import install_packages
 
 
 def main() -> None:
-    install_packages.make_environment()  # for uv, if there is none on PATH
+    install_packages.make_environment()  # find_uv may install uv into it
     uv = install_packages.find_uv()
     if not uv:
-        sys.exit("make lock needs uv: https://docs.astral.sh/uv/")
+        sys.exit("make lock needs uv: install it from https://docs.astral.sh/uv/")
     project = tomllib.loads((install_packages.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     groups = [f"--group={name}" for name in project["dependency-groups"]]
     variables = {name: text for name, text in os.environ.items() if not name.startswith("UV_")}
@@ -33,7 +34,7 @@ def main() -> None:
         stdout=subprocess.DEVNULL,
     )
     if process.returncode:
-        sys.exit("requirements/dev.txt is as it was; the lines above say why.")
+        sys.exit("requirements/dev.txt was not changed; the lines above say why.")
 
 
 if __name__ == "__main__":

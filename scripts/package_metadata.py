@@ -1,10 +1,9 @@
 """
-Complete the metadata of a build: the links of the project, and the README for a package index.
+Add the links of the project and the README for a package index to the metadata of a build.
 
-An index shows the README without the repository around it, so that links and pictures need whole
-addresses. They follow from the address of the repository, which is written once, in pyproject.toml
-under `tool.hatch.metadata.hooks.custom`. As long as it is empty, the index gets text without
-pictures and relative links.
+A package index shows the README without the repository, so links and pictures need absolute
+addresses. They are made from the address of the repository, which is in pyproject.toml under
+`tool.hatch.metadata.hooks.custom`. While it is empty, pictures and relative links are left out.
 """
 
 import re
@@ -32,7 +31,10 @@ def project_links(repository: str) -> dict[str, str]:
 
 
 def index_readme(readme: str, repository: str, version: str) -> str:
-    """Return the README for an index: with the files of this version, or without links to files."""
+    """Return the README for an index, with links to the files of this version.
+
+    Without a repository, pictures and links to files are left out.
+    """
     # A version between two releases has no tag.
     revision = f"v{version}" if re.fullmatch(r"[\d.]+", version) else "main"
 
@@ -47,7 +49,7 @@ def index_readme(readme: str, repository: str, version: str) -> str:
 
 
 class PackageMetadata(MetadataHookInterface):
-    """Fill in the fields that pyproject.toml calls dynamic."""
+    """Fill in dynamic fields of pyproject.toml."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Add the README and the links to the metadata of the project."""

@@ -1,9 +1,9 @@
 """
-Write the stubs that show the package to type checkers and editors.
+Write the stubs that type checkers and editors read.
 
-`musicapi_nb/__init__.pyi` has the public names, which are imported when they are first used.
-`musicapi_nb/engines/sonic/__init__.pyi` has the arguments of each operation: its fields, and the
-other names that the fields accept, such as `styles` for `tags`.
+`musicapi_nb/__init__.pyi` lists the public names, which are imported when they are first used.
+`musicapi_nb/engines/sonic/__init__.pyi` lists the arguments of each operation: its fields and their
+synonyms, such as `styles` for `tags`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from musicapi_nb.engines.arguments import field_synonyms
 from musicapi_nb.engines.fields import Field
 
 _PACKAGE = Path(musicapi_nb.__file__).parent
-_FIRST = "# Written by scripts/public_stub.py"
+_HEADER = "# Written by scripts/public_stub.py"
 
 
 def public_stub() -> str:
@@ -36,16 +36,16 @@ def public_stub() -> str:
         "__all__: list[str]  # noqa: PYI035 - the names above",
         "",
     ]
-    return "\n".join([_FIRST, "", *lines, *end])
+    return "\n".join([_HEADER, "", *lines, *end])
 
 
 def sonic_stub() -> str:
-    """Return the stub of `sonic`: the class of each operation, with what it can be called with."""
+    """Return the stub of `sonic`: the class of each operation with its arguments."""
     operations = [getattr(sonic, name) for name in sonic.__all__ if name != "MODELS"]
     classes = [line for kind in operations for line in _class(kind)]
     return "\n".join(
         [
-            f"{_FIRST}\n",
+            f"{_HEADER}\n",
             "from collections.abc import Mapping, Sequence",
             "from typing import Any, Literal\n",
             "from musicapi_nb.engines.request import Request\n",
@@ -76,7 +76,7 @@ def _class(kind: type[Request]) -> Iterator[str]:
 
 
 def _type(hint: str, field: Field) -> str:
-    """Return the type of a field, with its choices if they are closed."""
+    """Return the type of a field; a Literal if it accepts only its choices."""
     plain = re.sub(r"\b(\w+\.)+(\w+)", r"\2", hint)
     if not field.choices or field.allow_other:
         return plain

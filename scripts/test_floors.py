@@ -3,9 +3,9 @@ Run the tests with the lowest versions that pyproject.toml allows, on the lowest
 
     python3 scripts/test_floors.py [ARGUMENTS OF PYTEST]
 
-uv installs them into build/floors; pip takes the newest versions only. Without arguments all tests
-run but those in Chromium, of the documentation and of killed processes: these take longest, and use
-nothing of other packages that the rest does not use.
+uv installs them into build/floors; pip can only choose the newest versions. Without arguments, all
+tests run except those in Chromium, of the documentation and of killed processes. These take the
+longest and use no functions of other packages that the other tests do not use.
 """
 
 import os
@@ -25,8 +25,8 @@ _TESTS = (
     "--ignore=tests/test_kill.py",
 )
 _NO_UV = (
-    "Only uv can install the lowest versions, and it is neither on PATH nor can pip get it. "
-    "Install it as https://docs.astral.sh/uv/ says, then try again."
+    "Only uv can install the lowest versions. It is not on PATH, and pip could not install it. "
+    "Install it from https://docs.astral.sh/uv/, then try again."
 )
 
 

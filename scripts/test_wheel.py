@@ -1,9 +1,9 @@
 """
-Run the sdist's tests against the wheel: `scripts/test_wheel.py 3.12 [OPTIONS OF PYTEST]`.
+Run the tests of the sdist with the wheel installed: `scripts/test_wheel.py 3.12 [PYTEST OPTIONS]`.
 
-The wheel and the sdist are those of build/dist, which scripts/check_wheel.py builds. The package is
-removed from the unpacked sdist, so that only the wheel can be what is tested. Tests in a browser
-are left out: they do not depend on how the package was installed.
+scripts/check_wheel.py builds both into build/dist. The package is removed from the unpacked sdist,
+so the tests can only import the wheel. Browser tests are left out, because they do not depend on
+how the package was installed.
 """
 
 import shutil
@@ -17,9 +17,9 @@ import wheel_environment
 
 
 def unpack_tests(folder: Path) -> Path:
-    """Unpack the sdist without its package; return the folder of the tests and what they read."""
+    """Unpack the sdist without the package; return its folder."""
     shutil.rmtree(folder, ignore_errors=True)
-    with tarfile.open(wheel_environment.built(".tar.gz")) as archive:
+    with tarfile.open(wheel_environment.find_built(".tar.gz")) as archive:
         archive.extractall(folder, filter="data")
     (root,) = folder.iterdir()
     shutil.rmtree(root / "musicapi_nb")
@@ -30,7 +30,7 @@ def main() -> None:
     version, *options = sys.argv[1:]
     root = unpack_tests(wheel_environment.FOLDER / f"tests-{version}")
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    wheel = wheel_environment.built(".whl")
+    wheel = wheel_environment.find_built(".whl")
     python = wheel_environment.make_environment(
         f"dev-{version}",
         version,

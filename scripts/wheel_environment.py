@@ -1,4 +1,7 @@
-"""Environments with the built wheel, in build/wheel: none of them imports the checkout."""
+"""Create environments with the built wheel in build/wheel, and run Python in them.
+
+None of them imports the package from the checkout.
+"""
 
 import os
 import shutil
@@ -16,18 +19,21 @@ _LOCATION = (
 )
 
 
-def built(suffix: str) -> Path:
-    """Return the file in build/dist that ends in `.whl` or `.tar.gz`; without it, exit."""
+def find_built(suffix: str) -> Path:
+    """Return the file in build/dist with the suffix `.whl` or `.tar.gz`; exit if there is none."""
     for path in DIST.glob(f"*{suffix}"):
         return path
-    sys.exit(f"There is no {suffix} in {DIST}: run scripts/check_wheel.py first.")
+    sys.exit(f"{DIST} has no {suffix} file: run scripts/check_wheel.py first.")
 
 
 def make_environment(name: str, python: str, *requirements: str) -> Path:
-    """Make an environment with a Python, such as "3.12", and install into it; return its python."""
+    """Create an environment and install requirements into it; return the path of its interpreter.
+
+    `python` is a version such as "3.12".
+    """
     uv = install_packages.find_uv()
     if uv is None:
-        sys.exit("This needs uv: pip install uv")
+        sys.exit("uv is required: pip install uv")
     folder = FOLDER / name
     shutil.rmtree(folder, ignore_errors=True)
     _run(uv, "venv", "--quiet", "--python", python, folder)
@@ -35,14 +41,14 @@ def make_environment(name: str, python: str, *requirements: str) -> Path:
     _run(uv, "pip", "install", "--quiet", "--python", interpreter, *requirements)
     location, site_packages = run_isolated(interpreter, "-c", _LOCATION, capture=True).split()
     if not Path(location).is_relative_to(site_packages):
-        sys.exit(f"The wheel is not what is imported, but {location}.")
+        sys.exit(f"Python imports {location} instead of the installed wheel.")
     return interpreter
 
 
 def run_isolated(
     python: Path, *arguments: str | Path, cwd: Path = FOLDER, capture: bool = False
 ) -> str:
-    """Run Python where the checkout is not importable; return its output if it is captured."""
+    """Run Python without the checkout on its path; return its output if `capture` is set."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment["PATH"] = os.pathsep.join([str(python.parent), environment["PATH"]])
     process = subprocess.run(  # noqa: S603 - ours

@@ -229,7 +229,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
         yield library
 
 
-def test_rows_of_songs_name_songs_of_a_library(convert: Convert, library: Library) -> None:
+def test_rows_of_songs_select_songs_of_a_library(convert: Convert, library: Library) -> None:
     songs = mnb.songs_frame(library)
     songs.insert(0, "style", pd.Series(["jazz", "jazz", "folk", None], dtype=TEXT))
     gallery = mnb.gallery(convert(songs), library=library)
@@ -239,7 +239,7 @@ def test_rows_of_songs_name_songs_of_a_library(convert: Convert, library: Librar
     same(mnb.sung_lyrics(convert(songs), library=library), mnb.sung_lyrics(songs, library=library))
 
 
-def test_no_public_function_takes_tables_of_pandas_alone() -> None:
+def test_public_functions_accept_arrow_tables() -> None:
     functions = {name: getattr(mnb, name) for name in mnb.__all__}
     functions |= {f"plots.{name}": getattr(mnb.plots, name) for name in mnb.plots.__all__}
     functions |= {f"Plan.{name}": value for name, value in inspect.getmembers(mnb.Plan, callable)}
@@ -344,7 +344,7 @@ def test_columns_of_duckdb_get_our_dtypes() -> None:
     assert frame["nothing"].isna().all()
 
 
-def test_rare_types_of_arrow_are_read() -> None:
+def test_rare_arrow_types_are_converted() -> None:
     runs = pa.RunEndEncodedArray.from_arrays(pa.array([2, 3], pa.int32()), ["a", None])
     pieces = [pa.array(["a", None]).dictionary_encode(), pa.array(["b", "a"]).dictionary_encode()]
     table = pa.table({
@@ -374,7 +374,7 @@ def test_tables_without_rows_or_columns() -> None:
     assert as_pandas(pa.table({}), "songs").shape == (0, 0)
 
 
-def test_an_index_without_a_name_is_left_out() -> None:
+def test_unnamed_index_is_left_out() -> None:
     songs = pd.DataFrame({"a": [1, 2, 3]})
     assert list(as_pandas(pa.Table.from_pandas(songs[songs["a"] > 1]), "songs")) == ["a"]
     named = pa.Table.from_pandas(songs.set_index(pd.Index([3, 4, 9], name="row")))
@@ -416,7 +416,7 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
 
 @settings(max_examples=40, deadline=None)
 @given(tables())
-def test_tables_come_back_as_they_were(table: pd.DataFrame) -> None:
+def test_round_trips_preserve_tables(table: pd.DataFrame) -> None:
     for name, convert in LIBRARIES.items():
         result = as_pandas(convert(table), "songs")
         if name in {"polars", "duckdb"}:  # they have other categories, in another order
@@ -424,7 +424,7 @@ def test_tables_come_back_as_they_were(table: pd.DataFrame) -> None:
         pd.testing.assert_frame_equal(result, table, check_column_type=False)
 
 
-def test_our_frames_come_back_as_they_were(convert: Convert, frames: Frames) -> None:
+def test_round_trips_preserve_our_frames(convert: Convert, frames: Frames) -> None:
     for name, frame in frames._asdict().items():
         result = as_pandas(convert(frame), name)
         nullable = {
@@ -473,7 +473,7 @@ def closed_relation() -> Any:
         ),
     ],
 )  # fmt: skip
-def test_what_is_no_table_is_refused_with_the_fix(table: Any, message: str) -> None:
+def test_error_for_other_objects_says_how_to_convert_them(table: Any, message: str) -> None:
     for call in (
         lambda: mnb.adherence(table, table),
         lambda: mnb.gallery(table),

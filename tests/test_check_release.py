@@ -22,15 +22,15 @@ def test_complete_release_has_no_problem() -> None:
     [
         ("v1.2.4", {}, "CHANGELOG.md is 1.2.3, not 1.2.4"),
         ("v1.2.4", {}, "CITATION.cff names version 1.2.3"),
-        ("1.2.3", {}, "not v1.2.3"),
-        ("v1.2.3rc1", {}, "not v1.2.3"),
+        ("1.2.3", {}, "must have the form v1.2.3"),
+        ("v1.2.3rc1", {}, "must have the form v1.2.3"),
         ("v1.2.3", {"changelog": "## 1.2.3 (unreleased)\n"}, "no date"),
         ("v1.2.3", {"changelog": "nothing yet"}, "CHANGELOG.md is , not 1.2.3"),
         ("v1.2.3", {"citation": "title: x"}, "CITATION.cff names"),
         (
             "v1.2.3",
             {"pyproject": '[tool.hatch.metadata.hooks.custom]\nrepository = ""'},
-            "where the repository is",
+            "has no address of the repository",
         ),
     ],
 )

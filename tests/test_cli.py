@@ -137,9 +137,7 @@ def test_a_lost_reply_is_uncertain_and_not_sent_again(sim: Simulator, run: Run) 
     assert len(sim.request_log.posts) == 1
 
 
-def test_a_purchase_that_was_not_charged_is_bought_by_the_same_command(
-    sim: Simulator, run: Run
-) -> None:
+def test_uncharged_purchase_is_bought_by_the_next_run(sim: Simulator, run: Run) -> None:
     sim.faults.arm("lost_reply")
     run(*SONG, "--yes")
     (uncertain,) = run("library")[1]["uncertain"]
@@ -168,9 +166,7 @@ COMMAND = (sys.executable, "-m", "musicapi_nb")
 
 @pytest.mark.usefixtures("sim")
 @pytest.mark.parametrize("arguments", [["library", "--library", "library"], ["--help"]])
-def test_a_reader_that_leaves_early_is_no_error(
-    run: Run, tmp_path: Path, arguments: list[str]
-) -> None:
+def test_closed_output_pipe_is_no_error(run: Run, tmp_path: Path, arguments: list[str]) -> None:
     run(*SONG, "--yes")
     command = [*COMMAND, *arguments]
     reading, writing = os.pipe()

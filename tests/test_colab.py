@@ -38,7 +38,7 @@ def _run_page(machine: Path, google_drive: Path, simulator: str) -> str:
     return process.stdout
 
 
-def test_the_next_machine_has_the_songs_and_pays_nothing(tmp_path: Path) -> None:
+def test_next_machine_restores_the_songs_at_no_cost(tmp_path: Path) -> None:
     if sys.platform == "win32":
         pytest.skip("Colab's machines have Linux")
     google_drive = tmp_path / "My Drive of an account"

@@ -33,16 +33,16 @@ def _section(name: str) -> set[str]:
     return {row for row in rows if not row.startswith("python ") and row != "pip"}
 
 
-def test_requirements_are_those_of_the_core() -> None:
+def test_run_requirements_match_the_dependencies() -> None:
     assert _section("run") == _conda(PROJECT["project"]["dependencies"])
 
 
-def test_constraints_are_those_of_the_extras() -> None:
+def test_run_constraints_match_the_extras() -> None:
     extras = PROJECT["project"]["optional-dependencies"].values()
     assert _section("run_constraints") == _conda([text for extra in extras for text in extra])
 
 
-def test_build_and_python_are_those_of_the_project() -> None:
+def test_build_requirements_match_the_project() -> None:
     assert _section("host") == _conda(PROJECT["build-system"]["requires"])
     python = f">={RECIPE['context']['python_min']}"
     assert PROJECT["project"]["requires-python"] == python

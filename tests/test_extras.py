@@ -42,7 +42,7 @@ def test_table_and_pyproject_have_the_same_extras() -> None:
         assert not set(packages) & declared[""]
 
 
-def test_all_has_every_other_extra() -> None:
+def test_extra_all_includes_every_other_extra() -> None:
     rows = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     (row,) = rows["optional-dependencies"]["all"]
     named = set(re.findall(r"\w+", row.partition("[")[2]))
@@ -151,7 +151,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return results
 
 
-def test_without_extras_a_call_works_or_names_the_one_it_needs(results: dict[str, Any]) -> None:
+def test_calls_without_extras_work_or_name_the_extra(results: dict[str, Any]) -> None:
     free = extra_calls.CALLS[""]
     assert results["none"][""] == dict.fromkeys(free, extra_calls.WORKS)
     for extra, packages in extras.PACKAGES.items():
@@ -165,11 +165,11 @@ def test_without_extras_a_call_works_or_names_the_one_it_needs(results: dict[str
 
 
 @pytest.mark.parametrize("extra", extras.PACKAGES)
-def test_an_extra_alone_is_enough(results: dict[str, Any], extra: str) -> None:
+def test_extra_is_sufficient_for_its_calls(results: dict[str, Any], extra: str) -> None:
     assert results[extra] == dict.fromkeys(extra_calls.CALLS[extra], extra_calls.WORKS)
 
 
-def test_a_notebook_shows_the_sentence_below_its_line(results: dict[str, Any]) -> None:
+def test_notebook_shows_only_the_line_and_the_error(results: dict[str, Any]) -> None:
     for cell in ("mnb.plots.effects", "from musicapi_nb.plots import effects", "run.effects('mv')"):
         package = "scipy and networkx are" if cell.startswith("run") else "matplotlib is"
         _, code, error = results[cell].strip().splitlines()
@@ -182,14 +182,14 @@ def test_names_are_listed_and_completed_without_extras(results: dict[str, Any]) 
     assert results["completion"] == ["effects", "effects"]
 
 
-def test_a_command_ends_with_the_sentence_as_for_bad_input(results: dict[str, Any]) -> None:
+def test_command_reports_a_missing_extra_as_a_usage_error(results: dict[str, Any]) -> None:
     code, text = results["command"]
     assert code == 2
     assert text.startswith("scipy and networkx are not installed: ")
     assert text.count("\n") == 1
 
 
-def test_missing_extra_is_an_error_of_the_package_and_of_imports() -> None:
+def test_missing_extra_is_a_package_error_and_an_import_error() -> None:
     assert issubclass(errors.MissingExtra, errors.MusicAPIError)
     assert issubclass(errors.MissingExtra, ImportError)
     assert extras.missing_extra("plots") is None

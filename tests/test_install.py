@@ -76,7 +76,7 @@ def _same(first: Requirement, second: Requirement) -> bool:
 
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
-def test_the_locked_versions_are_those_that_pyproject_allows(python: str, platform: str) -> None:
+def test_locked_versions_satisfy_pyproject(python: str, platform: str) -> None:
     environment = {
         "python_version": python,
         "python_full_version": f"{python}.9",
@@ -103,14 +103,14 @@ def test_the_locked_versions_are_those_that_pyproject_allows(python: str, platfo
         )
 
 
-def test_the_lock_names_versions_alone_and_no_place_to_get_them() -> None:
+def test_lock_file_pins_versions_without_urls() -> None:
     for requirement in _locked():
         assert requirement.url is None
         assert [specifier.operator for specifier in requirement.specifier] == ["=="]
     assert len(_locked()) > 100
 
 
-def test_each_group_that_make_installs_exists() -> None:
+def test_groups_installed_by_make_exist() -> None:
     project = _project()
     extras = project["project"]["optional-dependencies"]
     for name, text in EXTRAS.items():
@@ -122,7 +122,7 @@ def test_each_group_that_make_installs_exists() -> None:
 # --- installing --------------------------------------------------------------------------------
 
 
-def test_settings_of_pip_become_variables_of_uv() -> None:
+def test_pip_settings_become_uv_variables() -> None:
     settings = r"""
 :env:.default-timeout='180'
 :env:.index-url='https://example.org/b/simple'
@@ -200,7 +200,12 @@ def checkout(tmp_path: Path) -> _Checkout:
     [
         (0, "", ["pip config list", "uv", "uv uninstall"], ""),
         (0, "pip", ["uv without settings", "uv uninstall"], ""),
-        (2, "", ["pip config list", "uv", "pip", "pip uninstall"], "uv failed: installing by pip"),
+        (
+            2,
+            "",
+            ["pip config list", "uv", "pip", "pip uninstall"],
+            "uv failed: installing with pip",
+        ),
         (None, "", ["pip gets uv", "pip", "pip uninstall"], "There is no uv on PATH"),
         (
             None,
@@ -211,7 +216,7 @@ def checkout(tmp_path: Path) -> _Checkout:
     ],
     ids=["uv", "uv without pip", "uv fails", "no uv", "no uv, and pip only in .venv"],
 )
-def test_uv_installs_and_otherwise_pip(
+def test_packages_are_installed_with_uv_or_pip(
     checkout: _Checkout, uv: int | None, missing: str, calls: list[str], message: str
 ) -> None:
     if uv is not None:
@@ -240,7 +245,7 @@ def test_uv_installs_and_otherwise_pip(
 
 
 @_UNIX
-def test_the_newest_versions_replace_the_locked_ones(checkout: _Checkout) -> None:
+def test_newest_versions_replace_locked_ones(checkout: _Checkout) -> None:
     checkout.add_program("uv", _UV.format(code=0))
     checkout.install("demo")
     assert checkout.stamps == {".demo"}
@@ -257,12 +262,12 @@ def test_the_newest_versions_replace_the_locked_ones(checkout: _Checkout) -> Non
     ("missing", "message"),
     [
         ("pip install", "The packages could not be installed; the lines above say why."),
-        ("pip", "There is neither uv nor pip for "),
-        ("venv", "cannot make a virtual environment. Debian and Ubuntu have that in python3-venv"),
+        ("pip", " has neither uv nor pip."),
+        ("venv", "cannot create a virtual environment. On Debian and Ubuntu, install python3-venv"),
     ],
     ids=["no network", "no pip", "no venv"],
 )
-def test_what_is_missing_is_said_without_a_traceback(
+def test_missing_tools_are_reported_without_a_traceback(
     checkout: _Checkout, missing: str, message: str
 ) -> None:
     if missing == "venv":
@@ -316,7 +321,7 @@ echo "$(basename "$0") $*" >> "$CALLS"
     ],
     ids=["there already", "no package manager", "apt, no rights", "dnf, no rights", "not brought"],
 )
-def test_a_missing_chromium_is_installed_or_the_command_is_named(
+def test_missing_chromium_is_installed_or_reported(
     checkout: _Checkout, programs: list[str], calls: list[str], message: str
 ) -> None:
     checkout.add_program("id", "#!/bin/sh\necho 1000\n")
@@ -331,9 +336,7 @@ def test_a_missing_chromium_is_installed_or_the_command_is_named(
     assert bool(process.stderr) == bool(message)
 
 
-def test_pip_of_the_python_below_the_environment_tells_the_settings(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_settings_come_from_pip_of_the_base_python(monkeypatch: pytest.MonkeyPatch) -> None:
     base = install_packages._BASE_PYTHON
     assert Path(base).exists()
     monkeypatch.setattr(install_packages, "_succeeds", lambda *command: command[0] == base)

@@ -28,9 +28,7 @@ class Widget:
         self.close()
 
 
-def test_the_thread_goes_on_when_the_last_reference_to_a_closed_widget_is_its_own(
-    tmp_path: Path,
-) -> None:
+def test_thread_survives_holding_the_last_reference_to_a_closed_widget(tmp_path: Path) -> None:
     watch = LibraryWatch(seconds=0.001)
     with Library(tmp_path) as library:
         for _ in range(20):
@@ -45,7 +43,7 @@ def test_the_thread_goes_on_when_the_last_reference_to_a_closed_widget_is_its_ow
         assert not other.is_alive()
 
 
-def test_a_widget_that_is_only_watched_is_deleted(tmp_path: Path) -> None:
+def test_watching_does_not_keep_a_widget_alive(tmp_path: Path) -> None:
     watch = LibraryWatch(seconds=0.001)
     with Library(tmp_path) as library:
         kept, dropped = Widget(watch, library), Widget(watch, library)

@@ -31,7 +31,7 @@ def _code(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("version", "revision"), [("1.2.3", "v1.2.3"), ("1.2.4.dev5+g0abc", "main"), ("1.0rc1", "main")]
 )
-def test_links_and_pictures_of_the_readme_have_whole_addresses(version: str, revision: str) -> None:
+def test_links_and_pictures_of_the_readme_are_absolute(version: str, revision: str) -> None:
     text = package_metadata.index_readme(README, REPOSITORY, version)
 
     ours = [target for target in _targets(text) if target.startswith(REPOSITORY)]
@@ -59,7 +59,7 @@ def test_readme_without_a_repository_has_no_dead_link() -> None:
     assert _code(text) == _code(README)
 
 
-def test_code_and_links_inside_a_page_stay_as_they_are() -> None:
+def test_code_and_anchors_are_not_changed() -> None:
     text = "[a](#below) [b](mailto:a@b.example)\n```python\nx[0](y)\n```\n`k`"
     for repository in ("", REPOSITORY):
         assert package_metadata.index_readme(text, repository, "1.0") == text
@@ -75,7 +75,7 @@ def test_project_links_lie_in_the_repository() -> None:
         assert (ROOT / folder).exists()
 
 
-def test_repository_is_an_address_or_not_yet_there() -> None:
+def test_repository_is_an_address_or_empty() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     repository = project["tool"]["hatch"]["metadata"]["hooks"]["custom"]["repository"]
     assert not repository or re.fullmatch(r"https://[\w.-]+(/[\w.-]+){2}", repository)

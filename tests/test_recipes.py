@@ -31,7 +31,7 @@ def test_each_recipe_is_tested() -> None:
 
 
 @pytest.mark.parametrize("package", _WRITTEN)
-def test_the_recipe_runs(package: str, tmp_path: Path) -> None:
+def test_recipe_runs(package: str, tmp_path: Path) -> None:
     if importlib.util.find_spec(package) is None and not os.environ.get("RECIPES"):
         pytest.skip(f"{package} is not installed: pip install -r requirements/recipes.txt")
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "HOME": str(tmp_path)}

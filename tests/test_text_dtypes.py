@@ -68,7 +68,7 @@ def usual(study: Tables) -> dict[str, pd.DataFrame]:
 
 
 @every_dtype
-def test_texts_of_any_dtype_give_the_same_results(
+def test_results_do_not_depend_on_the_text_dtype(
     study: Tables, usual: dict[str, pd.DataFrame], dtype: Any
 ) -> None:
     results = analyses(*(converted(table, dtype) for table in study))
@@ -80,7 +80,7 @@ def test_texts_of_any_dtype_give_the_same_results(
         assert result[own].dtypes.equals(usual[name][own].dtypes), name
 
 
-def test_no_missing_text_becomes_a_word(usual: dict[str, pd.DataFrame]) -> None:
+def test_missing_text_stays_missing(usual: dict[str, pd.DataFrame]) -> None:
     words = {"nan", "None", "<NA>", "NaN"}
     for name, result in usual.items():
         values = {value for column in cells(result).values() for value in column}
@@ -88,7 +88,7 @@ def test_no_missing_text_becomes_a_word(usual: dict[str, pd.DataFrame]) -> None:
 
 
 @pytest.mark.parametrize("dtype", [TEXT, object], ids=["text", "object"])
-def test_tables_of_users_stay_as_they_are(study: Tables, dtype: Any) -> None:
+def test_tables_of_users_are_not_modified(study: Tables, dtype: Any) -> None:
     given = [converted(table, dtype) for table in study]
     copies = [table.copy(deep=True) for table in given]
     for result in analyses(*given).values():
@@ -105,7 +105,7 @@ def overwrite(table: pd.DataFrame) -> None:
     table["added"] = 1
 
 
-def test_frames_of_the_same_replies_share_nothing_that_can_be_written() -> None:
+def test_frames_of_the_same_replies_share_no_writable_memory() -> None:
     flattener = mnb.Flattener()
     reply = {"task_id": "t1", "data": [{"clip_id": "c1", "tags": "jazz, spy", "duration": 9.5}]}
     other = {"task_id": "t2", "data": [{"clip_id": "c2", "tags": "folk", "duration": 3.5}]}
@@ -137,9 +137,7 @@ def test_a_plan_reads_texts_of_any_dtype(dtype: Any) -> None:
 
 
 @every_dtype
-def test_every_dtype_of_text_is_called_text_where_a_number_is_needed(
-    study: Tables, dtype: Any
-) -> None:
+def test_errors_call_every_text_dtype_text(study: Tables, dtype: Any) -> None:
     songs = converted(study[0], dtype)
     kind = "category" if dtype == "category" else "text"
     with pytest.raises(BadFrame, match=f"'title' .* is {kind}, not number"):
@@ -147,7 +145,7 @@ def test_every_dtype_of_text_is_called_text_where_a_number_is_needed(
 
 
 @pytest.mark.parametrize("make", [mnb.songs_frame, mnb.tasks_frame, mnb.tags_frame])
-def test_texts_work_as_texts_of_pandas_do(make: Callable[[Any], pd.DataFrame]) -> None:
+def test_text_columns_behave_as_in_pandas(make: Callable[[Any], pd.DataFrame]) -> None:
     reply = {"task_id": "t1", "data": [{"clip_id": "c1", "tags": "jazz, spy", "title": "A B"}]}
     frame = make([reply, {**reply, "task_id": "t2"}])
     for column in (frame[name] for name in frame.columns[frame.dtypes == TEXT]):

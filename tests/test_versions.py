@@ -30,7 +30,7 @@ def _run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_older_python_is_refused_in_a_sentence() -> None:
+def test_older_python_gets_a_one_sentence_error() -> None:
     process = _run(f"{_OLDER} import musicapi_nb")
     assert process.returncode == 1
     assert process.stderr.splitlines()[-1] == f"ImportError: {_SENTENCE}"
@@ -42,7 +42,7 @@ def test_command_line_has_no_traceback_on_an_older_python() -> None:
     assert (process.returncode, process.stderr) == (1, f"{_SENTENCE}\n")
 
 
-def test_older_python_can_read_the_refusal() -> None:
+def test_version_check_parses_on_older_python() -> None:
     source = (PACKAGE / "__init__.py").read_text(encoding="utf-8")
     ast.parse(source, feature_version=(3, 8))
     first = [ast.unparse(node) for node in ast.parse(source).body[1:4]]
@@ -62,7 +62,7 @@ def _texts() -> dict[Path, list[str]]:
     }
 
 
-def test_no_sql_numbers_its_placeholders() -> None:
+def test_sql_has_no_numbered_placeholders() -> None:
     # Python 3.12.0 to 3.12.3 warn of `?1` with a sequence of values, and warnings are errors here.
     numbered = re.compile(r"[=(, ]\?[0-9]+\b")
     for path, texts in _texts().items():
@@ -107,7 +107,7 @@ def _floor(name: str) -> str:
         ("msgspec", "from musicapi_nb import sonic"),
     ],
 )
-def test_older_package_is_named_with_the_command_that_helps(
+def test_error_names_an_old_package_and_the_upgrade_command(
     tmp_path: Path, package: str, code: str
 ) -> None:
     assert _run_beside(tmp_path, {package: "0.9"}, code) == (
@@ -146,7 +146,7 @@ def test_documented_versions_are_those_of_the_project() -> None:
     assert table == {name: floors[name] for name in table}
 
 
-def test_other_failures_are_not_blamed_on_versions(tmp_path: Path) -> None:
+def test_other_import_errors_pass_unchanged(tmp_path: Path) -> None:
     last = _run_beside(tmp_path, {"aiohttp": "999"}, "import musicapi_nb; musicapi_nb.connect()")
     assert last.startswith("AttributeError: module 'aiohttp' has no attribute")
 

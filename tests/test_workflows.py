@@ -69,13 +69,13 @@ def test_all_supported_versions_of_python_are_tested() -> None:
 
 
 @pytest.mark.parametrize("path", _WORKFLOWS, ids=lambda path: path.stem)
-def test_a_workflow_may_read_and_no_more(path: Path) -> None:
+def test_workflow_has_read_permission_only(path: Path) -> None:
     workflow = _read(path)
     assert workflow["permissions"] == {"contents": "read"}
     assert workflow["concurrency"]["group"]
 
 
-def test_a_job_may_write_only_where_its_action_needs_that() -> None:
+def test_write_permissions_are_needed_by_an_action() -> None:
     for name, job in _jobs():
         actions = {step.get("uses", "").partition("@")[0] for step in job.get("steps", [])}
         for permission, level in job.get("permissions", {}).items():
@@ -85,12 +85,12 @@ def test_a_job_may_write_only_where_its_action_needs_that() -> None:
             assert "actions/checkout" not in actions, f"{name} runs code of the repository"
 
 
-def test_a_job_ends() -> None:
+def test_jobs_have_a_timeout() -> None:
     for name, job in _jobs():
         assert job.get("timeout-minutes", 0) in range(1, 61) or "uses" in job, name
 
 
-def test_no_step_keeps_the_token_of_the_checkout() -> None:
+def test_checkouts_do_not_persist_credentials() -> None:
     for name, step in _steps():
         if step.get("uses", "").startswith("actions/checkout@"):
             assert step["with"]["persist-credentials"] is False, name

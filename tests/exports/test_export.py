@@ -588,7 +588,7 @@ def test_tables_of_an_experiment_have_its_factors(library: Library, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["songs", "songs.zip"])
-def test_levels_that_arrow_cannot_mix_are_text_in_the_tables(
+def test_levels_of_several_types_are_exported_as_text(
     library: Library, tmp_path: Path, name: str
 ) -> None:
     from musicapi_nb.client import MusicAPI  # noqa: PLC0415
@@ -636,7 +636,7 @@ def test_metadata_has_a_line_for_each_audio_file(library: Library, tmp_path: Pat
     assert "metadata.jsonl" in result.shared_files
 
 
-def test_metadata_is_an_option_that_a_folder_keeps(library: Library, tmp_path: Path) -> None:
+def test_metadata_is_updated_in_a_folder_that_has_it(library: Library, tmp_path: Path) -> None:
     folder = tmp_path / "songs"
     add(library, "Rain")
     mnb.export(folder, library)
@@ -647,7 +647,7 @@ def test_metadata_is_an_option_that_a_folder_keeps(library: Library, tmp_path: P
     assert [row["file_name"] for row in _metadata(folder)] == ["Rain.wav", "Tin.wav"]
 
 
-def test_metadata_of_other_origin_is_not_replaced(library: Library, tmp_path: Path) -> None:
+def test_foreign_metadata_file_is_not_replaced(library: Library, tmp_path: Path) -> None:
     folder = tmp_path / "songs"
     folder.mkdir()
     (folder / "metadata.jsonl").write_text("mine")

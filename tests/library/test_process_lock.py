@@ -56,7 +56,7 @@ def test_a_library_is_alive_until_it_is_closed(calls: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("calls", ["this system", "Windows"])
-def test_the_lock_of_an_ended_process_is_removed(calls: str, tmp_path: Path) -> None:
+def test_lock_of_an_ended_process_is_removed(calls: str, tmp_path: Path) -> None:
     if calls == "Windows" and sys.platform == "win32":
         pytest.skip("the same as this system")
     module = _module_for_windows() if calls == "Windows" else process_lock
