@@ -35,7 +35,9 @@ LATE: dict[str, frozenset[str]] = {
     "client": _OF_TABLES | _OF_VIEWS | _OF_SOUND | {"zipfile", "csv", "importlib.metadata"},
     "connect": _OF_TABLES | _OF_VIEWS | _OF_SOUND | {"zipfile", "csv", "importlib.metadata"},
     "song": _OF_TABLES | _OF_VIEWS,
-    "table": frozenset({"scipy", "networkx", "matplotlib", "librosa", "ipywidgets", "IPython"}),
+    "table": frozenset(
+        {"scipy", "networkx", "matplotlib", "librosa", "ipywidgets", "IPython", "packaging"}
+    ),
     "analysis": frozenset({"networkx", "matplotlib", "librosa", "ipywidgets", "IPython"}),
 }
 """Modules that no script has loaded after a step, since it does not need them yet."""

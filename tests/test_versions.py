@@ -73,7 +73,7 @@ def test_sql_has_no_numbered_placeholders() -> None:
 
 
 def _run_beside(folder: Path, installed: dict[str, str], code: str) -> str:
-    """Run code where empty packages are installed in these versions; return the last line."""
+    """Run code beside packages that have nothing but these versions; return the last line."""
     dependencies = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["plots"]]
     requires = "".join(f"Requires-Dist: {line}\n" for line in dependencies)
     for name, version in {**installed, "musicapi_nb": "0"}.items():
@@ -81,8 +81,8 @@ def _run_beside(folder: Path, installed: dict[str, str], code: str) -> str:
         file.parent.mkdir()
         text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         file.write_text(text + requires * (name == "musicapi_nb"), encoding="utf-8")
-    for name in installed:
-        (folder / f"{name}.py").write_text("", encoding="utf-8")
+    for name, version in installed.items():
+        (folder / f"{name}.py").write_text(f"__version__ = {version!r}", encoding="utf-8")
     process = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])},
@@ -104,6 +104,7 @@ def _floor(name: str) -> str:
         ("aiohttp", "import musicapi_nb; musicapi_nb.connect()"),
         ("pandas", "from musicapi_nb import songs_frame"),
         ("pandas", "from musicapi_nb.frames import flatten"),
+        ("numpy", "from musicapi_nb.frames import flatten"),  # fails at the import of pandas
         ("msgspec", "from musicapi_nb import sonic"),
     ],
 )
@@ -134,6 +135,11 @@ def test_kernels_are_told_to_restart(monkeypatch: pytest.MonkeyPatch) -> None:
         'run `%pip install "numpy<1000,>=999"`, then restart the kernel.'
     )
     assert old_dependency("pandas") is None
+
+
+def test_copied_versions_are_those_of_the_project() -> None:
+    for name, numbers in requirements.LOWEST.items():
+        assert _floor(name) == f"{name}>={'.'.join(map(str, numbers))}"
 
 
 def test_documented_versions_are_those_of_the_project() -> None:

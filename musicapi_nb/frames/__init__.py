@@ -1,10 +1,8 @@
 """Tasks and raw replies as pandas DataFrames with fixed columns."""
 
-from musicapi_nb.requirements import old_dependency
+from musicapi_nb.requirements import import_table_packages
 
-# Old ones may fail at their import, or make other tables.
-if error := old_dependency("numpy", "pandas", "pyarrow"):
-    raise error
+import_table_packages()
 
 from musicapi_nb.frames._files_frame import files_frame
 from musicapi_nb.frames.dask import dask_frames
