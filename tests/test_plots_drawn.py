@@ -361,7 +361,7 @@ def test_ribbon_thickness_is_the_count() -> None:
     ax = plots.substitutions(table)
 
     ribbons = [patch for patch in ax.patches if isinstance(patch, PathPatch)]
-    thick = [np.ptp(patch.get_path().vertices[[0, 7], 1]) for patch in ribbons]  # type: ignore[index]  # an array
+    thick = [np.ptp(np.asarray(patch.get_path().vertices)[[0, 7], 1]) for patch in ribbons]
     np.testing.assert_allclose(
         sorted(np.array(thick) / max(thick)), sorted(table["count"] / table["count"].max())
     )

@@ -177,9 +177,11 @@ def _ratio(
     figures: pd.DataFrame, code: Ints, levels: int, unit: str, level: float
 ) -> dict[str, Floats]:
     """Estimate credits per unit in each level, with an interval."""
-    credits_, units, songs = (figures[name].to_numpy() for name in ("credits", unit, "songs"))
+    columns = ("credits", unit, "songs")
+    credits_, units, songs = (np.asarray(figures[name], dtype="float64") for name in columns)
     defined = figures["ended"].to_numpy() & np.isfinite(credits_) & np.isfinite(units)
-    code, credits_, units, songs = (part[defined] for part in (code, credits_, units, songs))
+    credits_, units, songs = (part[defined] for part in (credits_, units, songs))
+    code = code[defined]
     tasks, total, spent = (
         sum_by_code(code, values, levels) for values in (np.ones(len(code)), units, credits_)
     )

@@ -30,7 +30,8 @@ def mean_of_pairs(
 def _share_of_pairs(total: Floats, pairs: Floats, tasks_per_pair: int) -> tuple[Share, int]:
     """Return the mean with its number of independent cases, and that of tasks; 0 if too few."""
     defined = pairs.sum() > 0
-    mean = np.clip(total.sum() / pairs.sum(), 0.0, 1.0) if defined else np.asarray(math.nan)
+    share = np.clip(total.sum() / pairs.sum(), 0.0, 1.0) if defined else math.nan
+    mean = np.asarray(share, dtype="float64")
     remaining = (pairs.sum() - tasks_per_pair * pairs)[pairs > 0]
     number = len(remaining)
     if number < _MIN_TASKS or not (remaining > 0).all():
@@ -39,8 +40,8 @@ def _share_of_pairs(total: Floats, pairs: Floats, tasks_per_pair: int) -> tuple[
     variance = (number - 1) * np.var(replicates)
     inner = mean * (1 - mean)
     # equal replicates: count each task as one case
-    cases = inner / variance if variance > 0 and inner > 0 else np.asarray(float(number))
-    return Share(mean, cases), number
+    cases = inner / variance if variance > 0 and inner > 0 else number
+    return Share(mean, np.asarray(cases, dtype="float64")), number
 
 
 def binary_icc_interval(
