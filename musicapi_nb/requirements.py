@@ -25,14 +25,30 @@ def import_table_packages() -> None:
     """
     try:
         versions = {name: importlib.import_module(name).__version__ for name in LOWEST}
-    except Exception:
+    except Exception as failure:
         if error := old_dependency(*LOWEST):
             raise error from None
+        if str(failure).startswith("pyarrow requires NumPy"):
+            raise _numpy_refused_by_pyarrow(failure) from None
         raise
     if any(_numbers(versions[name]) < LOWEST[name] for name in LOWEST) and (
         error := old_dependency(*LOWEST)
     ):
         raise error
+
+
+def _numpy_refused_by_pyarrow(failure: Exception) -> OldDependency:
+    """Return the error that pyarrow refuses this numpy, with the commands that help.
+
+    pyarrow 26 needs numpy 2. Its metadata does not say so; pip installs it beside numpy 1.26.
+    """
+    older, newer, then = 'pip install "pyarrow<26"', 'pip install "numpy>=2"', "try again"
+    if is_in_ipython():
+        older, newer, then = f"%{older}", f"%{newer}", "restart the kernel"
+    return OldDependency(
+        f"pyarrow cannot be imported ({failure}): run `{older}`, or `{newer}` if your other "
+        f"packages allow it, then {then}"
+    )
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -72,8 +72,8 @@ def test_sql_has_no_numbered_placeholders() -> None:
 # --- packages that are too old ----------------------------------------------------------------
 
 
-def _run_beside(folder: Path, installed: dict[str, str], code: str) -> str:
-    """Run code beside packages that have nothing but these versions; return the last line."""
+def _run_beside(folder: Path, installed: dict[str, str], code: str, source: str = "") -> str:
+    """Run code beside packages with these versions and this source; return the last line."""
     dependencies = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["plots"]]
     requires = "".join(f"Requires-Dist: {line}\n" for line in dependencies)
     for name, version in {**installed, "musicapi_nb": "0"}.items():
@@ -82,7 +82,7 @@ def _run_beside(folder: Path, installed: dict[str, str], code: str) -> str:
         text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         file.write_text(text + requires * (name == "musicapi_nb"), encoding="utf-8")
     for name, version in installed.items():
-        (folder / f"{name}.py").write_text(f"__version__ = {version!r}", encoding="utf-8")
+        (folder / f"{name}.py").write_text(f"__version__ = {version!r}\n{source}", encoding="utf-8")
     process = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])},
@@ -114,6 +114,21 @@ def test_error_names_an_old_package_and_the_upgrade_command(
     assert _run_beside(tmp_path, {package: "0.9"}, code) == (
         f"musicapi_nb.errors.OldDependency: {package} 0.9 is too old for musicapi_nb: "
         f'run `pip install "{_floor(package)}"`, then try again.'
+    )
+
+
+def test_error_says_what_helps_where_pyarrow_refuses_numpy(tmp_path: Path) -> None:
+    refusal = "pyarrow requires NumPy 2.0 or newer, found 1.26.4"
+    last = _run_beside(
+        tmp_path,
+        {"pyarrow": "26.0.1"},
+        "from musicapi_nb import songs_frame",
+        f"raise ImportError({refusal!r})",
+    )
+    assert last == (
+        f"musicapi_nb.errors.OldDependency: pyarrow cannot be imported ({refusal}): run "
+        '`pip install "pyarrow<26"`, or `pip install "numpy>=2"` if your other packages allow it, '
+        "then try again."
     )
 
 

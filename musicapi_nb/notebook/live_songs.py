@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from musicapi_nb import markup
+from musicapi_nb.errors import MusicAPIError
 from musicapi_nb.notebook.early_loading import wait_until_loaded
 from musicapi_nb.tasks import Song, Songs, Task
 from musicapi_nb.tasks.html import task_html
@@ -68,6 +69,9 @@ def _gallery_of(value: Value) -> Gallery | None:
     try:
         with _lock:
             return _open_gallery(value, session)
+    except MusicAPIError as error:
+        _log.warning("songs cannot be shown live: %s", error)
+        return None
     except Exception:  # noqa: BLE001 - a card is shown even if its library cannot be read
         _log.warning("songs cannot be shown live", exc_info=True)
         return None
