@@ -147,6 +147,23 @@ def _own_home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv(name, str(home))
 
 
+@pytest.fixture(autouse=True)
+def _sessions_are_closed() -> Iterator[None]:
+    """Close the sessions that a test leaves open, which later tests would use, and fail."""
+    before = _open_sessions()
+    yield
+    left = [session for session in _open_sessions() if session not in before]
+    for session in left:
+        session.close()
+    if left:
+        pytest.fail(f"the test left sessions open: {left}", pytrace=False)
+
+
+def _open_sessions() -> list[Any]:
+    session = sys.modules.get("musicapi_nb.notebook.session")  # which most tests need not load
+    return list(session.open_sessions.values()) if session else []
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _libraries_are_closed() -> Iterator[None]:
     """Fail if libraries of this file, or of an earlier one, were left open."""
