@@ -10,8 +10,10 @@ import re
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from types import MethodType
+from typing import Any, TypeVar
 
+_Error = TypeVar("_Error", bound=BaseException)
 _PACKAGE = str(Path(__file__).parent)
 _MACHINERY = re.compile(r"[/\\](IPython|ipykernel|asyncio|concurrent|nest_asyncio2?)[/\\]")
 _RED, _GREEN, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
@@ -48,6 +50,14 @@ class ShortTraceback(BaseException):
         is_plain = str(getattr(shell, "colors", "")).lower() == "nocolor"
         lines = _lines(self, shell, is_plain=is_plain)
         return ["\n".join(lines)]
+
+
+def with_short_traceback(error: _Error) -> _Error:
+    """Return an exception of a class that cannot have the mix-in, with the same traceback."""
+    if is_in_ipython():  # elsewhere the exception need not refer to itself
+        method = MethodType(ShortTraceback._render_traceback_, error)
+        vars(error).update(_rendered=0, _render_traceback_=method)
+    return error
 
 
 def _lines(error: BaseException, shell: Any, *, is_plain: bool) -> list[str]:

@@ -110,7 +110,7 @@ def test_interrupted_cell_shows_its_line_only(kernel: Kernel) -> None:
     kernel.run("print('waiting', flush=True)\nawait job", interrupt=True)
     assert re.fullmatch(
         r"Cell In\[\d+\], line 2\n----> 2 await job\n"
-        r"WaitCancelled: Stopped waiting for nuro.instrumental. The task is paid for; the job "
+        r"CancelledError: Stopped waiting for nuro.instrumental. The task is paid for; the job "
         r"continues: await it again, or job.cancel\(\) it.",
         kernel.traceback,
     )
@@ -222,15 +222,35 @@ def test_timeout_of_what_was_not_bought_says_nothing_of_payment(
 
 async def test_cancelled_await_says_that_the_job_continues(api: Session) -> None:
     job = api.run(BEAT)
-    waiting = asyncio.ensure_future(asyncio.wait_for(job, 1000))
+    waiting = asyncio.create_task(job)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(asyncio.CancelledError, match="the job continues"):
         await waiting
     assert not job.done()
+    job.cancel()
+
+
+async def test_timeouts_and_groups_of_asyncio_cancel_an_await(api: Session) -> None:
+    job = api.run(BEAT)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(job, 0.01)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await job
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    async def wait_beside_failure() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail())
+            await job
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await wait_beside_failure()
+    assert [type(error) for error in caught.value.exceptions] == [ZeroDivisionError]
     assert not job.done()
     job.cancel()
 

@@ -20,7 +20,7 @@ from musicapi_nb.notebook.event_loop import BackgroundLoop
 from musicapi_nb.notebook.job_songs import JobSongs
 from musicapi_nb.notebook.live_songs import live_html
 from musicapi_nb.notebook.request_summary import request_summary
-from musicapi_nb.short_traceback import ShortTraceback
+from musicapi_nb.short_traceback import ShortTraceback, with_short_traceback
 from musicapi_nb.tasks import STATE_LABELS, Task
 from musicapi_nb.widgets.host import host
 from musicapi_nb.widgets.monitor import Action, BarState, live_card
@@ -37,8 +37,12 @@ class WaitInterrupted(ShortTraceback, KeyboardInterrupt):
     """`job.result()` was interrupted; the job goes on."""
 
 
-class WaitCancelled(ShortTraceback, asyncio.CancelledError):
-    """The cell or task that awaits a job was interrupted or cancelled, or the job was."""
+def _cancelled_error(text: str) -> asyncio.CancelledError:
+    """Return the error of an await that was interrupted or cancelled, or whose job was.
+
+    Before Python 3.13, asyncio's timeouts and task groups take a subclass for another error.
+    """
+    return with_short_traceback(asyncio.CancelledError(text))
 
 
 def _static_html(value: Any) -> str:
@@ -141,9 +145,9 @@ class Job(JobSongs, Generic[_Result]):
             while not future.done():
                 await asyncio.wait([future], timeout=_WAKE_SECONDS)
         except asyncio.CancelledError:  # the cell stops waiting, the work continues
-            raise WaitCancelled(self._interrupted_text()) from None
+            raise _cancelled_error(self._interrupted_text()) from None
         if future.cancelled():
-            raise WaitCancelled(self._stopped_text())
+            raise _cancelled_error(self._stopped_text())
         return future.result()
 
     def result(self, timeout: float | None = None) -> _Result:
