@@ -199,7 +199,7 @@ if os.path.samefile(".", {str(Path(__file__).parent / "notebooks")!r}):
         os.environ[name] = {str(folder)!r}
     tempfile.tempdir = None
 """
-    (startup / "notebook_folder.py").write_text(code)
+    (startup / "notebook_folder.py").write_text(code, encoding="utf-8")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -133,7 +133,7 @@ def kill_halfway(folder: Path, library: Path, number: int) -> tuple[int, int]:
     subprocess.run(command, check=True)  # noqa: S603 - ourselves
     if stored(library) != number:
         sys.exit(f"{stored(library)} of {number} songs are stored after the second run")
-    return before, len(log.read_text().splitlines())
+    return before, len(log.read_text(encoding="utf-8").splitlines())
 
 
 def measure(number: int) -> tuple[dict[str, float], dict[str, float]]:

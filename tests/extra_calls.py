@@ -77,7 +77,7 @@ def _publish(scene: Scene) -> None:
 
 def _dask_frames(scene: Scene) -> None:
     path = scene.folder / "replies.ndjson"
-    path.write_text('{"task_id": "a", "message": "success"}\n')
+    path.write_text('{"task_id": "a", "message": "success"}\n', encoding="utf-8")
     assert len(mnb.dask_frames(path).tasks) == 1
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 def logged(path: Path) -> int:
     """Return the size of a file, and write that it was computed into a file beside the folder."""
     root = next(parent for parent in path.parents if parent.name == "sounds").parent
-    with (root / "log").open("a") as log:
+    with (root / "log").open("a", encoding="utf-8") as log:
         log.write(f"{path.name}\n")
     return path.stat().st_size
 

@@ -88,7 +88,9 @@ def test_replies_in_a_file_get_their_files_and_missing_ones_come_later(
     api: Session, simulator: Simulator, bought: list[Task], tmp_path: Path
 ) -> None:
     file = tmp_path / "replies.ndjson"
-    file.write_text("\n".join(json.dumps({**task.raw, "task_id": task.id}) for task in bought))
+    file.write_text(
+        "\n".join(json.dumps({**task.raw, "task_id": task.id}) for task in bought), encoding="utf-8"
+    )
     fault = simulator.faults.arm("media_error", times=None)
     adoption = api.adopt(file).result()
     assert (adoption.new, adoption.missing_files) == (2, 8)

@@ -280,10 +280,10 @@ def test_wrong_usage_sends_nothing(
 def test_a_request_comes_from_a_file(sim: Simulator, run: Run, tmp_path: Path) -> None:
     sim.faults.arm("wrong_type_download", times=None)
     request = {"engine": "producer", "operation": "Create", "description": "slow jazz"}
-    (tmp_path / "request.json").write_text(json.dumps(request))
+    (tmp_path / "request.json").write_text(json.dumps(request), encoding="utf-8")
     code, made = run("run", "--request", str(tmp_path / "request.json"), "--yes")
     assert (code, made["operation"]) == (0, "producer.create")
-    (tmp_path / "request.json").write_text("[1]")
+    (tmp_path / "request.json").write_text("[1]", encoding="utf-8")
     assert run("run", "--request", str(tmp_path / "request.json"))[0] == 2
 
 

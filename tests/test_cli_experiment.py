@@ -46,7 +46,9 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def plan(tmp_path: Path) -> str:
     path = tmp_path / "plan.csv"
-    path.write_text("\n".join(["topic", *(f"harbour {number}" for number in range(ROWS))]))
+    path.write_text(
+        "\n".join(["topic", *(f"harbour {number}" for number in range(ROWS))]), encoding="utf-8"
+    )
     return str(path)
 
 
@@ -106,7 +108,7 @@ def test_an_experiment_keeps_its_budget_and_names_failed_rows(
     sim: Simulator, run: Run, tmp_path: Path
 ) -> None:
     path = tmp_path / "plan.csv"
-    path.write_text("topic,mv\na harbour,sonic-v5\na pier,sonic-v99\n")
+    path.write_text("topic,mv\na harbour,sonic-v5\na pier,sonic-v99\n", encoding="utf-8")
     code, refused = run("experiment", "start", "pier", str(path), *PLAN, "--budget", "100")
     assert code == 3
     assert "2 requests for 40 credits" in refused["message"]
@@ -134,7 +136,7 @@ def test_an_unknown_experiment_is_wrong_usage(
 
 def test_a_plan_with_problems_buys_nothing(sim: Simulator, run: Run, tmp_path: Path) -> None:
     path = tmp_path / "plan.csv"
-    path.write_text("topic,duration\na harbour,30\na pier,soon\n")
+    path.write_text("topic,duration\na harbour,30\na pier,soon\n", encoding="utf-8")
     code, refused = run("experiment", "start", "pier", str(path), *PLAN, "--budget", "9", "--yes")
     assert code == 1
     assert "(row 2)" in refused["message"]

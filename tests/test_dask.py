@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frames.write_parquet(frames.flatten([]), root / "c", raw=portions[2])
     (root / "c" / "replies.parquet").rename(root / "c.parquet")
     (root / "d.ndjson").touch()
-    (root / "notes.txt").write_text("not a file of replies")
+    (root / "notes.txt").write_text("not a file of replies", encoding="utf-8")
     return root
 
 

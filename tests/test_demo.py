@@ -139,8 +139,10 @@ def test_files_served_by_the_kernel_are_saved_beside_the_notebook(folder: Path, 
     addresses = _addresses(shown)
     images, players = addresses["img"], addresses["audio"]
 
-    assert [(folder / "out" / name).read_text() for name in images] == ["/cover?a=1&b=2"]
-    assert [(folder / "out" / name).read_text() for name in players] == ["/audio"]
+    assert [(folder / "out" / name).read_text(encoding="utf-8") for name in images] == [
+        "/cover?a=1&b=2"
+    ]
+    assert [(folder / "out" / name).read_text(encoding="utf-8") for name in players] == ["/audio"]
     assert [link for link in addresses["a"] if "media" in link] == players
     assert [Path(name).suffix for name in images + players] == [".png", ".mp3"]
 
@@ -161,7 +163,7 @@ def test_display_updated_by_a_later_cell_is_current(executed: NotebookNode) -> N
 
 def test_page_of_the_songs_loads_nothing(folder: Path, printed: str) -> None:
     assert printed
-    loaded = _addresses((folder / "out" / "songs.html").read_text())
+    loaded = _addresses((folder / "out" / "songs.html").read_text(encoding="utf-8"))
     assert loaded.keys() == {"img", "audio"}
     assert all(url.startswith("data:") for urls in loaded.values() for url in urls)
 

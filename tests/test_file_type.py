@@ -98,7 +98,7 @@ async def test_wrong_stated_duration_is_a_warning(
     assert "2 odd files" in repr(library)
     result = mnb.export(library.path.with_name("songs"), library)
     assert result.notes == (("Rain", note), ("Rain", note))
-    assert note in next(iter(result.path.glob("Rain*.json"))).read_text()
+    assert note in next(iter(result.path.glob("Rain*.json"))).read_text(encoding="utf-8")
     assert mnb.export(result.path, library).notes == result.notes
     rebuilt_is_the_same(library)
 

@@ -151,15 +151,15 @@ class _Checkout:
             (folder / name).mkdir()
         for name in ("Makefile", "scripts/install_packages.py", "scripts/install_chromium"):
             shutil.copy(_ROOT / name, folder / name)
-        (folder / "pyproject.toml").write_text(_PROJECT)
+        (folder / "pyproject.toml").write_text(_PROJECT, encoding="utf-8")
         (folder / "requirements" / "dev.txt").touch()
         for name in ("pip", "ensurepip"):
             (folder / "modules" / name).mkdir(parents=True)
             (folder / "modules" / name / "__init__.py").touch()
-            (folder / "modules" / name / "__main__.py").write_text(_MODULE)
+            (folder / "modules" / name / "__main__.py").write_text(_MODULE, encoding="utf-8")
 
     def add_program(self, name: str, text: str) -> None:
-        (self.programs / name).write_text(text)
+        (self.programs / name).write_text(text, encoding="utf-8")
         (self.programs / name).chmod(0o755)
 
     def run(self, *command: str, missing: str = "") -> subprocess.CompletedProcess[str]:
@@ -178,10 +178,10 @@ class _Checkout:
         self, *arguments: str, missing: str = ""
     ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
         """Run the script; return its process and the calls of programs that install."""
-        (self.folder / "calls").write_text("")
+        (self.folder / "calls").write_text("", encoding="utf-8")
         script = str(self.folder / "scripts" / "install_packages.py")
         process = self.run(sys.executable, script, *arguments, missing=missing)
-        calls = (self.folder / "calls").read_text().splitlines()
+        calls = (self.folder / "calls").read_text(encoding="utf-8").splitlines()
         return process, [call for call in calls if call != "pip --version"]
 
     @property
@@ -271,7 +271,9 @@ def test_missing_tools_are_reported_without_a_traceback(
     checkout: _Checkout, missing: str, message: str
 ) -> None:
     if missing == "venv":
-        (checkout.folder / "modules" / "venv.py").write_text("import sys; sys.exit('no venv')")
+        (checkout.folder / "modules" / "venv.py").write_text(
+            "import sys; sys.exit('no venv')", encoding="utf-8"
+        )
     process, _ = checkout.install("demo", missing=missing)
     assert process.returncode == 1
     assert message in process.stderr
@@ -331,7 +333,7 @@ def test_missing_chromium_is_installed_or_reported(
     (checkout.folder / "calls").touch()
     process = checkout.run("/bin/sh", str(checkout.folder / "scripts" / "install_chromium"))
     assert process.returncode == 0
-    assert (checkout.folder / "calls").read_text().splitlines() == calls
+    assert (checkout.folder / "calls").read_text(encoding="utf-8").splitlines() == calls
     assert message in process.stderr
     assert bool(process.stderr) == bool(message)
 

@@ -374,7 +374,7 @@ class Storm:
         code = "from tests.test_kill import nursery; nursery()"
         threads = {"OPENBLAS_NUM_THREADS": "1"}  # only a process without other threads may fork
         with (
-            self._errors.open("w") as errors,
+            self._errors.open("w", encoding="utf-8") as errors,
             python(code, stderr=errors, env={**os.environ, **threads}) as self._nursery,
         ):
             try:
@@ -390,7 +390,7 @@ class Storm:
         self._nursery.stdin.write(json.dumps(order) + "\n")
         self._nursery.stdin.flush()
         answer = read_line(self._nursery)
-        assert answer, self._errors.read_text()
+        assert answer, self._errors.read_text(encoding="utf-8")
         return int(answer)
 
     def rage(self, budget: int, kills: int) -> None:
@@ -429,7 +429,9 @@ class Storm:
         for _ in range(int(PATIENCE / 0.2)):
             if self.request_log.come.wait(0.2) or self._is_idle(victim):
                 return
-        raise AssertionError(f"{moment} never came\n{self._errors.read_text()[-3000:]}")
+        raise AssertionError(
+            f"{moment} never came\n{self._errors.read_text(encoding='utf-8')[-3000:]}"
+        )
 
     def _is_idle(self, pid: int) -> bool:
         word = _last_word(self.path, pid)
@@ -443,7 +445,7 @@ class Storm:
         """Assert that no kernel blocked another or failed silently."""
         for pid in self.alive:
             self._is_idle(pid)
-        log = self._errors.read_text()
+        log = self._errors.read_text(encoding="utf-8")
         bad_texts = [
             text for text in ("Traceback", "cannot write", "could not record") if text in log
         ]

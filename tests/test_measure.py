@@ -48,14 +48,14 @@ def make_files(folder: Path, number: int) -> Path:
     for count in range(1, number + 1):
         parent = folder / "deep" if count % 2 else folder
         (parent / f"{count:03}.mp3").write_bytes(b"x" * count)
-    (folder / "notes.txt").write_text("no sound")
+    (folder / "notes.txt").write_text("no sound", encoding="utf-8")
     (folder / ".hidden.mp3").write_bytes(b"")
     return folder
 
 
 def computed(folder: Path) -> list[str]:
     log = folder.parent / "log"
-    return sorted(log.read_text().split()) if log.exists() else []
+    return sorted(log.read_text(encoding="utf-8").split()) if log.exists() else []
 
 
 def test_files_of_folders_are_measured_once(library: Library, folder: Path) -> None:
@@ -125,7 +125,8 @@ def test_killed_process_loses_no_finished_song(tmp_path: Path) -> None:
         "    return path.stat().st_size\n"
         "library = mnb.Library(sys.argv[3])\n"
         "table = mnb.measure(sys.argv[1], size, name='size', library=library, progress=False)\n"
-        "print(len(table.dropna(subset='size')))\n"
+        "print(len(table.dropna(subset='size')))\n",
+        encoding="utf-8",
     )
     log, barrier = tmp_path / "log", tmp_path / "barrier"
     barrier.touch()  # until the process has been killed, no file after the tenth is finished

@@ -26,7 +26,7 @@ def test_of_another_kind():
 def test_skipped_browser_tests_are_listed_with_their_reasons(tmp_path: Path) -> None:
     shutil.copy(_ROOT / "conftest.py", tmp_path)
     shutil.copytree(_ROOT / "scripts", tmp_path / "scripts")
-    (tmp_path / "test_some.py").write_text(_TESTS)
+    (tmp_path / "test_some.py").write_text(_TESTS, encoding="utf-8")
     options = ("-q", "-c", "none.toml", "-o", "pythonpath=scripts", "-o", "markers=browser")
     (tmp_path / "none.toml").touch()
     command = [sys.executable, "-m", "pytest", *options, "test_some.py"]

@@ -84,7 +84,7 @@ def test_with_a_key_it_connects_to_the_service(
         assert api.base_url == "https://api.musicapi.ai"
         assert not api.simulated
         assert api.simulator is None
-        assert (tmp_path / "musicapi-library" / ".gitignore").read_text() == "*\n"
+        assert (tmp_path / "musicapi-library" / ".gitignore").read_text(encoding="utf-8") == "*\n"
         assert "secret-key" not in output + repr(api) + api._repr_html_() + str(vars(api))
     finally:
         api.close()
@@ -599,7 +599,7 @@ def test_the_embedded_simulator_has_a_library_of_its_own(
 
 
 def test_unusable_library_raises_before_anything_is_sent(tmp_path: Path) -> None:
-    (tmp_path / "library.sqlite").write_text("this is no database " * 100)
+    (tmp_path / "library.sqlite").write_text("this is no database " * 100, encoding="utf-8")
     with EmbeddedSimulator(Simulator()) as simulator:
         with pytest.raises(mnb.errors.LibraryError):
             mnb.connect("sk-some-key-0001", base_url=simulator.url, library=tmp_path)

@@ -208,7 +208,7 @@ def test_half_surrogates_harm_no_table_file_or_repr(reply: Any) -> None:
 def test_file_names_that_are_no_text_are_read(tmp_path: Path) -> None:
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
     folder.mkdir()
-    (folder / os.fsdecode(b"\xfe.json")).write_text(json.dumps(sample(SONIC)))
+    (folder / os.fsdecode(b"\xfe.json")).write_text(json.dumps(sample(SONIC)), encoding="utf-8")
     flat = mnb.flatten(folder)
     assert flat.songs["reply"].str.endswith("\ufffd.json:0").all()
     with pytest.raises(mnb.MusicAPIError) as missing:

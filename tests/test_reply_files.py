@@ -110,7 +110,9 @@ def test_list_of_flat_replies_is_several_tasks() -> None:
 
 def test_place_of_each_reply_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text(f"\n{json.dumps(REPLIES[0])}\n{json.dumps(REPLIES[1:3])}\n{{cut")
+    path.write_text(
+        f"\n{json.dumps(REPLIES[0])}\n{json.dumps(REPLIES[1:3])}\n{{cut", encoding="utf-8"
+    )
     flat = mnb.flatten([REPLIES[3], path, f"{json.dumps(REPLIES[4])}\nbusy"])
     assert list(flat.songs["reply"]) == ["0", f"{path}:1", f"{path}:2[0]", f"{path}:2[1]", "2:0"]
     assert list(flat.issues["reply"]) == [f"{path}:3", "2:1"]
@@ -208,7 +210,7 @@ WHOLE = {
 def test_damaged_file_has_its_rows_up_to_there_and_an_issue(tmp_path: Path, name: str) -> None:
     content, least, most = DAMAGED[name]
     good, path = tmp_path / "good.jsonl", tmp_path / name
-    good.write_text(LINES)
+    good.write_text(LINES, encoding="utf-8")
     path.write_bytes(content)
     alone = mnb.flatten(path, polls="all")
     assert least <= len(alone.songs) <= most
@@ -262,7 +264,7 @@ def test_folder_has_its_files_of_replies(tmp_path: Path, monkeypatch: pytest.Mon
     for number, name in enumerate(("a.jsonl", "b.ndjson", "c.json", "d.JSON.GZ", "e.jsonl.gz")):
         content = json.dumps(REPLIES[number], indent=2 if name == "c.json" else None).encode()
         (tmp_path / name).write_bytes(gzip.compress(content) if "gz" in name.lower() else content)
-    (tmp_path / "notes.txt").write_text("no replies")
+    (tmp_path / "notes.txt").write_text("no replies", encoding="utf-8")
     (tmp_path / "deep.json").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -304,7 +306,7 @@ def test_missing_file_is_one_clear_error(
 
 
 def test_folder_without_replies_and_urls_are_clear_errors(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("no replies")
+    (tmp_path / "notes.txt").write_text("no replies", encoding="utf-8")
     with pytest.raises(errors.MissingFile, match=r"has no file of replies \(\.ndjson"):
         mnb.flatten(tmp_path)
     with pytest.raises(errors.InvalidArgument, match="is a URL"):
@@ -320,7 +322,7 @@ def test_text_of_a_reply_is_not_taken_for_a_path(text: str) -> None:
 
 def test_raw_replies_of_any_input_are_written(tmp_path: Path) -> None:
     """Situations: two files of replies, a stored reply, values without JSON form, damage."""
-    (tmp_path / "a.json").write_text(json.dumps(REPLIES[:2]))
+    (tmp_path / "a.json").write_text(json.dumps(REPLIES[:2]), encoding="utf-8")
     (tmp_path / "b.jsonl.gz").write_bytes(PACKED[:-20])
     circular: dict[str, Any] = {"task_id": "t"}
     circular["self"] = circular

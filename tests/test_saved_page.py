@@ -86,12 +86,12 @@ def test_too_large_page_is_not_written(library: Library, tmp_path: Path) -> None
     for index in (0, 1):
         store_audio(library, songs[index].songs[0], wav_bytes(index + 2))
     target = tmp_path / "songs.html"
-    target.write_text("old content")
+    target.write_text("old content", encoding="utf-8")
     with pytest.raises(PageTooLarge, match=r"at least 0\.1 MB; the limit is 0\.1 MB"):
         mnb.save_page(target, songs, library=library, embed=True, max_bytes=90_000)
     with pytest.raises(PageTooLarge, match="limit"):
         mnb.save_page(target, songs, max_bytes=1_000)
-    assert target.read_text() == "old content"
+    assert target.read_text(encoding="utf-8") == "old content"
     assert mnb.save_page(target, songs, library=library, embed=True).embedded == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "songs.html"]
 
@@ -124,7 +124,7 @@ def test_gallery_page_has_ratings(tmp_path: Path) -> None:
 def test_unwritable_path_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="is a folder"):
         mnb.save_page(tmp_path, finished_tasks(1))
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(MusicAPIError, match="cannot be written"):
         mnb.save_page(tmp_path / "file" / "songs.html", finished_tasks(1))
     assert mnb.save_page(tmp_path / "empty.html", []).songs == 0

@@ -101,7 +101,7 @@ def test_without_a_library_the_gallery_has_the_songs_of_the_session() -> None:
 def test_practice_goes_on_if_its_library_cannot_be_opened(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (Path.home() / "musicapi-library-simulated").write_text("a file in its place")
+    (Path.home() / "musicapi-library-simulated").write_text("a file in its place", encoding="utf-8")
     with mnb.connect() as api:
         assert api.library is None
         assert "Songs are not kept: the library cannot be" in capsys.readouterr().out

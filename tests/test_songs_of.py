@@ -39,7 +39,7 @@ def test_every_source_of_songs_is_accepted(tmp_path: Path) -> None:
         shown_titles = titles_of(source)
         assert shown_titles == titles[: len(shown_titles)]
         assert shown_titles
-    (tmp_path / "r.ndjson").write_text("\n".join(map(json.dumps, raw)))
+    (tmp_path / "r.ndjson").write_text("\n".join(map(json.dumps, raw)), encoding="utf-8")
     assert titles_of(str(tmp_path / "r.ndjson")) == titles
     assert titles_of([]) == []
     assert titles_of([two[0].songs, [two[1]]]) == titles

@@ -46,9 +46,11 @@ def test_styles_of_one_widget_do_not_reach_another_on_the_page() -> None:
 
 
 def test_multiline_imports_are_removed_and_exports_are_kept(tmp_path: Path) -> None:
-    (tmp_path / "a.js").write_text("export const a = 1;\nexport function b() {}\n")
+    (tmp_path / "a.js").write_text(
+        "export const a = 1;\nexport function b() {}\n", encoding="utf-8"
+    )
     (tmp_path / "c.js").write_text(
-        'import {\n  a,\n  b,\n} from "./a.js";\nexport default { a };\n'
+        'import {\n  a,\n  b,\n} from "./a.js";\nexport default { a };\n', encoding="utf-8"
     )
     joined = join_modules(tmp_path / "a.js", tmp_path / "c.js")
     assert joined == "const a = 1;\nfunction b() {}\n\nexport default { a };\n"

@@ -131,7 +131,7 @@ def test_damaged_file_gives_values_or_no_audio(seed: int) -> None:
 
 def test_path_is_not_in_the_message(tmp_path: Path) -> None:
     path = tmp_path / "notes.mp3"
-    path.write_text("no sound")
+    path.write_text("no sound", encoding="utf-8")
     with pytest.raises(NoAudio) as caught:
         extract_features(path)
     assert str(tmp_path) not in str(caught.value)

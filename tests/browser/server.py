@@ -110,14 +110,16 @@ def _write_settings(folder: Path) -> None:
     for name, values in _SETTINGS.items():
         file = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True)
-        file.write_text(json.dumps(values))
+        file.write_text(json.dumps(values), encoding="utf-8")
 
 
 def _disable_history(ipython: Path) -> None:
     """Turn off IPython's history, which would show the cells of earlier tests."""
     profile = ipython / "profile_default"
     profile.mkdir(parents=True)
-    (profile / "ipython_config.py").write_text("get_config().HistoryManager.enabled = False\n")
+    (profile / "ipython_config.py").write_text(
+        "get_config().HistoryManager.enabled = False\n", encoding="utf-8"
+    )
 
 
 @contextmanager
@@ -156,7 +158,7 @@ def running_lab(root: Path) -> Iterator[LabServer]:
 def running_marimo(root: Path, notebook: str) -> Iterator[str]:
     """Run a marimo notebook as an app, and yield its URL; it writes below `root` only."""
     file = root / "notebook.py"
-    file.write_text(notebook)
+    file.write_text(notebook, encoding="utf-8")
     folders = {name: str(root / name.lower()) for name in _XDG_FOLDERS}
     environment = os.environ | sandbox.environment(root) | folders | {"HOME": str(root)}
     command = [sys.executable, "-m", "marimo", "run", "--headless", "--no-token", str(file)]

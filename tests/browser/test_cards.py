@@ -132,7 +132,7 @@ import http.server, threading
 import pandas as pd
 from IPython.display import display
 
-data = json.loads((folder / "hostile.json").read_text())
+data = json.loads((folder / "hostile.json").read_text(encoding="utf-8"))
 texts = data["texts"]
 parsed = [tasks.parse_task(reply) for reply in data["replies"]]
 pd.set_option("display.max_colwidth", None)

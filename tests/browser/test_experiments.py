@@ -159,7 +159,7 @@ def test_experiment_output_follows_run_and_monitor_buttons(  # noqa: C901, PLR09
 
 
 _HOSTILE = """\
-texts = json.loads((folder / "hostile.json").read_text())["texts"]
+texts = json.loads((folder / "hostile.json").read_text(encoding="utf-8"))["texts"]
 plan = mnb.Plan.one_at_a_time(
     sonic.Create,
     base={"custom_mode": False, "gpt_description_prompt": "{topic}", "mv": "sonic-v6"},

@@ -54,7 +54,7 @@ def _wait_for_state(folder: Path, matches: Callable[[dict[str, Any]], bool]) -> 
     state: dict[str, Any] = {}
     while time.monotonic() < end:
         if (folder / "state").exists():
-            state = json.loads((folder / "state").read_text())
+            state = json.loads((folder / "state").read_text(encoding="utf-8"))
             if matches(state):
                 return state
         time.sleep(0.03)

@@ -330,7 +330,7 @@ import musicapi_nb as mnb
 from musicapi_nb import tasks
 
 folder = Path("FOLDER")
-texts_and_replies = json.loads((folder / "hostile.json").read_text())
+texts_and_replies = json.loads((folder / "hostile.json").read_text(encoding="utf-8"))
 songs = [tasks.parse_task(reply) for reply in texts_and_replies["replies"]]
 widget = mnb.gallery(songs, title=texts_and_replies["texts"][0])
 for index, text in enumerate(texts_and_replies["texts"]):

@@ -81,7 +81,7 @@ def _read_state(folder: Path, name: str) -> Any:
     end = time.monotonic() + _TIMEOUT
     while not (folder / name).exists() and time.monotonic() < end:
         time.sleep(0.02)
-    return json.loads((folder / name).read_text())
+    return json.loads((folder / name).read_text(encoding="utf-8"))
 
 
 def _cancel_and_start_again(page: Page, folder: Path) -> None:

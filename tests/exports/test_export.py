@@ -354,7 +354,7 @@ def test_files_of_other_origin_are_not_replaced(library: Library, tmp_path: Path
     folder = tmp_path / "songs"
     folder.mkdir()
     for name in ("Rain.wav", "rain.txt", "songs.m3u8"):
-        (folder / name).write_text("mine")
+        (folder / name).write_text("mine", encoding="utf-8")
     add(library, "Rain")
 
     result = mnb.export(folder, library)
@@ -406,7 +406,7 @@ def test_whatever_is_in_the_way_is_kept_and_noted(
     elif kind == "dangling link":
         place.symlink_to(tmp_path / "nowhere")
     else:
-        place.write_text("mine")
+        place.write_text("mine", encoding="utf-8")
         place.chmod(0o644 if kind == "file" else 0)
     add(library, "Rain")
     is_usable = (name, kind) == ("tables", "folder")
@@ -420,7 +420,7 @@ def test_whatever_is_in_the_way_is_kept_and_noted(
     assert place.is_symlink() == (kind == "dangling link")
     assert place.is_dir() == (kind == "folder")
     if kind == "file":
-        assert place.read_text() == "mine"
+        assert place.read_text(encoding="utf-8") == "mine"
 
 
 def test_links_in_a_loop_raise(library: Library, tmp_path: Path) -> None:
@@ -437,7 +437,7 @@ def test_forged_manifest_cannot_leave_the_folder(
     folder = tmp_path / "a" / "songs"
     folder.mkdir(parents=True)
     forged = {"format": "musicapi_nb export 1", "songs": names, "files": names}
-    (folder / "export.json").write_text(json.dumps(forged))
+    (folder / "export.json").write_text(json.dumps(forged), encoding="utf-8")
     add(library, "Rain")
 
     result = mnb.export(folder, library)
@@ -500,7 +500,7 @@ def test_library_is_unchanged(library: Library, tmp_path: Path) -> None:
 
 def test_unwritable_path_raises(library: Library, tmp_path: Path) -> None:
     add(library, "Rain")
-    (tmp_path / "file").write_text("mine")
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
 
     with pytest.raises(InvalidArgument, match="is a file"):
         mnb.export(tmp_path / "file", library)
@@ -650,11 +650,11 @@ def test_metadata_is_updated_in_a_folder_that_has_it(library: Library, tmp_path:
 def test_foreign_metadata_file_is_not_replaced(library: Library, tmp_path: Path) -> None:
     folder = tmp_path / "songs"
     folder.mkdir()
-    (folder / "metadata.jsonl").write_text("mine")
+    (folder / "metadata.jsonl").write_text("mine", encoding="utf-8")
     add(library, "Rain")
     result = mnb.export(folder, library, metadata=True)
     assert result.notes == (("metadata.jsonl", "not replaced: this file is not from an export"),)
-    assert (folder / "metadata.jsonl").read_text() == "mine"
+    assert (folder / "metadata.jsonl").read_text(encoding="utf-8") == "mine"
 
 
 # --- measured values -------------------------------------------------------------------------
@@ -803,7 +803,7 @@ def test_zip_of_other_origin_is_not_replaced(library: Library, tmp_path: Path, k
         with zipfile.ZipFile(path, "w") as packed:
             packed.writestr("thesis.tex", "mine")
     else:
-        path.write_text("mine")
+        path.write_text("mine", encoding="utf-8")
     before = path.read_bytes()
 
     with pytest.raises(InvalidArgument, match="use another name"):

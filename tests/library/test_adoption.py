@@ -115,7 +115,9 @@ def test_files_and_folders_of_replies_are_adopted(library: Library, tmp_path: Pa
     folder = tmp_path / "replies"
     folder.mkdir()
     lines = [reply("a", "b", task_id="t1"), reply("c", task_id="t2")]
-    (folder / "one.ndjson").write_text("\n".join([*map(json.dumps, lines), "<html>busy</html>"]))
+    (folder / "one.ndjson").write_text(
+        "\n".join([*map(json.dumps, lines), "<html>busy</html>"]), encoding="utf-8"
+    )
     mnb.write_parquet(mnb.flatten([]), folder, raw=[json.dumps(reply("d", task_id="t3"))])
     adoption = library.adopt(str(folder / "one.ndjson"))
     assert (adoption.new, len(adoption.issues)) == (2, 1)

@@ -54,7 +54,7 @@ def test_new_library_is_ignored_by_git(tmp_path: Path) -> None:
         assert library.counts() == {}
     names = sorted(path.name for path in (tmp_path / "some" / "where").iterdir())
     assert names == [".gitignore", "files", "library.sqlite", "open"]
-    assert (tmp_path / "some" / "where" / ".gitignore").read_text() == "*\n"
+    assert (tmp_path / "some" / "where" / ".gitignore").read_text(encoding="utf-8") == "*\n"
 
 
 def test_default_path_is_fixed_when_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ def test_empty_folder_of_that_name_is_no_library(
 
 
 def test_folder_with_other_files_stays_visible_to_git(tmp_path: Path) -> None:
-    (tmp_path / "notebook.ipynb").write_text("{}")
+    (tmp_path / "notebook.ipynb").write_text("{}", encoding="utf-8")
     Library(tmp_path).close()
     assert not (tmp_path / ".gitignore").exists()
 
@@ -288,7 +288,7 @@ def test_last_steps_that_cannot_be_read_are_reported(tmp_path: Path) -> None:
 
 
 def test_path_of_a_file_is_reported(tmp_path: Path) -> None:
-    (tmp_path / "l").write_text("a file")
+    (tmp_path / "l").write_text("a file", encoding="utf-8")
     with pytest.raises(LibraryError):
         Library(tmp_path / "l")
 
@@ -350,7 +350,7 @@ def test_truncated_database_is_reported(tmp_path: Path, share: float) -> None:
 
 
 def test_text_file_is_not_a_database(tmp_path: Path) -> None:
-    (tmp_path / "library.sqlite").write_text("once upon a time " * 100)
+    (tmp_path / "library.sqlite").write_text("once upon a time " * 100, encoding="utf-8")
     with pytest.raises(LibraryDamaged):
         Library(tmp_path)
 
