@@ -203,10 +203,10 @@ SINKS: dict[str, Callable[[Library, str], Any]] = {
     ),
     "gallery": lambda library, text: mnb.gallery([hostile_task(text)], library=library, title=text),
     "library path": lambda library, text: Library(f"{new_folder(library)}/{text}x").close(),
-    "simulator": lambda _, text: mnb.connect(simulator=f"x{text}"),
-    "base_url": lambda _, text: mnb.connect("k" * 20, base_url=f"https://{text}\n"),
-    "key": lambda _, text: mnb.connect(f"k{text}\n\ud800"),
-    "proxy": lambda _, text: mnb.connect("k" * 20, proxy=f"{text}://\ud800"),
+    "simulator": lambda _, text: open_session(simulator=f"x{text}"),
+    "base_url": lambda _, text: open_session("k" * 20, base_url=f"https://{text}\n"),
+    "key": lambda _, text: open_session(f"k{text}\n\ud800"),
+    "proxy": lambda _, text: open_session("k" * 20, proxy=f"{text}://\ud800"),
     "download": lambda library, text: download(
         f"http://127.0.0.1:1/{text}", new_folder(library) / "a.mp3"
     ),
@@ -219,6 +219,12 @@ SINKS: dict[str, Callable[[Library, str], Any]] = {
     ),
     "publish": lambda _, text: asyncio.run(mnb.publish(f"{text}.wav", f"memory://{text}")),
 }
+
+
+def open_session(key: str | None = None, **options: Any) -> None:
+    """Open a session and close it: a text may be the name of a host, which does not answer."""
+    with mnb.connect(key, **options) as session:
+        assert_encodable(session)
 
 
 def download(url: str, path: Path) -> None:
