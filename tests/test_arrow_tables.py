@@ -199,7 +199,7 @@ def test_a_plan_is_the_same_purchase_from_whatever_reads_its_table(data: st.Data
         pd.read_parquet(file),
         pd.read_parquet(file, dtype_backend="numpy_nullable"),
         pl.from_arrow(table),
-        pl.from_arrow(table).to_pandas(),  # type: ignore[union-attr]  # a DataFrame
+        pl.from_arrow(table).to_pandas(),
         duckdb.from_arrow(table),
     ):
         assert _purchases(source, base) == expected

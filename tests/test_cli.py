@@ -387,7 +387,10 @@ def test_the_format_of_a_plan_changes_no_number(tmp_path: Path, dtype: str) -> N
     })  # fmt: skip
     plan.to_csv(tmp_path / "plan.csv", index=False)
     plan.to_parquet(tmp_path / "plan.parquet")
-    expected = [lyrics.Make("rain"), *(sonic.Create(f"harbour {pier}") for pier in (5, 6))]
+    expected = [
+        lyrics.Make(description="rain"),
+        *(sonic.Create(f"harbour {pier}") for pier in (5, 6)),
+    ]
     for name in ("plan.csv", "plan.parquet"):
         options = argparse.Namespace(
             plan=str(tmp_path / name), engine=None, operation=None, fields=[], repeats=1, seed=0
