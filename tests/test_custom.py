@@ -337,11 +337,11 @@ async def test_purchase_is_restored_in_a_kernel_without_the_class(tmp_path: Path
                 await api.run(take_five())
         code = (
             "import sys; import musicapi_nb as mnb\n"
-            "library = mnb.Library(sys.argv[1])\n"
-            "print(library.request(1), library.task(1).expected, library.tasks()[0].state)\n"
-            "print(*mnb.tasks_frame(library)['request'])\n"
-            "print([song.title for task in library.tasks() for song in task.songs])\n"
-            "assert library.task(1)._repr_html_() and library._repr_html_()\n"
+            "with mnb.Library(sys.argv[1]) as library:\n"
+            "    print(library.request(1), library.task(1).expected, library.tasks()[0].state)\n"
+            "    print(*mnb.tasks_frame(library)['request'])\n"
+            "    print([song.title for task in library.tasks() for song in task.songs])\n"
+            "    assert library.task(1)._repr_html_() and library._repr_html_()\n"
         )
         later = await asyncio.to_thread(
             subprocess.run,
