@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from musicapi_nb.errors import LibraryReadOnly
 from musicapi_nb.frames.measures import value_table
+from musicapi_nb.frames.text_dtype import as_dtype
 from musicapi_nb.library import Library, Measure, Measurement
 from musicapi_nb.library.measurements import Value, dtypes_of, merge_dtypes
 from musicapi_nb.tasks import Song
@@ -97,7 +98,7 @@ def test_every_value_is_stored_as_it_is_and_fits_its_column(
     assert shelf.measures()[0].columns == columns
     table = value_table(results, columns)
     for name, dtype in columns.items():
-        assert str(table[name].dtype) == (dtype or "float64")
+        assert table[name].dtype == as_dtype(dtype or "float64")
         column = table[name].astype(object).where(table[name].notna(), None).tolist()
         expected = [values.get(name) for values in results]
         if dtype == "str":  # empty text is missing, as in all tables
