@@ -17,7 +17,7 @@ _MODULES = (
     "numpy",
     "pyarrow",
     "pandas",
-    "musicapi_nb.frames",
+    "musicapi_nb.frames.frames",
     "musicapi_nb.analysis._adherence",
     "scipy.special",  # for the intervals of the first analysis
 )
@@ -54,16 +54,11 @@ def _load() -> None:
     tag_vocabulary.entries()  # are kept once read
 
 
-def wait_until_loaded() -> None:
-    """
-    Wait until the thread has loaded everything, if there is one.
-
-    Two threads that import modules of `frames` in different orders wait for each other; Python then
-    gives one of them a module half made. A forked child would inherit the locks of imports.
-    """
+def _wait() -> None:
+    """Wait until nothing is being loaded: a forked child would inherit the locks of its imports."""
     if _thread is not None and _thread is not threading.current_thread():
         _thread.join(_MAX_WAIT)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=wait_until_loaded)
+    os.register_at_fork(before=_wait)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from musicapi_nb import markup
 from musicapi_nb.errors import MusicAPIError
-from musicapi_nb.notebook.early_loading import wait_until_loaded
 from musicapi_nb.tasks import Song, Songs, Task
 from musicapi_nb.tasks.html import task_html
 from musicapi_nb.tasks.song_actions import SongActions, actions_of
@@ -85,7 +84,6 @@ def _songs_of(value: Value) -> Sequence[Song]:
 
 def _open_gallery(value: Value, session: SongActions) -> Gallery:
     """Return the gallery of a value; one for all outputs that show it, in one session."""
-    wait_until_loaded()  # the songs may be there before the tables are
     from musicapi_nb.widgets.gallery import Gallery  # noqa: PLC0415 - loads ipywidgets, pandas
 
     _, owner, gallery = _galleries.pop(id(value), (None, None, None))

@@ -9,8 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-# Whole before one of its modules: a thread that loads it early would wait for that one.
-import musicapi_nb.frames  # noqa: F401 - loaded for that
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
 from musicapi_nb.errors import InvalidArgument
