@@ -669,6 +669,24 @@ def test_arguments_of_wrong_types_are_refused(make: Callable[[], Plan]) -> None:
         make()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((pd.DataFrame({"mv": ["sonic-v6"]}), sonic.Create), "class comes before the table"),
+        ((sonic.Create, {"mv": ["sonic-v6"]}), r"a dict, .*: call pd\.DataFrame\(\.\.\.\) first"),
+        ((sonic.Create, [{"mv": "sonic-v6"}]), r"a list, .*: call pd\.DataFrame\(\.\.\.\) first"),
+        (
+            (sonic.Create, "plan.csv"),
+            r"a str, .*: read the file, as by pd\.read_csv\(\.\.\.\), first",
+        ),
+    ],
+    ids=["order", "dict", "list", "path"],
+)
+def test_from_frame_says_what_makes_a_table(arguments: Any, message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        Plan.from_frame(*arguments)
+
+
 def test_a_factor_without_end_is_refusal() -> None:
     def endless() -> Any:
         yield from itertools.count()

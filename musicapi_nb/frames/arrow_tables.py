@@ -31,7 +31,12 @@ Table: TypeAlias = pd.DataFrame | HasArrowStream
 
 _PANDAS = (pd.DataFrame, pd.Series, pd.Index)
 _INDEX = re.compile(r"__index_level_\d+__")  # pyarrow's name of an index without a name
-_CONVERSIONS = {"LazyFrame": "collect()", "Series": "to_frame()"}
+_CONVERSIONS = {
+    "LazyFrame": "call .collect()",
+    "Series": "call .to_frame()",
+    **dict.fromkeys(("dict", "list", "ndarray", "recarray"), "call pd.DataFrame(...)"),
+    **dict.fromkeys(("str", "PosixPath", "WindowsPath"), "read the file, as by pd.read_csv(...),"),
+}
 
 
 def as_pandas(source: Any, label: str, *, exact: bool = False) -> Any:
@@ -92,8 +97,8 @@ def _refuse_objects(source: Any, label: str) -> None:
 def no_table_text(source: Any, label: str) -> str:
     """Return the message about an argument that is no table, with what makes it one."""
     text = f"{label} is {_type_text(source)}, not a DataFrame"
-    if method := _CONVERSIONS.get(type(source).__name__):
-        return f"{text}: call .{method} first"
+    if conversion := _CONVERSIONS.get(type(source).__name__):
+        return f"{text}: {conversion} first"
     method = next(
         (name for name in ("compute", "to_pandas", "toPandas") if hasattr(type(source), name)), ""
     )

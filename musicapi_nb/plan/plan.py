@@ -10,7 +10,7 @@ import pandas as pd
 from musicapi_nb import markup
 from musicapi_nb.engines import Request
 from musicapi_nb.engines.values import plain_value
-from musicapi_nb.errors import InvalidPlan, Problem
+from musicapi_nb.errors import InvalidArgument, InvalidPlan, Problem
 from musicapi_nb.frames.arrow_tables import Table
 from musicapi_nb.plan import designs, validation
 from musicapi_nb.plan.cells import (
@@ -138,6 +138,10 @@ class Plan:
         one of polars or DuckDB. Missing values are not sent; the index is ignored. Other arguments
         and errors as for `grid`.
         """
+        if isinstance(frame, type):
+            raise InvalidArgument(
+                "the request class comes before the table: Plan.from_frame(sonic.Create, frame)"
+            )
         fields = validation.normalize_base(request, base)
         repeats, seed = plain_value((repeats, seed))
         rows, problems = read_rows(request, frame, fields)
