@@ -25,7 +25,7 @@ pytest_plugins = ("tests.temporary_files",)
 _FOLDERS = pytest.StashKey[Path]()
 _NUMBERS = itertools.count()
 _UNCLOSED: list[str] = []
-"""The tests that opened connections to a library which nobody closed."""
+"""The tests that left connections to a library open."""
 _CONNECTIONS: "weakref.WeakSet[_WatchedConnection]" = weakref.WeakSet()
 # The workers share the processors: threads of one matrix product would wait for each other. Set
 # before numpy is imported; kernels and other processes that tests start inherit it.
@@ -56,11 +56,11 @@ settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 
-class _WatchedConnection(database._Connection):  # noqa: SLF001 - every connection is one
+class _WatchedConnection(database._Connection):  # noqa: SLF001 - all connections use it
     """
-    A connection that notes its test if it is collected before it is closed.
+    A connection that records its test if it is garbage-collected before it is closed.
 
-    Python 3.13 warns of that in whatever test is running when it collects.
+    Python 3.13 warns about such connections in whichever test is running at that time.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

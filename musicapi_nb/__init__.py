@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-# pip refuses an older Python, but not in a checkout. Python 3.8 must be able to read this file.
+# pip checks the version of Python, but a checkout does not. Python 3.8 must be able to parse this
+# file.
 if sys.version_info < (3, 11):  # noqa: UP036 - see above
-    _sentence = (
+    _message = (
         f"musicapi_nb needs Python 3.11 or newer, and this is Python {sys.version.split()[0]}: "
-        "run it with a newer one, such as python3.12"
+        "run it with a newer version, such as python3.12"
     )
-    raise SystemExit(_sentence) if sys.argv[:1] == ["-m"] else ImportError(_sentence)
+    raise SystemExit(_message) if sys.argv[:1] == ["-m"] else ImportError(_message)
 
 import importlib
 from typing import Any
@@ -96,7 +97,7 @@ def __getattr__(name: str) -> Any:
 def _import(module: str) -> Any:
     try:
         return importlib.import_module(module)
-    except Exception:  # an old version of a package may lack what the module uses
+    except Exception:  # another package may be too old
         from musicapi_nb.requirements import old_dependency  # noqa: PLC0415 - rarely needed
 
         if error := old_dependency():
@@ -105,7 +106,7 @@ def _import(module: str) -> Any:
 
 
 def _version() -> str:
-    """Return the version that is installed: "0+unknown" if only the files were copied."""
+    """Return the installed version, or "0+unknown" if the files were only copied."""
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - takes 8 ms
 
     try:

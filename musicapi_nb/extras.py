@@ -1,4 +1,4 @@
-"""The extras of the package: the packages of each, and one error where they are missing."""
+"""The extras: the packages of each, and the error if they are not installed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ PACKAGES: Mapping[Extra, tuple[str, ...]] = {
     "scale": ("dask", "distributed"),
     "upload": ("fsspec",),
 }
-"""What is imported of each extra; the names are also those of the packages on PyPI."""
+"""The modules that are imported from each extra. The packages on PyPI have the same names."""
 
 
 def missing_extra(extra: Extra) -> MissingExtra | None:
-    """Return the error that an extra is missing; None if its packages are installed."""
+    """Return the error about a missing extra; None if its packages are installed."""
     missing = [name for name in PACKAGES[extra] if importlib.util.find_spec(name) is None]
     if not missing:
         return None
@@ -37,7 +37,7 @@ def missing_extra(extra: Extra) -> MissingExtra | None:
 
 
 def require_extra(extra: Extra) -> None:
-    """Raise MissingExtra unless the packages of an extra are installed; none is imported.
+    """Raise MissingExtra unless the packages of an extra are installed. Nothing is imported.
 
     A function that needs an extra calls this first, before it computes, writes or sends anything.
     """

@@ -23,11 +23,11 @@ def local_path(path: str | os.PathLike[str]) -> Path:
         home folder of an unknown user.
     """
     if not isinstance(path, str | os.PathLike) or not isinstance(text := os.fspath(path), str):
-        raise InvalidArgument(f"a path is text or a pathlib.Path, not {path!r:.80}")
+        raise InvalidArgument(f"a path must be a str or a pathlib.Path, not {path!r:.80}")
     if not text.strip():
-        raise InvalidArgument(f"{text!r:.200} is no path; give '.' for the working directory")
+        raise InvalidArgument(f"{text!r:.200} is not a path; use '.' for the working directory")
     if _URL.match(text):
-        raise InvalidArgument(f"{text:.200} is a URL; give a path on this machine")
+        raise InvalidArgument(f"{text:.200} is a URL; use a path on this machine")
     try:
         if b"\0" in os.fsencode(text):
             raise InvalidArgument(f"{text!r:.200} has a zero byte; choose another name")
@@ -45,7 +45,7 @@ def target_path(path: str | os.PathLike[str]) -> Path:
     """As `local_path`, of something to write; InvalidArgument also for another system's path."""
     local = local_path(path)
     if os.name != "nt" and _WINDOWS.match(str(local)):
-        raise InvalidArgument(f"{local} is a path of Windows; give one of this machine")
+        raise InvalidArgument(f"{local} is a Windows path; use a path of this machine")
     return local
 
 
@@ -56,7 +56,7 @@ def absolute_path(path: str | os.PathLike[str]) -> Path:
     except FileNotFoundError:
         raise InvalidArgument(
             f"{path} is relative to the working directory, which was deleted; change to another "
-            "one (os.chdir), or give a path from the root"
+            "one (os.chdir), or use an absolute path"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The versions of other packages that this one needs, as its own metadata states them."""
+"""Check the versions of other packages against the requirements in the package's metadata."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 LOWEST: Mapping[str, tuple[int, ...]] = {"numpy": (1, 26), "pandas": (2, 2, 2), "pyarrow": (17,)}
-"""The lowest versions of the packages of tables: a copy of pyproject.toml, to read in no time."""
+"""The lowest versions of the packages for tables, copied from pyproject.toml for a fast check."""
 
 
 def import_table_packages() -> None:
-    """Import the packages of tables; raise OldDependency if one of them is older than `LOWEST`.
+    """Import the packages for tables; raise OldDependency if one of them is older than `LOWEST`.
 
-    Old ones may fail at their import, or make other tables. The metadata, whose reading takes as
-    long as a tenth of these imports, is only read once something is wrong.
+    Older versions may fail at import or produce different tables. Reading the metadata would add a
+    tenth to the time of these imports, so it is only read after an error.
     """
     try:
         versions = {name: importlib.import_module(name).__version__ for name in LOWEST}
@@ -38,30 +38,30 @@ def import_table_packages() -> None:
 
 
 def _numpy_refused_by_pyarrow(failure: Exception) -> OldDependency:
-    """Return the error that pyarrow refuses this numpy, with the commands that help.
+    """Return the error about a pyarrow that refuses this numpy, with the commands that help.
 
-    pyarrow 26 needs numpy 2. Its metadata does not say so; pip installs it beside numpy 1.26.
+    pyarrow 26 needs numpy 2, but its metadata does not say so, and pip installs it with numpy 1.26.
     """
-    older, newer, then = 'pip install "pyarrow<26"', 'pip install "numpy>=2"', "try again"
+    older, newer, next_step = 'pip install "pyarrow<26"', 'pip install "numpy>=2"', "try again"
     if is_in_ipython():
-        older, newer, then = f"%{older}", f"%{newer}", "restart the kernel"
+        older, newer, next_step = f"%{older}", f"%{newer}", "restart the kernel"
     return OldDependency(
         f"pyarrow cannot be imported ({failure}): run `{older}`, or `{newer}` if your other "
-        f"packages allow it, then {then}"
+        f"packages allow it, then {next_step}"
     )
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """Return the numbers that a version starts with: (3, 0, 0) for 3.0.0rc1."""
+    """Return the leading numbers of a version, such as (3, 0, 0) of 3.0.0rc1."""
     match = re.match(r"\d+(\.\d+)*", version)
     return tuple(map(int, match[0].split("."))) if match else ()
 
 
 def old_dependency(*names: str) -> OldDependency | None:
-    """Return the error that one of these packages, or without names any, is too old.
+    """Return an error that names the packages that are too old; None if there are none.
 
-    A package that is not installed is not too old. Loading what reads the metadata takes about
-    15 ms, so this is called once something has failed.
+    Without names, all requirements are checked. Packages that are not installed are skipped.
+    Importing the reader of metadata takes about 15 ms, so this is called only after an error.
     """
     from packaging.utils import canonicalize_name  # noqa: PLC0415 - rarely needed
 
@@ -71,10 +71,10 @@ def old_dependency(*names: str) -> OldDependency | None:
     *others, last = [f"{requirement.name} {version}" for requirement, version in old]
     packages = f"{', '.join(others)} and {last} are" if others else f"{last} is"
     needed = [f'"{requirement.name}{requirement.specifier}"' for requirement, _ in old]
-    command, then = " ".join(["pip install", *needed]), "try again"
+    command, next_step = " ".join(["pip install", *needed]), "try again"
     if is_in_ipython():
-        command, then = f"%{command}", "restart the kernel"
-    return OldDependency(f"{packages} too old for musicapi_nb: run `{command}`, then {then}")
+        command, next_step = f"%{command}", "restart the kernel"
+    return OldDependency(f"{packages} too old for musicapi_nb: run `{command}`, then {next_step}")
 
 
 def _old_requirements(names: set[str]) -> Iterator[tuple[Requirement, str]]:
@@ -86,7 +86,7 @@ def _old_requirements(names: set[str]) -> Iterator[tuple[Requirement, str]]:
 
     try:
         lines = metadata.requires("musicapi_nb") or []
-    except metadata.PackageNotFoundError:  # a copy of the files states nothing
+    except metadata.PackageNotFoundError:  # the files were only copied
         return
     for requirement in map(Requirement, dict.fromkeys(line.partition(";")[0] for line in lines)):
         if names and canonicalize_name(requirement.name) not in names:

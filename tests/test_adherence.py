@@ -402,7 +402,7 @@ def test_invalid_arguments_are_refused() -> None:
             adherence(songs, tags, **wish)
     with pytest.raises(BadFrame, match="lacks column 'genre'"):
         adherence(songs, tags, requested_tags="prompt", by="genre")
-    with pytest.raises(BadFrame, match="by has 'songs', which the result has too"):
+    with pytest.raises(BadFrame, match="by has 'songs', a column of the result"):
         adherence(songs, tags, requested_tags="prompt", by="songs")
     with pytest.raises(BadFrame, match=r"'mood'.*single values"):
         adherence(songs.assign(mood=list_column(songs)), tags, requested_tags="prompt", by="mood")

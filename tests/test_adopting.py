@@ -178,7 +178,7 @@ def test_an_experiment_of_a_merged_library_buys_nothing(
         (mnb.songs_frame([]), "is a DataFrame"),
     ],
 )
-def test_what_is_no_source_is_an_error(api: Session, source: object, message: str) -> None:
+def test_unknown_source_is_an_error(api: Session, source: object, message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         api.adopt(source).result()
     with pytest.raises(InvalidArgument, match="engine='account' is not one of"):

@@ -183,7 +183,7 @@ LEVELS: dict[pa.DataType, st.SearchStrategy[Any]] = {
 
 @settings(max_examples=25, deadline=None)
 @given(st.data())
-def test_a_plan_is_the_same_purchase_from_whatever_reads_its_table(data: st.DataObject) -> None:
+def test_plan_requests_do_not_depend_on_the_library_of_its_table(data: st.DataObject) -> None:
     kinds = data.draw(st.lists(st.sampled_from(list(LEVELS)), min_size=1, max_size=3))
     columns = {f"c{number}": data.draw(_column(kind)) for number, kind in enumerate(kinds)}
     table = pa.table(columns)
@@ -469,7 +469,7 @@ def closed_relation() -> Any:
         (duckdb.sql("select 1 as a, 2 as a"), "songs has 2 columns named 'a': rename or drop one"),
         (
             pl.DataFrame({"a": pl.Series([Pandas1()], dtype=pl.Object)}),
-            "column 'a' of songs holds Python objects: make it text",
+            "column 'a' of songs contains Python objects: convert it to text",
         ),
     ],
 )  # fmt: skip

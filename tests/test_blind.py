@@ -418,7 +418,7 @@ def test_experiment_cells_are_matched_by_their_other_factors(library: Library) -
 
 def test_tasks_need_a_library_and_a_field(library: Library) -> None:
     tasks = library.tasks()
-    with pytest.raises(InvalidArgument, match="give library="):
+    with pytest.raises(InvalidArgument, match="pass library="):
         mnb.blind_test(tasks, "mv")
     with pytest.raises(InvalidArgument, match=r"no factor 'style'; there are: .*mv"):
         mnb.blind_test(tasks, "style", library=library)

@@ -77,7 +77,7 @@ def test_a_song_is_bought_once_and_saved(sim: Simulator, run: Run, tmp_path: Pat
     assert len(sim.request_log.posts) == 1
 
 
-def test_without_a_terminal_nothing_is_bought_unless_told_to(sim: Simulator, run: Run) -> None:
+def test_without_a_terminal_nothing_is_bought_without_yes(sim: Simulator, run: Run) -> None:
     code, refused = run(*SONG)
     assert code == 3
     assert "20 credits" in refused["message"]
@@ -178,7 +178,7 @@ def test_closed_output_pipe_is_no_error(run: Run, tmp_path: Path, arguments: lis
     assert (process.returncode, process.stderr) == (0, b"")
 
 
-def test_output_that_cannot_be_written_is_no_crash(sim: Simulator, tmp_path: Path) -> None:
+def test_unwritable_output_does_not_crash(sim: Simulator, tmp_path: Path) -> None:
     if sys.platform != "linux":
         pytest.skip("/dev/full is a device of Linux")
     sim.faults.arm("wrong_type_download", times=None)
@@ -192,13 +192,13 @@ def test_output_that_cannot_be_written_is_no_crash(sim: Simulator, tmp_path: Pat
         process = subprocess.run(song, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert process.returncode == 3
     assert process.stderr.splitlines()[-1] == (
-        "The result could not be written: No space left on device. The same command prints it "
-        "again, and buys nothing twice."
+        "The result could not be written: No space left on device. Repeat the command to print "
+        "it again; nothing is bought twice."
     )
     assert len(sim.request_log.posts) == 1
 
 
-def test_a_terminal_that_closes_does_not_end_what_is_paid(sim: Simulator, tmp_path: Path) -> None:
+def test_closed_terminal_does_not_end_a_paid_command(sim: Simulator, tmp_path: Path) -> None:
     if sys.platform == "win32":
         pytest.skip("Windows has no pty")
     sim.faults.arm("wrong_type_download", times=None)
@@ -256,7 +256,7 @@ def test_a_wait_that_ends_early_is_continued(sim: Simulator, run: Run) -> None:
     [
         (("run", "rain", "--set", "tgas=jazz"), "did you mean tags?"),
         (("run", "rain", "--set", "tags"), "NAME=VALUE"),
-        (("run", "rain", "--set", "mv=a", "--set", "mv=b"), "twice"),
+        (("run", "rain", "--set", "mv=a", "--set", "mv=b"), "is repeated"),
         (("run", "rain", "--set", "duration="), "needs a value"),
         (("run", "rain", "--set", "extra=["), "extra"),
         (("run", "rain", "--engine", "sonik"), "engines: sonic"),
@@ -287,7 +287,7 @@ def test_a_request_comes_from_a_file(sim: Simulator, run: Run, tmp_path: Path) -
     assert run("run", "--request", str(tmp_path / "request.json"))[0] == 2
 
 
-def test_a_key_is_no_option_and_appears_nowhere(
+def test_key_is_not_an_option_and_is_never_printed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("MUSICAPI_KEY", KEY)

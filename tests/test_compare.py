@@ -237,7 +237,7 @@ _LEVELS = st.fixed_dictionaries(
     st.sampled_from([None, "topic", "mood", ["topic", "mood"]]),
     st.sampled_from([None, "mv", "model"]),
 )
-def test_every_song_is_in_the_place_of_its_levels(
+def test_every_song_is_in_the_cell_of_its_levels(
     levels: list[dict[str, str]], rows: Any, columns: Any
 ) -> None:
     factors = {"topic": tuple("abcde"), "mv": _MODELS, "mood": ("x", "y")}

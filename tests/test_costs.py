@@ -185,7 +185,7 @@ def test_a_table_of_songs_is_summed_by_task_and_level(bought: Bought) -> None:
     assert (rows[0]["credits"], rows[0]["songs"]) == (40, 3)
     assert all(math.isnan(rows[0][name]) for name in ("refunded", "in_doubt", "difference"))
     assert rows[1]["difference"] == pytest.approx(20 / 2 - 40 / 3)
-    assert "no degree of freedom" in levels_of(songs, "song_position")[1]["note"]
+    assert "no degrees of freedom" in levels_of(songs, "song_position")[1]["note"]
     with pytest.raises(BadFrame, match="counts failed songs"):
         mnb.costs(mnb.tasks_frame(bought.tasks))
 

@@ -239,7 +239,7 @@ def test_experiment_of_a_custom_operation_continues_in_a_later_kernel(api: Sessi
 # --- in the library ------------------------------------------------------------------------
 
 
-def test_key_is_fixed_and_of_this_operation_alone() -> None:
+def test_request_key_is_stable_and_specific_to_the_operation() -> None:
     request = take_five()
     # fixed: if the key changed, songs would be bought again
     assert request_key(request) == KEY

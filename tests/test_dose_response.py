@@ -113,9 +113,9 @@ def test_missing_doses_and_tables_without_a_slope() -> None:
     assert np.isnan([lost["slope"], lost["low"], lost["p"], lost["p_linear"]]).all()
     with pytest.raises(BadFrame, match=r"'weight' .* not number"):
         dose_response(frame.assign(weight="high"), "weight")
-    with pytest.raises(BadFrame, match="weight cannot be told from that of mv"):
+    with pytest.raises(BadFrame, match="weight cannot be distinguished from that of mv"):
         dose_response(frame.assign(mv=frame["weight"]), "weight")
-    with pytest.raises(BadFrame, match="no degree of freedom"):
+    with pytest.raises(BadFrame, match="no degrees of freedom"):
         dose_response(frame[frame["cell"].isin([0, 2])], "weight")
     with pytest.raises(InvalidArgument, match="no slope"):
         dose_response(frame.assign(a=1.0), "weight", outcomes=[("duration", "a")])

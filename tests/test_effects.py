@@ -288,7 +288,7 @@ def test_unbalanced_designs_do_not_bias() -> None:
     assert estimates == pytest.approx({"mv": 0.0, "tags": 30.0, "topic": 20.0}, abs=1.2)
 
 
-def test_what_cannot_be_estimated_is_refused_with_its_reason() -> None:
+def test_effects_that_cannot_be_estimated_raise_with_the_reason() -> None:
     rng = np.random.default_rng(8)
     grid = itertools.product(range(1, 4), ("v4", "v5"), ("jazz", "rock"))
     frame = plan_table([*grid], ["mv", "tags"], lambda _: rng.normal(180, 9, 2))
@@ -298,14 +298,14 @@ def test_what_cannot_be_estimated_is_refused_with_its_reason() -> None:
             effects(frame, factor, **named)
 
     assert_refused(
-        "mv cannot be told from that of tags, .* aliased", frame.assign(tags=frame["mv"]), "mv"
+        "mv cannot be distinguished from .* tags, .* aliased", frame.assign(tags=frame["mv"]), "mv"
     )
     late = frame.assign(block=frame["mv"].map({"v4": 1, "v5": 2}))
     assert_refused("that of block, .* drop the column 'block'", late, "mv")
     assert len(effects(late.drop(columns="block"), "mv", factors=[])) == 1
     once = frame[frame["block"] == 1]
     assert_refused(
-        "4 tasks leave no degree of freedom .* mv, tags; buy repeats", once, ("mv", "tags")
+        "4 tasks leave no degrees of freedom .* mv, tags; buy repeats", once, ("mv", "tags")
     )
     assert_refused("2 tasks leave no degree", once[once["tags"] == "jazz"], "mv")
     corner = frame[(frame["mv"] == "v4") | (frame["tags"] == "jazz")]
@@ -765,7 +765,7 @@ def test_invalid_tables_are_refused() -> None:
     assert_refused("column 'mv'", frame, "mv")
     assert_refused("'duration' .* is text, not number or boolean", frame.assign(duration="long"))
     assert_refused("no level 'metal'; it has jazz, rock, folk", frame, baseline="metal")
-    assert_refused("1 tasks leave no degree of freedom", frame.assign(cell=1, task_id="t"))
+    assert_refused("1 tasks leave no degrees of freedom", frame.assign(cell=1, task_id="t"))
     assert_refused("no 'cell' or 'task_id' column", frame.drop(columns=["cell", "task_id"]))
     by_task = frame.drop(columns="cell")
     by_task["task_id"] = by_task["task_id"].where(by_task["task_id"] != "t1")

@@ -60,7 +60,7 @@ def _plain(card: str) -> str:
 # --- the tracker ---------------------------------------------------------------------------
 
 
-def test_cell_that_ends_done_is_no_failure() -> None:
+def test_done_cell_is_not_a_failure() -> None:
     tracker = CellTracker(_PLAN.cells)
     tracker.update(0, CellState(state="failed", reason="it broke"))
     tracker.update(1, CellState(state="refused", reason="too rude"))

@@ -87,7 +87,7 @@ def test_missing_files_are_rows_and_unfinished_songs_are_not(
     assert rows[["media", "missing"]].to_numpy().tolist() == [["audio", True]]
 
 
-def test_a_closed_library_is_no_library_without_files(tmp_path: Path) -> None:
+def test_closed_library_raises_client_closed(tmp_path: Path) -> None:
     with mnb.connect(simulator=Simulator(), library=tmp_path) as api:
         run = api.experiment("rain", mnb.Plan.grid(sonic.Create, factors={"description": ["a"]}))
     for table in (run.files, run.measures):

@@ -67,8 +67,8 @@ GUESSES = [
     ('run.effects("description", outcomes="tempo")', "mnb.audio_features(...) measures and stores"),
     ('run.costs("descriptoin")', "(did you mean 'description'?)"),
     ('run.costs("modle")', "(did you mean 'model'?)"),  # a column of the songs
-    ("mnb.costs(api)", "this is a Session, whose songs are those of its library: give api.library"),
-    ("mnb.audio_features(api)", "of its library: give api.library; songs come from"),
+    ("mnb.costs(api)", "this is a Session, whose songs are those of its library: pass api.library"),
+    ("mnb.audio_features(api)", "of its library: pass api.library; songs come from"),
     ('mnb.sound_adherence(run, "description")', "columns to group by are by='description'"),
     ("run.audio_features()", "did you mean mnb.audio_features(run)?"),
     ("run.price", "did you mean run.costs()?"),
@@ -178,7 +178,7 @@ def completions(shell: InteractiveShell, text: str) -> list[str]:
         ("api.library.re", ["rebuild", "request", "resolve"]),
     ],
 )
-def test_tab_offers_what_people_use(
+def test_completion_offers_the_public_members(
     shell: InteractiveShell, cell: str, expected: list[str]
 ) -> None:
     offered = completions(shell, cell)
@@ -200,14 +200,14 @@ def test_choices_are_offered_once(shell: InteractiveShell) -> None:
 @pytest.mark.parametrize(
     "module", [mnb, mnb.errors, mnb.plots, mnb.webhooks, mnb.sonic, mnb.nuro, mnb.studio]
 )
-def test_modules_list_public_names_alone(module: Any) -> None:
+def test_modules_list_only_public_names(module: Any) -> None:
     names = dir(module)
     assert set(names) <= set(module.__all__)
     assert all(getattr(module, name) is not None for name in names)
     assert not {"Any", "annotations", "create", "load_ipython_extension", "text"} & set(names)
 
 
-def test_objects_list_what_people_use(api: Session) -> None:
+def test_dir_lists_the_public_members(api: Session) -> None:
     job = api.credits()
     listed = {name for owner in (api, api.library, job) for name in dir(owner)}
     hidden = {"claim", "record_accepted", "commit_later", "next_take", "rate_song", "send", "throw"}

@@ -429,7 +429,7 @@ def test_picker_finds_songs_of_the_library(api_with_library: Session) -> None:
     assert form._picker.find("", "producer") == []
 
 
-def test_button_says_what_it_does(api: Session) -> None:
+def test_button_label_describes_its_action(api: Session) -> None:
     for kind, label in (
         (lyrics.Make, "Write lyrics for 2 credits"),
         (sonic.StemsBasic, "Separate the tracks for 30 credits"),

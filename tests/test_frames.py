@@ -509,5 +509,5 @@ def test_text_that_is_no_reply_is_an_issue_or_an_error(frame: Frame) -> None:
     if frame is frames.issues_frame:
         assert frame("nonsense")["message"].item() == "the reply is the text 'nonsense', not JSON"
         return
-    with pytest.raises(InvalidArgument, match="the text 'nonsense' is no reply and no file"):
+    with pytest.raises(InvalidArgument, match="the text 'nonsense' is neither a reply nor a file"):
         frame("nonsense")

@@ -59,7 +59,7 @@ def test_a_session_calls_its_hooks(api: Session, calls: list[tuple[Any, ...]]) -
     ]
 
 
-def test_an_experiment_calls_those_of_its_session(
+def test_experiment_without_hooks_calls_the_hooks_of_its_session(
     api: Session, calls: list[tuple[Any, ...]]
 ) -> None:
     run = api.experiment("weather", PLAN, budget=80)
@@ -70,7 +70,7 @@ def test_an_experiment_calls_those_of_its_session(
     assert {call[1] for call in calls[:3]} == {task.id for task in run.tasks()}
 
 
-def test_an_experiment_has_hooks_of_its_own(api: Session, calls: list[tuple[Any, ...]]) -> None:
+def test_experiment_hooks_replace_session_hooks(api: Session, calls: list[tuple[Any, ...]]) -> None:
     songs: list[mnb.Task] = []
     api.experiment("weather", PLAN, budget=60, on_task=songs.append).start().result()
     assert (len(songs), calls) == (3, [])
@@ -98,6 +98,6 @@ def test_a_faulty_hook_costs_no_song(
     assert [bool(record.exc_info) for record in records] == [True] + [False] * 6
 
 
-def test_what_is_no_function_is_refused() -> None:
+def test_non_function_is_refused() -> None:
     with pytest.raises(errors.InvalidArgument, match="on_task"):
         mnb.connect(on_task="print")  # type: ignore[arg-type]

@@ -195,9 +195,7 @@ def timeout_of(job: mnb.Job[Any]) -> str:
     return str(caught.value)
 
 
-def test_timeout_of_what_was_not_bought_says_nothing_of_payment(
-    api: Session, tmp_path: Path
-) -> None:
+def test_timeout_without_a_purchase_does_not_mention_payment(api: Session, tmp_path: Path) -> None:
     first = api.run(BEAT)
     while first.task is None:
         time.sleep(0.01)

@@ -87,7 +87,7 @@ def test_takes_are_more_alike_than_other_styles_and_no_duplicates(jazz: Samples)
     assert other.timbre < 0.2 < take.timbre
 
 
-def test_transposition_and_timbre_are_told_apart() -> None:
+def test_transposition_and_timbre_are_distinguished() -> None:
     roots = [60, 65, 67, 60, 57, 62, 67, 60]
     original = encoded(chords(roots), "wav")
     higher = compared(original, encoded(chords([root + 3 for root in roots]), "wav"))

@@ -387,7 +387,7 @@ def test_wrong_arguments_are_refused_before_anything_is_computed(
             mnb.measure(folder, logged, name=name, library=library)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match=r"name must be .*, not '<lambda>'"):
         mnb.measure(folder, lambda _: 5, library=library)
-    with pytest.raises(InvalidArgument, match="must take a path"):
+    with pytest.raises(InvalidArgument, match="function must be callable"):
         mnb.measure(folder, 5, name="size", library=library)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match="number of processes"):
         mnb.measure(folder, logged, name="size", workers=0)
@@ -409,7 +409,7 @@ def test_wrong_arguments_are_refused_before_anything_is_computed(
     assert library.measures() == []  # tables show what they showed before
 
 
-def test_result_that_is_no_value_is_refused_at_once(folder: Path) -> None:
+def test_unsupported_result_is_refused_at_once(folder: Path) -> None:
     with pytest.raises(InvalidArgument, match=r"must return a number, a text.*this one is a list"):
         mnb.measure(folder, lambda path: [path.name], name="size", workers=1, progress=False)
 
@@ -417,7 +417,7 @@ def test_result_that_is_no_value_is_refused_at_once(folder: Path) -> None:
 # --- values and versions -------------------------------------------------------------------
 
 
-def test_values_are_read_as_what_they_are() -> None:
+def test_values_are_converted_to_plain_types() -> None:
     values = {
         "a": np.float32(0.5),
         "b": np.int64(3),

@@ -584,7 +584,7 @@ def test_spend_limit_without_library_raises(monkeypatch: pytest.MonkeyPatch) -> 
         mnb.connect(spend_limit=100, library=False)
 
 
-def test_the_embedded_simulator_has_a_library_of_its_own(
+def test_embedded_simulator_has_a_separate_library(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -205,7 +205,7 @@ def test_half_surrogates_harm_no_table_file_or_repr(reply: Any) -> None:
         repr(song).encode()
 
 
-def test_file_names_that_are_no_text_are_read(tmp_path: Path) -> None:
+def test_undecodable_file_names_are_read(tmp_path: Path) -> None:
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
     folder.mkdir()
     (folder / os.fsdecode(b"\xfe.json")).write_text(json.dumps(sample(SONIC)), encoding="utf-8")

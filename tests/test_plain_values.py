@@ -226,6 +226,6 @@ def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> N
 @pytest.mark.parametrize(
     "text", ["", " ", "abc", "2:", ":30", "-5", "1:2:3:4", "s", "1e3", "2:3 min"]
 )
-def test_other_texts_are_no_durations(text: str) -> None:
+def test_other_texts_are_not_durations(text: str) -> None:
     with pytest.raises(ValueError, match="not a number of seconds"):
         parse_seconds(text)

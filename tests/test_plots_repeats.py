@@ -64,7 +64,7 @@ def test_panels_are_limited_and_counted() -> None:
     assert "14 more outcomes not drawn" in all_text(responses)
 
 
-def test_variance_draws_correlations_and_what_tasks_are_worth() -> None:
+def test_variance_plot_shows_correlations_and_effective_songs() -> None:
     table = variance_frame(TAGS)
     table.loc[2, "effective_songs_high"] = np.inf
     table.loc[4, ["icc", "low", "high"]] = np.nan

@@ -172,7 +172,7 @@ def test_changed_render_times_are_followed() -> None:
     assert median(history) > 75.0
 
 
-def test_learned_schedule_costs_little_more_than_the_optimum() -> None:
+def test_learned_schedule_is_close_to_the_optimum() -> None:
     spread = 0.35 * math.sqrt(2)
     truth = [0.5 * math.erfc(math.log(time / 50.0) / spread) for time in posterior.TIMES]
     history = learned(history_with_prior(50.0), times(9, 500))

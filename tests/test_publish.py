@@ -123,7 +123,7 @@ async def test_redirect_is_followed(site: Site, demo: Path) -> None:
 async def test_url_that_refuses_head_is_reported(site: Site, demo: Path, status: int) -> None:
     site.head_status = status
     with pytest.raises(
-        PublishFailed, match=rf"GET, but HEAD with {status}.*pass its URL"
+        PublishFailed, match=rf"GET, but HEAD returns {status}.*pass its URL"
     ) as raised:
         await mnb.publish(demo, f"file://{site.folder}", url=site.url, local=True)
 

@@ -140,7 +140,7 @@ def test_id_of_a_source_is_not_the_task(body: dict[str, Any]) -> None:
         {"message": "success", "id": CLIP_ID},
     ],
 )
-def test_only_the_id_of_a_source_is_no_task(body: dict[str, Any]) -> None:
+def test_id_of_a_source_is_not_a_task_id(body: dict[str, Any]) -> None:
     with pytest.raises(UnexpectedReply) as caught:
         tasks.parse_submit_reply(body, EXTENDED)
     assert caught.value.may_have_cost

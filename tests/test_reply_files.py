@@ -296,7 +296,7 @@ def test_missing_file_is_one_clear_error(
     source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(errors.MissingFile, match=r"no file .*give a file of replies") as missing:
+    with pytest.raises(errors.MissingFile, match=r"no file .*pass a file of replies") as missing:
         mnb.flatten(source)
     assert isinstance(missing.value, FileNotFoundError)
     assert str(pickle.loads(pickle.dumps(missing.value))) == str(missing.value)  # noqa: S301

@@ -341,7 +341,7 @@ def test_acknowledgement_of_any_shape(payload: Any, task_id: str, issues: int) -
     ],
     ids=repr,
 )
-def test_other_ids_are_no_task_id(payload: Any) -> None:
+def test_other_ids_are_not_task_ids(payload: Any) -> None:
     with pytest.raises(UnexpectedReply, match="may have cost"):
         parse_submit_reply(payload, SONG)
 

@@ -270,15 +270,15 @@ def test_prices_need_no_chance() -> None:
     )
 
 
-def test_effects_that_cannot_be_told_apart_are_not_decided() -> None:
+def test_aliased_effects_are_not_decided() -> None:
     songs = rated_songs(tasks=6)
     report = mnb.report(songs.assign(block=(songs["mv"] == "wild").astype(int)))
     (part,) = (part for part in report.sentences if part.kind == "not decided")
     assert part.title == "Stars, Songs rated 4 or more and Duration by mv"
-    assert "cannot be told from that of block" in part.sentence
+    assert "cannot be distinguished from that of block" in part.sentence
     assert "difference" not in {part.kind for part in report.sentences}
     single = mnb.report(rated_songs(tasks=1))
-    assert "no degree of freedom" in single.text
+    assert "no degrees of freedom" in single.text
 
 
 def test_a_level_without_songs_is_not_compared() -> None:
@@ -354,7 +354,7 @@ def test_repr_counts_the_verdicts(planted: Report) -> None:
     assert planted.text.startswith("Report\n96 songs · 48 tasks · mv (2 levels)\n")
 
 
-async def test_a_run_reports_on_what_is_stored_about_its_songs(tmp_path: Path) -> None:
+async def test_report_of_a_run_reads_stored_data(tmp_path: Path) -> None:
     base = {"custom_mode": True, "make_instrumental": True, "tags": "spy jazz, 90 bpm"}
     factors = {"mv": ["sonic-v6", "sonic-v6-wild"], "title": ["Rain", "Sea"]}
     plan = Plan.grid(sonic.Create, base=base, factors=factors, repeats=2)
@@ -463,9 +463,9 @@ def test_sources_that_cannot_be_compared_are_refused(tmp_path: Path) -> None:
         mnb.report(songs[songs["mv"] == "wild"], "mv")
     with pytest.raises(InvalidArgument, match="no factor with several levels"):
         mnb.report(songs[songs["mv"] == "wild"])
-    with pytest.raises(InvalidArgument, match="factor 'style' is no column"):
+    with pytest.raises(InvalidArgument, match="factor 'style' is not a column"):
         mnb.report(songs, "style")
-    with pytest.raises(InvalidArgument, match="baseline 'c' is no level"):
+    with pytest.raises(InvalidArgument, match="baseline 'c' is not a level"):
         mnb.report(songs, "mv", baseline="c")
     with pytest.raises(InvalidArgument, match="factor must be one name"):
         mnb.report(songs, ["mv"])  # type: ignore[arg-type]

@@ -54,7 +54,7 @@ def blocks_table(effect: float, *, blocks: int = 12, seed: int = 0) -> pd.DataFr
     return frame.assign(duration=rng.normal(180, 5, len(frame)) + effect * (frame["mv"] == "b"))
 
 
-def test_looks_end_with_the_one_that_decides() -> None:
+def test_looks_end_with_the_deciding_look() -> None:
     large = sequential_looks(blocks_table(25.0), "mv", blocks=12, every=2)
     assert large["decided"].tolist() == [False] * (len(large) - 1) + [True]
     assert large["block"].iloc[-1] < 12

@@ -112,7 +112,7 @@ def test_practice_goes_on_if_its_library_cannot_be_opened(
 
 def test_a_running_simulator_is_connected_to_by_its_address(tmp_path: Path) -> None:
     with EmbeddedSimulator(Simulator()) as simulator:
-        with pytest.raises(mnb.errors.InvalidRequest, match=f"give its address, '{simulator.url}'"):
+        with pytest.raises(mnb.errors.InvalidRequest, match=f"pass its address, '{simulator.url}'"):
             mnb.connect(simulator=simulator)
         with mnb.connect(simulator=simulator.url, library=tmp_path) as api:
             assert api.credits().result().total == 1000

@@ -195,7 +195,7 @@ def test_wrong_number_of_songs_or_seconds_is_refused(session: Session, number: A
 
 
 @pytest.mark.parametrize("text", ["no-such", "<html></html>", b"[1"])
-def test_text_without_songs_is_no_empty_gallery(text: str | bytes) -> None:
+def test_text_without_songs_is_an_error_of_the_gallery(text: str | bytes) -> None:
     with pytest.raises(errors.InvalidArgument, match="no task was understood"):
         mnb.gallery(text)
 

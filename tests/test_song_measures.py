@@ -58,7 +58,7 @@ def test_values_have_units() -> None:
     assert LABELS.keys() == COLUMNS.keys()  # of audio_features
 
 
-def test_gallery_has_lines_and_columns_of_what_was_measured(library: Library) -> None:
+def test_gallery_shows_measured_values(library: Library) -> None:
     tasks = finished_tasks(2)
     assert songs_of_gallery(gallery(tasks, library=library))["measures"] == []
     measure(library, tasks[0].songs[1], FEATURES)

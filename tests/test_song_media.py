@@ -194,7 +194,7 @@ def test_songs_are_saved_rated_and_played_through_the_open_session(
             act()
 
 
-def test_a_song_without_a_library_says_what_rating_needs(tmp_path: Path) -> None:
+def test_rating_without_a_library_explains_the_error(tmp_path: Path) -> None:
     with mnb.connect(library=None, simulator=Simulator(speed=4000)) as api:
         song = api.run(RAIN).result().songs[0]
         assert song.save(tmp_path / "rain.mp3").stat().st_size

@@ -124,7 +124,7 @@ def test_measures_come_from_a_second_table_in_any_order() -> None:
     assert matches["measured_tempo"].isna().iloc[-1]
 
 
-def test_a_factor_is_no_measured_value() -> None:
+def test_factor_is_not_shown_as_a_measured_value() -> None:
     frame = songs_table().rename(columns={"style": "tempo", "tempo": "tempo_measured"})
     matches = sound_matches(frame)
     assert matches["tempo"].tolist() == [*["slow"] * 4, *["fast"] * 4]
@@ -167,7 +167,7 @@ def test_unusable_tables_say_why() -> None:
     assert sound_adherence(frame[:0]).empty
 
 
-def test_what_was_followed_is_an_outcome_of_effects() -> None:
+def test_followed_requests_are_an_outcome_of_effects() -> None:
     rng = np.random.default_rng(0)
     rows = [
         (f"{model}{task}", model, f"{model}{task}{song}", 90 if rng.random() < share else 130)

@@ -186,7 +186,7 @@ def read(text: str) -> SoundRequest:
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_text_requests_only_what_it_states_clearly(text: str) -> None:
+def test_only_clear_statements_are_requests(text: str) -> None:
     assert expected_of(read(text)) == TEXTS[text]
 
 

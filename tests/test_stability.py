@@ -258,7 +258,7 @@ def test_invalid_tables_are_refused() -> None:
         ask(by="mv")
     with pytest.raises(InvalidArgument, match="by must name at least one column"):
         ask(by=[])
-    with pytest.raises(BadFrame, match=r"by has .songs., which the result has too"):
+    with pytest.raises(BadFrame, match=r"by has .songs., a column of the result"):
         ask(by=["prompt", "songs"])
     with pytest.raises(InvalidArgument, match=r"level .* not 0"):
         ask(by="prompt", level=0)

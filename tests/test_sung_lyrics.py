@@ -220,7 +220,7 @@ def test_words_left_out_lower_the_share_by_as_many(lines: list[list[str]], data:
 
 @settings(max_examples=60, deadline=None)
 @given(LINES, st.randoms(use_true_random=False))
-def test_another_order_changes_the_order_alone(lines: list[list[str]], random: Any) -> None:
+def test_sorting_changes_only_the_order(lines: list[list[str]], random: Any) -> None:
     text = "\n".join(map(" ".join, lines))
     shuffled = random.sample(lines, len(lines))
     singing = compare_lyrics(text, aligned("\n".join(map(" ".join, shuffled))))

@@ -307,7 +307,7 @@ FIELDS = ("task_id", "platform", "event", "message", "type", "data", "error", "c
 @given(text=TEXT, field=st.sampled_from(FIELDS), known=st.booleans(), escaped=st.booleans())
 @example(text=HALF, field="task_id", known=False, escaped=True)
 @example(text=HALF, field="clip", known=True, escaped=True)
-def test_webhook_with_half_surrogates_is_no_server_error(
+def test_webhook_with_lone_surrogates_is_not_a_server_error(
     text: str, field: str, *, known: bool, escaped: bool
 ) -> None:
     body: dict[str, Any] = {**DONE, "task_id": "t1", "platform": "suno", "event": "song.completed"}

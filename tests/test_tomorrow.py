@@ -22,7 +22,7 @@ def connect(folder: Path, seed: int, speed: float = 4000.0) -> Session:
     )
 
 
-def test_what_was_made_yesterday_can_be_continued(tmp_path: Path) -> None:
+def test_song_of_an_earlier_session_can_be_continued(tmp_path: Path) -> None:
     upload = sonic.Upload(url="https://example.com/my-hum.mp3")
     with connect(tmp_path, 1) as yesterday:
         old = yesterday.run(RAIN).result()
@@ -53,7 +53,7 @@ def test_what_was_made_yesterday_can_be_continued(tmp_path: Path) -> None:
         assert (after.lyrics, after.duration) == (before.lyrics, before.duration)
 
 
-def test_a_simulator_that_carries_a_request_out_again_makes_the_same_sound(tmp_path: Path) -> None:
+def test_repeated_request_makes_the_same_sound(tmp_path: Path) -> None:
     with connect(tmp_path / "one", 1) as first:
         old = first.run(RAIN).result()
         assert first.library is not None

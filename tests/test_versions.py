@@ -19,9 +19,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = Path(musicapi_nb.__file__).parent  # of the checkout, or installed
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 _OLDER = "import sys; sys.version_info = (3, 10, 13, 'final', 0); sys.version = '3.10.13 (main)'; "
-_SENTENCE = (
-    "musicapi_nb needs Python 3.11 or newer, and this is Python 3.10.13: run it with a newer one, "
-    "such as python3.12"
+_MESSAGE = (
+    "musicapi_nb needs Python 3.11 or newer, and this is Python 3.10.13: "
+    "run it with a newer version, such as python3.12"
 )
 
 
@@ -33,13 +33,13 @@ def _run(code: str) -> subprocess.CompletedProcess[str]:
 def test_older_python_gets_a_one_sentence_error() -> None:
     process = _run(f"{_OLDER} import musicapi_nb")
     assert process.returncode == 1
-    assert process.stderr.splitlines()[-1] == f"ImportError: {_SENTENCE}"
+    assert process.stderr.splitlines()[-1] == f"ImportError: {_MESSAGE}"
     assert PROJECT["requires-python"] == ">=3.11"
 
 
 def test_command_line_has_no_traceback_on_an_older_python() -> None:
     process = _run(f"{_OLDER} sys.argv = ['-m', 'library']; import musicapi_nb")  # as runpy does
-    assert (process.returncode, process.stderr) == (1, f"{_SENTENCE}\n")
+    assert (process.returncode, process.stderr) == (1, f"{_MESSAGE}\n")
 
 
 def test_version_check_parses_on_older_python() -> None:

@@ -122,7 +122,7 @@ async def test_resume_leaves_no_file_missing(
     ["86400", "301", email.utils.formatdate(time.time() + 90_000)],
     ids=["a day", "over five minutes", "a date"],
 )
-async def test_host_that_is_busy_for_long_is_left_alone(
+async def test_host_that_asks_for_a_long_pause_is_asked_once(
     retry_after: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusal = reply(b"", 429, {"Retry-After": retry_after})

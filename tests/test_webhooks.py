@@ -324,7 +324,7 @@ async def test_refused_or_unsent_purchase_is_not_revived(library: Library, sende
         assert library.entry(entry.id) == entry
 
 
-async def test_songs_that_come_after_a_person_settled_the_purchase_are_not_lost(
+async def test_songs_that_arrive_after_a_resolve_are_stored(
     library: Library, sender: Sender
 ) -> None:
     entry = library.resolve(uncertain(library).id, charged=True)

@@ -47,7 +47,7 @@ def find_candidates(source: Any, factor: str, library: Library | None = None) ->
         source = source[[factor, *(name for name in source.columns if name != factor)]]
     collection = songs_of(source, library)
     if not isinstance(collection.library, Library):
-        raise InvalidArgument("a blind test stores its answers in a library: give library=...")
+        raise InvalidArgument("a blind test stores its answers in a library: pass library=...")
     levels, covariates = _levels(collection, factor)
     candidates: dict[str, Candidate] = {}
     songs: dict[str, Song] = {}

@@ -120,7 +120,7 @@ def _reference(factor: str, levels: Sequence[str], baseline: Any, factors: int) 
             return str(baseline)
         if factors == 1:
             raise InvalidArgument(
-                f"baseline {baseline!r:.60} is no level of {factor!r:.60}: {', '.join(levels)}"
+                f"baseline {baseline!r:.60} is not a level of {factor!r:.60}: {', '.join(levels)}"
             )
     return levels[0] if len(levels) > MAX_PAIRED_LEVELS else None
 

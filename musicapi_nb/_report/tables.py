@@ -118,7 +118,9 @@ def _factor_columns(
     column = columns.get(factor, factor)
     if column not in rows.columns:
         names = ", ".join(columns) or ", ".join(map(str, rows.columns))
-        raise InvalidArgument(f"factor {factor!r:.60} is no column of the songs; there are {names}")
+        raise InvalidArgument(
+            f"factor {factor!r:.60} is not a column of the songs; there are {names}"
+        )
     require(rows, {column: "key"}, "the table of songs")
     if (number := _levels(rows, column)) < 2:  # noqa: PLR2004 - a comparison needs two
         raise InvalidArgument(

@@ -59,7 +59,7 @@ def effects(  # noqa: PLR0913 - all but two are keywords
 
     The page Statistics of the docs has formulas and simulated coverage. BadFrame is raised if
     columns are missing or not numeric, a song has several rows, the baseline does not occur, or
-    the factor's effect is not estimable: aliased with another factor, or no degree of freedom.
+    the factor's effect is not estimable: aliased with another factor, or no degrees of freedom.
 
     Needs the extra `analysis`.
 

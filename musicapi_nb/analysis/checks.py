@@ -21,7 +21,7 @@ _MAX_MAGNITUDE = 1e100
 def require(frame: Table, columns: Mapping[str, ColumnKind], label: str) -> pd.DataFrame:
     """Return a table as a DataFrame, or raise BadFrame if it lacks columns of these kinds.
 
-    Columns may not be duplicated, either. `label` names the table in the message. A "key" column
+    Duplicated columns also raise BadFrame. `label` names the table in the message. A "key" column
     holds hashable values (texts, numbers, times). A column without any value passes as every kind,
     since empty tables often lack dtypes.
     """
@@ -64,7 +64,7 @@ def _has_kind(column: pd.Series, kind: ColumnKind) -> bool:
 
 
 def _is_text(column: pd.Series) -> bool:
-    # pandas takes no column of objects for text in which one is missing
+    # pandas does not treat a column of objects with missing values as text
     return types.is_string_dtype(column.dropna() if column.dtype == object else column)
 
 
@@ -95,7 +95,7 @@ def no_conflict(names: Iterable[Any], result_columns: Iterable[str], label: str)
     """Raise BadFrame if a column to carry over has the name of a result column."""
     conflicts = sorted({str(name) for name in names} & set(result_columns))
     if conflicts:
-        raise BadFrame(f"{label} has {conflicts[0]!r}, which the result has too: rename the column")
+        raise BadFrame(f"{label} has {conflicts[0]!r}, a column of the result: rename the column")
 
 
 def check_level(level: float) -> float:

@@ -51,8 +51,8 @@ def require_separable(
             f"matter, drop the column {BLOCK!r}"
         )
     raise BadFrame(
-        f"the effect of {pair_name(factor)} cannot be told from that of {names}, with which it is "
-        f"aliased: {advice}"
+        f"the effect of {pair_name(factor)} cannot be distinguished from that of {names}, with "
+        f"which it is aliased: {advice}"
     )
 
 
@@ -61,7 +61,7 @@ def require_error(units: Units, factor: Sequence[str], matrix: ModelMatrix) -> N
     tasks = len(np.unique(units.task))
     if Design(matrix.array, units.task).rank >= tasks:
         raise BadFrame(
-            f"the effect of {pair_name(factor)} has no error to be judged by: {tasks} tasks leave "
-            f"no degree of freedom beside the levels of {', '.join(units.terms)}; buy repeats, or "
+            f"the effect of {pair_name(factor)} cannot be tested: {tasks} tasks leave "
+            f"no degrees of freedom beside the levels of {', '.join(units.terms)}; buy repeats, or "
             "leave factors without an effect out with factors=[...]"
         )

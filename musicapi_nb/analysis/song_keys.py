@@ -41,7 +41,7 @@ def song_codes(*tables: NamedTable) -> list[Ints]:
 def _join_keys(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Concatenate tables of the same columns; columns of different dtypes as objects.
 
-    pandas 2 leaves out the dtype of a column without values, and warns.
+    pandas 2 ignores the dtype of empty columns when it concatenates, and warns.
     """
     mixed = [name for name in frames[0] if len({frame[name].dtype for frame in frames}) > 1]
     objects = dict.fromkeys(mixed, object)

@@ -14,14 +14,18 @@ from musicapi_nb.frames.inputs import HasFrames, has_frames
 Source: TypeAlias = Table | frames.Replies | HasFrames
 """A table, or what `songs_frame` accepts: a run (with its factors), a library, jobs, songs.
 
-A table is a DataFrame of pandas, or any with the Arrow PyCapsule interface, such as one of polars.
+A table is a pandas DataFrame, or another table with the Arrow PyCapsule interface, such as a polars
+DataFrame.
 """
 
 _OUTCOME_TABLES = ("songs", "durations", "cells", "tasks")
 
 
 def table_of(source: Any, name: str) -> pd.DataFrame:
-    """Return the frame of this name of a source; a table as a DataFrame (one of Dask as it is)."""
+    """Return the frame `name` of a source.
+
+    A table is converted to a pandas DataFrame; a Dask table is returned as it is.
+    """
     table: pd.DataFrame
     source = as_pandas(source, name)
     if hasattr(source, "columns"):

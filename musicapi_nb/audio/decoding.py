@@ -83,4 +83,4 @@ def _sequential_file_class() -> Any:
 
 def _check_header(rate: int, channels: int) -> None:
     if not _MIN_RATE <= rate <= _MAX_RATE or channels > _MAX_CHANNELS:
-        raise NoAudio(f"the audio has a rate of {rate:,} Hz and {channels} channels: no song has")
+        raise NoAudio(f"the audio has {rate:,} Hz and {channels} channels, which no song has")

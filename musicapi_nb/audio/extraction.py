@@ -11,7 +11,7 @@ from musicapi_nb.audio.tonality import estimate_key, measure_notes
 
 
 def extract_features(source: Path | bytes) -> AudioFeatures:
-    """Measure a sound file, or its content; the whole sound, decoded once.
+    """Measure a whole sound file, or the content of one, decoding it once.
 
     NoAudio if it cannot be decoded, is shorter than 0.4 s or longer than half an hour, has less
     than 8,000 samples a second, or samples that are not numbers.

@@ -1,4 +1,4 @@
-"""What is measured in the sound of one song; `extraction` measures it."""
+"""The features of the sound of one song; `extraction` measures them."""
 
 from dataclasses import dataclass
 

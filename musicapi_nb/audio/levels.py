@@ -75,9 +75,7 @@ def measure_levels(source: Path | bytes) -> Levels:
             side += float(np.square(left - right).sum())
             frames += len(block)
         if frames > limit:
-            raise NoAudio(
-                f"the audio is longer than {MAX_SECONDS:,.0f} s, which are measured at most"
-            )
+            raise NoAudio(f"the audio is longer than {MAX_SECONDS:,.0f} s, the limit for measuring")
     seconds = frames / rate
     if seconds < _MIN_SECONDS:
         raise NoAudio(f"the audio is {seconds:.2f} s long, which is too short to measure")

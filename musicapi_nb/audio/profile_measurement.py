@@ -17,9 +17,9 @@ from musicapi_nb.errors import NoAudio
 _MIN_RATE = 8_000  # Hz
 _MIN_SECONDS = 1.0
 _TIMBRE_SECONDS = 0.043
-_RANGE = 1e-6  # of the power of the loudest band: what is 60 dB below is the noise of an encoding
+_RANGE = 1e-6  # of the power of the loudest band; anything below -60 dB is encoding noise
 _QUIET = 1e-5  # frames with less than this share of the power of the loudest do not count
-# 32 differences of neighbouring bands, of frames of 0.37 s, as Haitsma and Kalker have them
+# 32 differences of neighbouring bands, of frames of 0.37 s, as in Haitsma and Kalker
 _PRINT_SECONDS, _LOWEST, _HIGHEST, _BANDS = 0.372, 300.0, 2_000.0, 33
 
 
@@ -54,7 +54,7 @@ def _read_mono(source: Path | bytes) -> tuple[NDArray[np.float32], int]:
             decimator.add(block.mean(axis=1))
             frames += len(block)
     if frames > limit:
-        raise NoAudio(f"the audio is longer than {MAX_SECONDS:,.0f} s, which are compared at most")
+        raise NoAudio(f"the audio is longer than {MAX_SECONDS:,.0f} s, the limit for comparisons")
     return decimator.samples, decimator.rate
 
 

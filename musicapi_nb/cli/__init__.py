@@ -2,7 +2,7 @@
 
 try:
     from musicapi_nb.cli._main import main
-except Exception:  # an old version of a package may lack what the commands use
+except Exception:  # another package may be too old
     from musicapi_nb.requirements import old_dependency
 
     if error := old_dependency():

@@ -24,23 +24,23 @@ from musicapi_nb.cli.connection import note
 from musicapi_nb.errors import MusicAPIError
 
 _EXIT_CODES = """\
-The key is read from the environment: MUSICAPI_KEY. Without it, songs come from a simulator.
+The key is read from the environment variable MUSICAPI_KEY. Without it, songs come from a simulator.
 
 exit codes: 0 done; 1 the plan has problems; 2 wrong usage or request, nothing was sent; 3 refused,
 failed or declined; 4 uncertain: it may have cost credits, see `library`; 5 paid for and not
-finished: run it again to wait; 130 interrupted or terminated."""
+finished: repeat the command to wait; 130 interrupted or terminated."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and return its exit code; see `ExitCode`.
 
-    The result is printed on standard output, all else on standard error. SystemExit for arguments
-    that argparse refuses, and for `--help`.
+    The result is printed on standard output, everything else on standard error. SystemExit is
+    raised for arguments that argparse refuses, and for `--help`.
     """
     _prepare_streams()
     try:
         args = _parser().parse_args(arguments)
-    except BrokenPipeError:  # the reader of --help has left
+    except BrokenPipeError:  # such as `musicapi-nb --help | head`
         _discard_output()
         return int(ExitCode.OK)
     try:
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _prepare_streams() -> None:
-    """Replace what a terminal cannot show; discard output where it is closed, as by `2>&-`."""
+    """Replace characters that a terminal cannot show; discard output to closed streams (`2>&-`)."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -74,11 +74,11 @@ def _prepare_streams() -> None:
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM, sent by schedulers and containers, stop a command as Ctrl-C does.
+    """Let SIGTERM, which schedulers and containers send, stop a command in the same way as Ctrl-C.
 
-    So does SIGHUP, sent as a terminal closes, unless it is ignored, as by nohup.
+    So does SIGHUP, which is sent when a terminal closes, unless nohup has set it to be ignored.
     """
-    if threading.current_thread() is not threading.main_thread():  # only there Python allows it
+    if threading.current_thread() is not threading.main_thread():  # signal.signal() needs it
         yield
         return
     signals = [signal.SIGTERM]
@@ -95,7 +95,7 @@ def _terminable() -> Iterator[None]:
 def _print(text: str) -> bool:
     """Print the result on standard output; return False if it cannot be written.
 
-    A reader that has left, such as `head`, is no error.
+    A closed pipe, as after `| head`, is not an error.
     """
     try:
         print(text, flush=True)  # noqa: T201 - the result
@@ -105,21 +105,21 @@ def _print(text: str) -> bool:
         _discard_output()
         note(
             f"The result could not be written: {error.strerror}. "
-            "The same command prints it again, and buys nothing twice."
+            "Repeat the command to print it again; nothing is bought twice."
         )
         return False
     return True
 
 
 def _discard_output() -> None:
-    """Discard what is left of the output: Python flushes it at exit, and would complain."""
+    """Discard the remaining output; otherwise Python would fail to flush it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="musicapi-nb",
-        description="Songs from MusicAPI, without a notebook. Each request is bought once.",
+        description="Buy songs from MusicAPI without a notebook. Each request is bought once.",
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -32,7 +32,10 @@ def add_options(
     group.add_argument("--json", action="store_true", help="print one JSON object", **unset)
     group.add_argument("--library", metavar="PATH", help="folder of the library", **unset)
     group.add_argument(
-        "--simulator", action="store_true", help="practice, also if there is a key", **unset
+        "--simulator",
+        action="store_true",
+        help="use the simulator, even if there is a key",
+        **unset,
     )
     if buys:
         group.add_argument("-y", "--yes", action="store_true", help="buy without asking")
@@ -79,7 +82,7 @@ def open_library(args: argparse.Namespace) -> Iterator[Library]:
     library = find_library(args)
     if library is None:
         folder = short_path(library_folder(args))
-        raise MissingFile(f"there is no library in {folder}; give its folder as --library PATH")
+        raise MissingFile(f"there is no library in {folder}; name its folder with --library PATH")
     with library:
         yield library
 
@@ -107,7 +110,7 @@ def is_simulated(args: argparse.Namespace) -> bool:
 def note(text: str) -> None:
     """Print a line for people on standard error, if it can be written.
 
-    A terminal that is gone, or a log on a full disk, must not end what was paid for.
+    A closed terminal, or a log on a full disk, must not end a command that has paid.
     """
     with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is a command

@@ -32,42 +32,51 @@ _FAILURE = ("state", "reason", "may_have_cost", "what_to_do", "task_id", "entry"
 
 
 def add_commands(commands: Any) -> None:
-    parser = commands.add_parser("experiment", help="buy a plan within a budget, and go on with it")
+    parser = commands.add_parser("experiment", help="buy a plan within a budget, or resume it")
     parts = parser.add_subparsers(metavar="PART", required=True)
     for name, help_text in (
         ("start", "buy the requests of a plan, each once"),
         ("resume", "go on after a stop: wait for what is paid for, and buy the rest"),
     ):
         part = parts.add_parser(name, help=help_text)
-        part.add_argument("name", metavar="NAME", help="of the experiment in the library")
+        part.add_argument("name", metavar="NAME", help="name of the experiment in the library")
         add_plan_options(part)
         part.add_argument(
             "--budget",
             type=int,
             metavar="CREDITS",
             required=name == "start",
-            help="for all runs of this name together",
+            help="limit for all runs of this experiment together",
         )
         part.add_argument(
-            "--assume", type=int, metavar="CREDITS", help="to count for a request without a price"
+            "--assume",
+            type=int,
+            metavar="CREDITS",
+            help="price to assume for a request without a known price",
         )
-        part.add_argument("--concurrency", type=int, default=8, help="requests at once (8)")
         part.add_argument(
-            "--deadline", type=float, default=1800.0, metavar="SECONDS", help="of each request"
+            "--concurrency", type=int, default=8, help="number of requests at the same time (8)"
+        )
+        part.add_argument(
+            "--deadline",
+            type=float,
+            default=1800.0,
+            metavar="SECONDS",
+            help="maximum wait for each request",
         )
         add_options(part, buys=True)
         part.set_defaults(
             command=run, name_of_command=f"experiment {name}", resumes=name != "start"
         )
-    status_part = parts.add_parser("status", help="what the library has of an experiment")
+    status_part = parts.add_parser("status", help="show the state of an experiment in the library")
     status_part.add_argument("name", metavar="NAME")
     add_options(status_part)
     status_part.set_defaults(command=status, name_of_command="experiment status")
     reporting = commands.add_parser("report", help="compare the levels of factors on one page")
-    reporting.add_argument("name", metavar="NAME", help="of the experiment in the library")
+    reporting.add_argument("name", metavar="NAME", help="name of the experiment in the library")
     add_plan_options(reporting)
     reporting.add_argument("--save", metavar="FILE.html", help="write the page")
-    reporting.add_argument("--factor", help="to compare; by default all")
+    reporting.add_argument("--factor", help="factor to compare; by default all")
     add_options(reporting)
     reporting.set_defaults(command=report, name_of_command="report")
 

@@ -16,42 +16,46 @@ from musicapi_nb.ledger_types import Adoption
 
 
 def add_commands(commands: Any) -> None:
-    parser = commands.add_parser("library", help="what the library has: songs, credits, size")
+    parser = commands.add_parser("library", help="show the songs, credits and size of the library")
     add_options(parser)
     parser.set_defaults(command=overview, name_of_command="library")
     parts = parser.add_subparsers(metavar="PART")
-    songs = parts.add_parser("list", help="the songs bought last, newest first")
+    songs = parts.add_parser("list", help="list the songs, newest first")
     songs.add_argument("--last", type=int, default=20, metavar="N", help="number of songs (20)")
     add_options(songs, is_part=True)
     songs.set_defaults(command=list_songs, name_of_command="library list")
-    adopting = parts.add_parser("adopt", help="take over songs bought elsewhere; free")
+    adopting = parts.add_parser("adopt", help="add songs that were bought elsewhere; free")
     adopting.add_argument("ids", nargs="+", metavar="TASK_ID", help="ids of tasks")
     adopting.add_argument("--engine", help="the engine of these tasks, such as sonic")
     add_options(adopting, is_part=True)
     adopting.set_defaults(command=adopt, name_of_command="library adopt")
-    resolving = parts.add_parser("resolve", help="settle a purchase that may have cost credits")
-    resolving.add_argument("entry", type=int, metavar="ENTRY", help="its number in the library")
+    resolving = parts.add_parser("resolve", help="resolve a purchase that may have cost credits")
+    resolving.add_argument(
+        "entry", type=int, metavar="ENTRY", help="number of the purchase in the library"
+    )
     evidence = resolving.add_mutually_exclusive_group(required=True)
-    evidence.add_argument("--task-id", help="of its task, which the next `run` waits for")
+    evidence.add_argument("--task-id", help="id of its task; the next `run` waits for it")
     evidence.add_argument(
         "--balance",
         nargs=2,
         type=int,
         metavar=("BEFORE", "AFTER"),
-        help="credits before it was sent, and after its reply was lost",
+        help="balances before it was sent and after its reply was lost",
     )
     evidence.add_argument(
-        "--charged", action=argparse.BooleanOptionalAction, help="your own statement"
+        "--charged", action=argparse.BooleanOptionalAction, help="state whether it was charged"
     )
     add_options(resolving, is_part=True)
     resolving.set_defaults(command=resolve, name_of_command="library resolve")
-    merging = parts.add_parser("merge", help="take over everything of another library; free")
-    merging.add_argument("other", metavar="FOLDER", help="the other library, which is not changed")
+    merging = parts.add_parser("merge", help="add everything from another library; free")
+    merging.add_argument(
+        "other", metavar="FOLDER", help="folder of the other library, which is not changed"
+    )
     add_options(merging, is_part=True)
     merging.set_defaults(command=merge, name_of_command="library merge")
-    exporting = commands.add_parser("export", help="write the library's songs as files")
+    exporting = commands.add_parser("export", help="write songs of the library as files")
     exporting.add_argument("folder", help="a folder, or a name that ends in .zip")
-    exporting.add_argument("--experiment", metavar="NAME", help="only its songs")
+    exporting.add_argument("--experiment", metavar="NAME", help="only songs of this experiment")
     add_options(exporting)
     exporting.set_defaults(command=export, name_of_command="export")
 
@@ -86,7 +90,7 @@ def overview(args: argparse.Namespace) -> Outcome:
 
 def list_songs(args: argparse.Namespace) -> Outcome:
     if args.last < 0:
-        raise InvalidArgument(f"--last is a number of songs, not {args.last}")
+        raise InvalidArgument(f"--last must be a number of songs, not {args.last}")
     with open_library(args) as library:
         songs = (song for task in library.latest_tasks() for song in task.songs if song.finished)
         latest = list(itertools.islice(songs, args.last))

@@ -23,11 +23,11 @@ def add_plan_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", metavar="PLAN", help="CSV or Parquet file, one request per row")
     add_operation_options(parser)
     parser.add_argument("--repeats", type=int, default=1, metavar="N", help="buy each row N times")
-    parser.add_argument("--seed", type=int, default=0, help="of the random order (0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random order (0)")
 
 
 def add_commands(commands: Any) -> None:
-    parser = commands.add_parser("plan", help="check a plan, or compute what it costs; free")
+    parser = commands.add_parser("plan", help="check a plan or compute its cost; free")
     parts = parser.add_subparsers(metavar="PART", required=True)
     checking = parts.add_parser("check", help="list the problems of each row; exit code 1 if any")
     add_plan_options(checking)

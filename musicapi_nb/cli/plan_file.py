@@ -105,7 +105,7 @@ def read_plan(args: argparse.Namespace) -> PlanFile:
 def _read_table(path: Path) -> pd.DataFrame:
     suffix = path.suffix.lower()
     if suffix not in {*_SEPARATORS, *_PARQUET}:
-        raise InvalidArgument(f"{path.name}: a plan is a file .csv, .tsv or .parquet")
+        raise InvalidArgument(f"{path.name}: a plan must be a .csv, .tsv or .parquet file")
     if not path.is_file():
         raise MissingFile(f"there is no file {path}")
     try:

@@ -62,7 +62,7 @@ def parse_fields(kind: type[Request], texts: Sequence[str]) -> dict[str, Any]:
         if not equals or not name:
             raise InvalidArgument(f"--set takes NAME=VALUE, such as mv=sonic-v6, not {text!r:.60}")
         if name in values:
-            raise InvalidArgument(f"--set {name}: is there twice; give one")
+            raise InvalidArgument(f"--set {name} is repeated; set it once")
         values[name] = parse_field(kind, name, value)
     return values
 

@@ -27,19 +27,23 @@ from musicapi_nb.tasks import Song, Task
 def add_command(commands: Any) -> None:
     parser = commands.add_parser(
         "run",
-        help="buy one request, wait for its songs, and keep them in the library",
-        description="Buy one request, once: the same command again returns the same songs.",
+        help="buy one request and store its songs in the library",
+        description="Buy one request, once: repeating the command returns the same songs.",
     )
     parser.add_argument("text", nargs="?", help="describes the song, such as 'slow jazz, rain'")
     add_operation_options(parser)
     parser.add_argument(
-        "--request", metavar="FILE", help="JSON object with engine, operation, fields; - for stdin"
+        "--request",
+        metavar="FILE",
+        help="JSON file with engine, operation and fields; - for standard input",
     )
-    parser.add_argument("--take", type=int, default=1, help="2 and more buy further versions")
+    parser.add_argument("--take", type=int, default=1, help="number of the version to buy (1)")
     parser.add_argument(
         "--deadline", type=float, default=1800.0, metavar="SECONDS", help="maximum wait"
     )
-    parser.add_argument("--save", metavar="FOLDER", help="also write the songs' audio here")
+    parser.add_argument(
+        "--save", metavar="FOLDER", help="also write the audio files to this folder"
+    )
     add_options(parser, buys=True)
     parser.set_defaults(command=run, name_of_command="run")
 

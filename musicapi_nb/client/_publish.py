@@ -203,9 +203,10 @@ async def _check_content(
         )
     if not probe.ok and probe.status not in _WITHOUT_HEAD:
         raise PublishFailed(
-            f"{short_url(url)} answers GET, but HEAD with {probe.status}. The service asks by "
-            "HEAD first and would refuse it. Signed URLs of S3 and Google Cloud Storage answer GET "
-            "only: make the folder public (or put a CDN before it) and pass its URL as url=",
+            f"{short_url(url)} answers GET, but HEAD returns {probe.status}. The service "
+            "sends HEAD first and would refuse it. Signed URLs of S3 and Google Cloud Storage "
+            "answer GET only: make the folder public (or put a CDN before it) and pass its URL as "
+            "url=",
             status=probe.status,
         )
 

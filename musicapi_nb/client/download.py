@@ -149,7 +149,7 @@ def link_of(source: Any, media: Media) -> str:
         return source
     if not isinstance(source, Song):
         kind = type(source).__name__
-        raise InvalidArgument(f"give a song, such as task.songs[0], or a URL, not a {kind}")
+        raise InvalidArgument(f"pass a song, such as task.songs[0], or a URL, not a {kind}")
     if media == "audio" and not source.finished:
         raise DownloadFailed("the song is not finished; wait for its task first")
     url: str | None = getattr(source, f"{media}_url")

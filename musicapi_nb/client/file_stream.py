@@ -50,7 +50,7 @@ async def stream(transport: Transport, url: str, path: Path, max_bytes: int) -> 
             )
         except RateLimited as error:
             raise DownloadFailed(
-                f"{short_url(url)} is not given out now: {error.message}. The song is not lost; "
+                f"{short_url(url)} is not available now: {error.message}. The song is not lost; "
                 "download it again later"
             ) from None
 
@@ -89,7 +89,7 @@ class _Download:
                 "has no files; nothing was asked there"
             ) from None
         except aiohttp.TooManyRedirects:
-            raise DownloadFailed(f"{name} redirects too often") from None
+            raise DownloadFailed(f"{name} redirects too many times") from None
         except (aiohttp.InvalidURL, UnicodeError):  # a host such as ".a" has no IDNA form
             raise DownloadFailed(f"{name} cannot be downloaded") from None
         except aiohttp.ClientConnectorCertificateError:

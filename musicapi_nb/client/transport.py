@@ -148,7 +148,7 @@ class Transport:
             self._sessions.pop(key, None)
         key = (asyncio.get_running_loop(), purpose)
         if key not in self._sessions:
-            from musicapi_nb import __version__  # noqa: PLC0415 - 8 ms that `connect` saves
+            from musicapi_nb import __version__  # noqa: PLC0415 - takes 8 ms
 
             connect, reply = self.timeouts
             session = aiohttp.ClientSession(

@@ -170,7 +170,7 @@ class Experiment(ResultFrames):
             assumed = unpriced[0].assumed_price()
             raise UnknownPrice(
                 f"{markup.plural(len(unpriced), 'request')} without a known price, and "
-                f"{self.name!r} has a budget: give assume=..., the credits to count for each"
+                f"{self.name!r} has a budget: pass assume=..., the credits to count for each"
                 + (f", such as {assumed.proposal}" if assumed else "")
             )
 
@@ -373,7 +373,7 @@ class Experiment(ResultFrames):
         may spend), decided.
         """
         if self._looks is None:
-            raise InvalidArgument(f"{self.name!r} has no stop rule; give stop=StopRule(...)")
+            raise InvalidArgument(f"{self.name!r} has no stop rule; pass stop=StopRule(...)")
         self.refresh()
         cells = zip(self._tracker.cells, self._tracker.states, strict=True)
         open_blocks = [cell.block for cell, state in cells if state.state not in ENDED]

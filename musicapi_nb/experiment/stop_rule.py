@@ -92,7 +92,7 @@ class Looks:
         matching = [name for name, columns in table_columns().items() if names <= columns]
         if self._tag is None and not matching:
             raise InvalidArgument(
-                f"stop: {rule.outcome!r} is no column of songs(), durations() or frame(); the "
+                f"stop: {rule.outcome!r} is not a column of songs(), durations() or frame(); the "
                 "presence of a tag is written 'tag: ...'"
             )
         self._table = "songs" if self._tag is not None else matching[0]

@@ -74,9 +74,10 @@ def export(
     library
         The library that has the files; by default that of `songs`, or of the open session.
     metadata
-        Whether to write `metadata.jsonl`, too: the table of songs, one as a JSON object on each
-        line, with the name of its audio file in `file_name`. Hugging Face's
-        `datasets.load_dataset("audiofolder", ...)` reads it. It is updated in a folder that has it.
+        Whether to write `metadata.jsonl`, with a JSON object for each song: its row of the table of
+        songs, and the name of its audio file as `file_name`. Hugging Face's
+        `datasets.load_dataset("audiofolder", ...)` reads it. If the folder already has such a file,
+        it is always updated.
 
     Raises
     ------
@@ -94,7 +95,7 @@ def export(
         raise InvalidArgument(f"{target} is inside the library; choose a folder next to it")
     is_zip = target.suffix.lower() == ".zip"
     if target.exists() and not target.is_dir() and not is_zip:
-        raise InvalidArgument(f"{target} is a file; give a folder, or a name ending in .zip")
+        raise InvalidArgument(f"{target} is a file; pass a folder, or a name that ends in .zip")
     try:
         write = _to_zip if is_zip else _to_folder
         return write(target, selection, metadata=metadata)
@@ -145,7 +146,7 @@ def _to_folder(target: Path, selection: Selection, *, metadata: bool) -> ExportR
         writer = _SongWriter(folder, selection.index, titles)
         older = len(folder.records.keys() - selection.songs.keys())
         songs = [writer.write(key, *pair) for key, pair in selection.songs.items()]
-        metadata = metadata or METADATA in folder.files  # one of earlier songs would mislead
+        metadata = metadata or METADATA in folder.files  # an outdated file would be misleading
         shared_files, foreign = _write_shared(folder, selection, songs, metadata=metadata)
     note = "not replaced: this file is not from an export"
     notes = (*writer.notes, *((name, note) for name in foreign))
@@ -162,7 +163,7 @@ def _write_shared(
 
     Returns
     -------
-    Their names, and the names that files of other origin have.
+    The names of these files, and those names that files from elsewhere have.
     """
     exported = [
         (song, task, result.files[0])

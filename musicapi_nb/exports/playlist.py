@@ -50,7 +50,7 @@ def make_tables(
 
     The songs' table has the file names, given by task id and song position, in its column `file`,
     and behind it what was measured in their sound. The tables of an experiment have its factors;
-    levels that are lists, or of several types, are text in them.
+    levels that are lists or have several types are text.
     """
     tables = frames.flatten(map(_without_secrets, selection.tasks))._asdict()
     if selection.experiment is not None:
@@ -70,7 +70,7 @@ def make_tables(
 
 
 def _without_objects(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with each column of Python objects as text, lists and dicts as JSON."""
+    """Convert columns of Python objects to text; lists and dicts become JSON."""
     columns: dict[Any, pd.Series] = {
         name: pd.Series(map(_as_text, table[name]), table.index, dtype=TEXT)
         for name, dtype in table.dtypes.items()
@@ -121,9 +121,9 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
 
 
 def write_metadata(path: Path, songs: pd.DataFrame) -> None:
-    """Write the songs that have a file as JSON lines, as Hugging Face's `audiofolder` reads them.
+    """Write a JSON line for each song with a file, in the format of Hugging Face's `audiofolder`.
 
-    The name of the file is `file_name`; a factor of this name is called `file_name_requested`.
+    `file_name` is the name of the file; a factor of this name is renamed to `file_name_requested`.
     https://huggingface.co/docs/datasets/audio_dataset#audiofolder
     """
     rows = songs[songs["file"].notna()].rename(columns={"file_name": "file_name_requested"})

@@ -63,7 +63,7 @@ def select_songs(source: Any, library: Library | None) -> Selection:
     """Return the finished songs of a source; InvalidArgument if it has no songs or library."""
     collection = songs_of(source, library)
     if collection.library is None:
-        raise InvalidArgument("audio files come from a library: give library=api.library")
+        raise InvalidArgument("audio files come from a library: pass library=api.library")
     entries = collection.library.entries()
     index = LibraryIndex(
         collection.library,

@@ -1,4 +1,4 @@
-"""Tables of other libraries as pandas DataFrames, by the Arrow PyCapsule interface."""
+"""Convert tables of other libraries to pandas DataFrames through the Arrow PyCapsule interface."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class HasArrowStream(Protocol):
 
 
 Table: TypeAlias = pd.DataFrame | HasArrowStream
-"""A DataFrame of pandas, or a table of another library that Arrow can read."""
+"""A pandas DataFrame, or a table of another library with the Arrow PyCapsule interface."""
 
 _PANDAS = (pd.DataFrame, pd.Series, pd.Index)
 _INDEX = re.compile(r"__index_level_\d+__")  # pyarrow's name of an index without a name
@@ -40,13 +40,13 @@ _CONVERSIONS = {
 
 
 def as_pandas(source: Any, label: str, *, exact: bool = False) -> Any:
-    """Return a table of another library as a pandas DataFrame, anything else as it is.
+    """Convert a table of another library to a pandas DataFrame; return other objects unchanged.
 
-    Columns get the dtypes of our own frames: text is str; whole numbers are int64, or Int64 if any
-    is missing; decimal numbers are float64; yes and no is bool or boolean; dictionaries of texts
-    are categories; times are datetime64 in microseconds, those with a zone in UTC. Lists and
-    structs are Python lists and dicts. The index of a pandas DataFrame that went through Arrow is
-    left out if it has no name.
+    Columns get the dtypes of the package's own frames. Text becomes str; integers become int64, or
+    Int64 if values are missing; decimal numbers become float64; booleans become bool or boolean;
+    dictionaries of texts become categories; times become datetime64 in microseconds, in UTC if they
+    have a time zone. Lists and structs become Python lists and dicts. An unnamed index that pandas
+    wrote to the Arrow table is left out.
 
     `label` names the argument in messages. A Dask table is returned as it is. If `exact`, decimal
     numbers of a fixed scale are Decimal, as in tables that pandas reads, not float64.
@@ -54,10 +54,10 @@ def as_pandas(source: Any, label: str, *, exact: bool = False) -> Any:
     Raises
     ------
     InvalidArgument
-        The source is a table that must be computed first, such as a polars LazyFrame; or a column
-        alone; or it cannot be read.
+        The source must be computed first, such as a polars LazyFrame; or it is a single column; or
+        it cannot be read.
     BadFrame
-        Two columns have one name, or a column holds Python objects of polars.
+        Two columns have the same name, or a polars column contains Python objects.
     """
     kind = type(source)
     if isinstance(source, _PANDAS) or hasattr(kind, "to_delayed"):
@@ -74,7 +74,7 @@ def as_pandas(source: Any, label: str, *, exact: bool = False) -> Any:
     except Exception as error:
         if isinstance(error, pa.ArrowInvalid) and "non-struct" in str(error):
             raise InvalidArgument(no_table_text(source, label)) from None
-        # DuckDB computes a relation only now, so the error may be one of its query
+        # DuckDB runs the query of a relation only now, so the error may come from the query
         raise InvalidArgument(
             f"{label}, {_type_text(source)}, cannot be read: {markup.one_line(str(error), 300)}"
         ) from error
@@ -82,20 +82,21 @@ def as_pandas(source: Any, label: str, *, exact: bool = False) -> Any:
 
 
 def _refuse_objects(source: Any, label: str) -> None:
-    """Raise BadFrame if a table of polars has a column of Python objects.
+    """Raise BadFrame if a polars DataFrame has a column of Python objects.
 
-    Arrow has no type for them: polars passes their addresses; older versions of it end the process.
+    Arrow has no type for them. polars exports their addresses, and older versions crash.
     """
     schema = getattr(source, "schema", None)
     names = schema.items() if isinstance(schema, Mapping) else ()
     if name := next((name for name, dtype in names if str(dtype) == "Object"), None):
         raise BadFrame(
-            f"column {name!r} of {label} holds Python objects: make it text or numbers, or drop it"
+            f"column {name!r} of {label} contains Python objects: convert it to text or numbers, "
+            "or drop it"
         )
 
 
 def no_table_text(source: Any, label: str) -> str:
-    """Return the message about an argument that is no table, with what makes it one."""
+    """Return the message about an argument that is not a table, and how to convert it."""
     text = f"{label} is {_type_text(source)}, not a DataFrame"
     if conversion := _CONVERSIONS.get(type(source).__name__):
         return f"{text}: {conversion} first"
@@ -126,8 +127,8 @@ def _to_pandas(table: pa.Table, label: str, *, exact: bool) -> pd.DataFrame:
 
 
 def _values(column: pa.ChunkedArray, *, exact: bool) -> Any:  # noqa: PLR0911 - one for each dtype
-    """Return a column as an array of pandas or numpy."""
-    column = _plain(column)
+    """Convert a column to a pandas or numpy array."""
+    column = _decoded(column)
     kind = column.type
     if types.is_dictionary(kind):
         if _is_text(kind.value_type):
@@ -136,11 +137,11 @@ def _values(column: pa.ChunkedArray, *, exact: bool) -> Any:  # noqa: PLR0911 - 
     if _is_text(kind):
         return text_values(_large_text(column))
     if types.is_integer(kind):
-        return _whole_numbers(column)
+        return _integers(column)
     if types.is_decimal(kind) and not exact:
         return _decimals(column)
     if types.is_floating(kind):
-        return column.cast(pa.float64()).to_numpy().copy()  # because frames may be written to
+        return column.cast(pa.float64()).to_numpy().copy()  # because users may write to the frame
     if types.is_boolean(kind):
         return _numbers(column, pd.BooleanDtype())
     if types.is_timestamp(kind) or types.is_date(kind):
@@ -150,8 +151,8 @@ def _values(column: pa.ChunkedArray, *, exact: bool) -> Any:  # noqa: PLR0911 - 
     return pd.Series(column.to_pylist(), dtype=object).array
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column without an extension type and without runs of equal values."""
+def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column without extension type and run-end encoding."""
     if isinstance(column.type, pa.BaseExtensionType) and column.type != pa.uuid():
         column = column.cast(column.type.storage_type)
     if types.is_run_end_encoded(column.type):
@@ -166,7 +167,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _large_text(column: pa.ChunkedArray) -> pa.Array:
-    """Return texts as one array, because pandas joins the chunks of a column again and again."""
+    """Return texts as one array, because pandas would join the chunks in every operation."""
     try:
         return column.cast(pa.large_string()).combine_chunks()
     except pa.ArrowNotImplementedError:  # string_view, before pyarrow 20
@@ -174,7 +175,7 @@ def _large_text(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _categories(column: pa.ChunkedArray, *, ordered: bool) -> pd.Categorical:
-    """Return a dictionary of texts as categories; missing texts in it are missing values."""
+    """Convert a dictionary of texts to categories; nulls in the dictionary are missing values."""
     encoded = column.unify_dictionaries().combine_chunks()
     texts = text_values(_large_text(pa.chunked_array([encoded.dictionary])))
     codes = pc.coalesce(encoded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
@@ -182,8 +183,8 @@ def _categories(column: pa.ChunkedArray, *, ordered: bool) -> pd.Categorical:
     return pd.Categorical.from_codes(codes, dtype=dtype)
 
 
-def _whole_numbers(column: pa.ChunkedArray) -> Any:
-    """Return whole numbers as int64, or as uint64 if they are beyond its range."""
+def _integers(column: pa.ChunkedArray) -> Any:
+    """Convert integers to int64, or to uint64 if they do not fit."""
     try:
         return _numbers(column.cast(pa.int64()), pd.Int64Dtype())
     except pa.ArrowInvalid:
@@ -191,23 +192,23 @@ def _whole_numbers(column: pa.ChunkedArray) -> Any:
 
 
 def _numbers(column: pa.ChunkedArray, nullable: Any) -> Any:
-    """Return a column as a numpy array, or with this nullable dtype if any value is missing."""
+    """Convert a column to numpy, or to this nullable dtype if values are missing."""
     return nullable.__from_arrow__(column) if column.null_count else column.to_numpy().copy()
 
 
 def _decimals(column: pa.ChunkedArray) -> Any:
-    """Return decimals as float64; without decimal places, such as DuckDB's sums, as int64."""
+    """Convert decimals to float64, or to int64 without decimal places (such as sums of DuckDB)."""
     if column.type.scale > 0:
         return column.cast(pa.float64()).to_numpy().copy()
     try:
-        return _whole_numbers(column.cast(pa.int64()))
-    except pa.ArrowInvalid:  # too large: as Python's integers, because a key must stay exact
+        return _integers(column.cast(pa.int64()))
+    except pa.ArrowInvalid:  # too large: Python integers, because keys must stay exact
         values = [None if value is None else int(value) for value in column.to_pylist()]
         return pd.Series(values, dtype=object).array
 
 
 def _times(column: pa.ChunkedArray) -> Any:
-    """Return times in microseconds, or in nanoseconds if they have these."""
+    """Convert times to microseconds, or to nanoseconds if they are that precise."""
     zone = getattr(column.type, "tz", None)
     try:
         column = column.cast(pa.timestamp("us", zone and "UTC"))

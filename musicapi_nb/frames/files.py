@@ -76,7 +76,7 @@ def find_files(path: Path) -> Sequence[Path]:
         raise UnreadableFile(f"{name} cannot be read ({error.strerror})") from None
     if not exists:
         raise MissingFile(
-            f"there is no file {name}; give a file of replies ({endings}) or a folder of such files"
+            f"there is no file {name}; pass a file of replies ({endings}) or a folder of such files"
         )
     if files is None:
         return [path]

@@ -118,8 +118,8 @@ def refuse_words(replies: object) -> None:
     """Raise InvalidArgument if a text can be no reply and no path, such as "nonsense"."""
     if isinstance(replies, str) and not set(replies) & set('{["<') and _as_path(replies) is None:
         raise InvalidArgument(
-            f"the text {replies!r:.60} is no reply and no file of replies; issues_frame(...) lists "
-            "replies that were not understood"
+            f"the text {replies!r:.60} is neither a reply nor a file of replies; "
+            "issues_frame(...) lists replies that were not understood"
         )
 
 
@@ -180,7 +180,7 @@ def _reply_method(item: object) -> Callable[[], Iterable[StoredReply | Task]] | 
 
 def type_text(value: object) -> str:
     """Return the type of a value that holds no songs; of a session, how its songs are named."""
-    hint = ", whose songs are those of its library: give api.library"
+    hint = ", whose songs are those of its library: pass api.library"
     has_library = _reply_method(getattr(value, "library", None)) is not None
     return f"a {type(value).__name__}{hint if has_library else ''}"
 

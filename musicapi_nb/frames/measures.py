@@ -36,11 +36,11 @@ def measures_frame(source: Replies | HasFrames | Table) -> pd.DataFrame:
     `audio_features` and `measure` store what they compute in the library; this reads it, and
     computes nothing. Each measure is shown in the version that was used last.
 
-    The rows are those of `songs_frame`, in its order, for the same input: an experiment (a run),
-    a library, jobs, tasks or songs; or rows of `songs_frame` (also as a table of polars or DuckDB,
-    as in all functions that take rows). Values come from the library itself,
-    else from that of the open session which has the songs. Songs without an audio file in it, and
-    those not measured yet, have missing values.
+    The rows are those of `songs_frame`, in its order, for the same input: an experiment (a run), a
+    library, jobs, tasks or songs; or rows of `songs_frame` (also as a table of polars or DuckDB, as
+    in all functions that take rows). Values come from the source if it is a library, otherwise from
+    the library of the open session that has the songs. Songs without an audio file in it, and those
+    not measured yet, have missing values.
 
     Columns: those of a run (cell, block, take and the factors) or those in front of `task_id` in a
     table; then `task_id`, `song_id`, `song_position` and `simulated`, as in `songs_frame`; then
@@ -118,8 +118,8 @@ def song_columns(rows: pd.DataFrame) -> pd.DataFrame:
     names = column_names(rows)
     if missing := [name for name in KEYS[:3] if name not in names]:
         raise InvalidArgument(
-            f"a table names songs by the columns {', '.join(KEYS[:3])}, as songs_frame has them; "
-            f"this one lacks {', '.join(missing)}"
+            f"a table must identify songs by the columns {', '.join(KEYS[:3])}, as songs_frame "
+            f"does; this one lacks {', '.join(missing)}"
         )
     before = [name for name in names[: names.index("task_id")] if name not in KEYS]
     lead = rows.set_axis(names, axis=1)[[*before, *(name for name in KEYS if name in names)]]

@@ -56,7 +56,7 @@ def write_parquet(
         The folder cannot be written.
     """
     if not isinstance(frames, Frames):
-        raise InvalidArgument(f"give the frames of mnb.flatten, not {frames!r:.60}")
+        raise InvalidArgument(f"pass the frames of mnb.flatten, not {frames!r:.60}")
     path = target_path(folder)
     columns = {**dict.fromkeys(Frames._fields, "task_id"), "replies": REPLY_COLUMN}
     for name, column in columns.items():

@@ -1,8 +1,8 @@
-"""The dtype of text columns: the only place that asks for the version of pandas.
+"""The dtype of text columns. No other module depends on the version of pandas.
 
-pandas 2.3 and 3 have one that stores text in Arrow memory, has NaN for missing text and is called
-str. pandas 2.2 has the same under the name "string" (`string[pyarrow_numpy]`). The default of
-pandas 2, object, holds Python's strings instead; tables that users pass may have it.
+In pandas 2.3 and 3, the dtype is called str; it stores text in Arrow memory and marks missing text
+as NaN. pandas 2.2 has the same dtype under the name "string" (`string[pyarrow_numpy]`). The default
+dtype of pandas 2, object, stores Python strings instead; tables of users may have it.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 
 def _text_dtype() -> Any:
-    string_dtype: Any = pd.StringDtype  # its stubs are those of pandas 3
+    string_dtype: Any = pd.StringDtype  # the stubs describe pandas 3
     try:
         return string_dtype("pyarrow", na_value=np.nan)
     except TypeError:  # pandas 2.2 lacks the argument
@@ -21,9 +21,9 @@ def _text_dtype() -> Any:
 
 
 TEXT: Any = _text_dtype()
-"""The dtype of every text column that the package makes, whatever the options of pandas say.
+"""The dtype of all text columns of the package, independent of the options of pandas.
 
-Its name is "str", before pandas 2.3 "string".
+It is called "str", and "string" before pandas 2.3.
 """
 
 
@@ -33,5 +33,5 @@ def text_values(array: pa.Array) -> Any:
 
 
 def as_dtype(name: str) -> Any:
-    """Return the dtype of a name in a schema: "str" is `TEXT`, which pandas 2 takes for object."""
+    """Return the dtype of a name in a schema; "str" is `TEXT`, not object as in pandas 2."""
     return TEXT if name == "str" else name

@@ -21,7 +21,7 @@ _ESCAPED = re.compile(r"\\([0-7]{3})")  # "\\040" is a space
 
 
 def is_windows_share(path: str) -> bool:
-    """Return whether an absolute path of Windows is on another computer."""
+    """Return whether an absolute Windows path is on a network share."""
     return _SHARE.match(path) is not None
 
 
@@ -63,7 +63,7 @@ def has_shared_memory(folder: Path) -> bool:
 
 def _check_locks(file: int, folder: Path) -> None:
     if sys.platform == "win32":
-        return  # it has locks on all file systems
+        return  # files can be locked on all file systems
     import fcntl  # noqa: PLC0415 - not on Windows
 
     try:

@@ -143,7 +143,7 @@ class MediaFiles:
         suffix = suffix.lower()
         if not _SUFFIX.fullmatch(suffix):
             raise InvalidArgument(
-                f"a file suffix is a dot and letters, such as '.mp3', not {suffix!r}"
+                f"a file suffix must be a dot and letters, such as '.mp3', not {suffix!r}"
             )
         with disk_errors(source):
             ref = self.ref(*_digest(source), suffix)

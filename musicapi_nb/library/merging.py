@@ -135,7 +135,7 @@ def _open(folder: str | os.PathLike[str], target: Path) -> Iterator[_Other]:
     if not (path / DATABASE).is_file():
         raise MissingFile(f"there is no library in {path}")
     if path.samefile(target):
-        raise InvalidArgument("a library cannot be merged into itself; give the other's folder")
+        raise InvalidArgument("a library cannot be merged into itself; pass the other folder")
     with contextlib.closing(
         Database(path / DATABASE, lock_timeout=_LOCK_TIMEOUT, read_only=True)
     ) as database:

@@ -54,7 +54,7 @@ class ProgressMark:
             raise LibraryDamaged(
                 f"the library {self._path.parent} lost purchases: its database was deleted, comes "
                 "from an older copy, or lacks its library.sqlite-wal. They would be bought again. "
-                f"Restore the latest database; or delete {self._path.name} to go on without them"
+                f"Restore the latest database; or delete {self._path.name} to continue without them"
             )
 
 

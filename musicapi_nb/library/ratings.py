@@ -77,7 +77,7 @@ def new_rating(song: Song, before: Rating | None, stars: int | None, note: str |
     if stars is not None and (number is None or number > MAX_STARS):
         raise InvalidArgument(f"stars must be 1 to {MAX_STARS}, or 0 for none, not {stars!r:.40}")
     if note is not None and (not isinstance(note, str) or len(note) > MAX_NOTE_LENGTH):
-        raise InvalidArgument(f"a note is a text of at most {MAX_NOTE_LENGTH:,} characters")
+        raise InvalidArgument(f"a note must be a text of at most {MAX_NOTE_LENGTH:,} characters")
     before_stars, before_note = (before.stars, before.note) if before else (None, "")
     return Rating(
         song_id=song.id,

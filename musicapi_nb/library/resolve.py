@@ -37,21 +37,23 @@ def resolution_event(
     """
     charged = plain_value(charged)
     if not isinstance(charged, bool | None):
-        raise InvalidArgument(f"charged is True or False, not {charged!r:.40}")
+        raise InvalidArgument(f"charged must be True or False, not {charged!r:.40}")
     evidence = [task_id is not None, before is not None or after is not None, charged is not None]
     if sum(evidence) != 1 or (before is None) != (after is None):
-        raise InvalidTransition("give one of: task_id=; before= and after=; charged=True or False")
+        raise InvalidTransition(
+            "pass one of: task_id=...; before=... and after=...; charged=True or False"
+        )
     in_doubt = entry.failed_and_charged or entry.state in {"uncertain", "accepted"}
     if not in_doubt or (task_id is not None and entry.state != "uncertain"):
         raise nothing_to_resolve(entry)
     if entry.adopted and charged is None:
         raise InvalidTransition(
-            f"entry {entry.id} was adopted, and no price of it is recorded: give charged=True or "
+            f"entry {entry.id} was adopted, and no price of it is recorded: pass charged=True or "
             "False, if it is to be waited for no longer"
         )
     if task_id is not None:
         if not isinstance(task_id, str):
-            raise InvalidArgument(f"task_id is a text such as 'd3b0...', not {task_id!r:.40}")
+            raise InvalidArgument(f"task_id must be a text such as 'd3b0...', not {task_id!r:.40}")
         if not task_id.strip():
             raise InvalidTransition("the task id is blank")
         return "accepted", {"task_id": task_id, "note": "resolved by its task id"}
@@ -68,7 +70,7 @@ def _total(balance: Credits) -> float:
     total = plain_value(getattr(balance, "total", balance))
     if isinstance(total, bool) or not isinstance(total, int | float) or not math.isfinite(total):
         raise InvalidArgument(
-            f"a balance is a number or that of api.credits(), not {balance!r:.40}"
+            f"a balance must be a number or the result of api.credits(), not {balance!r:.40}"
         )
     return total
 

@@ -104,7 +104,7 @@ def measure(  # noqa: PLR0913 - all but the first two are options
     """
     require_extra("audio")
     if not callable(function):
-        raise InvalidArgument(f"function must take a path, not be a {type(function).__name__}")
+        raise InvalidArgument(f"function must be callable, not {function!r:.60}")
     if name is None:
         name = getattr(function, "__name__", "")
     check_name(name)

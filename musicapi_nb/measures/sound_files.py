@@ -51,7 +51,7 @@ def _files_of(source: str | os.PathLike[str]) -> list[Path]:
     if not path.is_dir():
         if not path.exists():
             raise MissingFile(
-                f"there is no file {path}; give a sound file ({_ENDINGS}) or a folder"
+                f"there is no file {path}; pass a sound file ({_ENDINGS}) or a folder"
             )
         return [path]
     files = [

@@ -211,7 +211,7 @@ def _resolve_options(  # noqa: PLR0913, PLR0917 - as connect
         library = _default_library(target.base_url)
     folder = None if library is None or library is False else absolute_path(library)
     if spend_limit is not None and folder is None:
-        raise _invalid("spend_limit", "requires a library; give library='a-folder'")
+        raise _invalid("spend_limit", "requires a library; pass library='a-folder'")
     limit = None if spend_limit is None else whole_number(spend_limit)
     if spend_limit is not None and limit is None:
         raise _invalid("spend_limit", f"must be a number of credits, not {spend_limit!r:.40}")
@@ -307,7 +307,7 @@ def _start(
         reply_options = ReplyOptions(webhook_hosts="loopback")
         simulator = target.simulator or Simulator(seed=seed, reply_options=reply_options)
         if simulator.running:
-            raise _invalid("simulator", f"runs already; give its address, {simulator.url!r}")
+            raise _invalid("simulator", f"is already running; pass its address, {simulator.url!r}")
         if library is not None and simulator.archive is None:
             simulator.archive = functools.partial(past_request, library)
         background.submit(simulator.start()).result()

@@ -337,7 +337,7 @@ class Session(SessionSongs):
     def songs(self, last: int = 12) -> Songs:
         """Return the songs bought last, newest first: of the library, else of this session."""
         if (number := whole_number(last)) is None:
-            raise InvalidArgument(f"last is a number of songs, not {last!r:.40}")
+            raise InvalidArgument(f"last must be a number of songs, not {last!r:.40}")
         songs = (song for task in self._tasks() for song in task.songs if song.finished)
         return Songs(itertools.islice(songs, number))
 

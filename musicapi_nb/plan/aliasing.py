@@ -152,12 +152,12 @@ def _compare_with(effect: Effect, long: str, keys: Mapping[str, Sequence[Hashabl
 
 
 def _count_components(first: Iterable[Hashable], second: Iterable[Hashable]) -> int:
-    """Count the groups of levels of two factors that cells connect."""
+    """Count the connected components of the levels of two factors; cells are the edges."""
     parents: dict[Any, Any] = {}
 
     def root(level: Any) -> Any:
         while (parent := parents.setdefault(level, level)) != level:
-            parents[level] = level = parents[parent]  # halves the path of the next search
+            parents[level] = level = parents[parent]  # path halving
         return level
 
     for a, b in zip(first, second, strict=True):

@@ -134,9 +134,9 @@ class Plan:
     ) -> Self:
         """Make one combination per row; columns are fields, or factors for use in texts.
 
-        The frame is a DataFrame of pandas or any table with the Arrow PyCapsule interface, such as
-        one of polars or DuckDB. Missing values are not sent; the index is ignored. Other arguments
-        and errors as for `grid`.
+        The frame is a pandas DataFrame, or another table with the Arrow PyCapsule interface, such
+        as a polars DataFrame or a DuckDB relation. Missing values are not sent; the index is
+        ignored. Other arguments and errors as for `grid`.
         """
         if isinstance(frame, type):
             raise InvalidArgument(

@@ -43,7 +43,7 @@ def smallest_effects(
 ) -> tuple[SmallestEffect, ...]:
     """Compute the smallest effect of each factor that varies.
 
-    There are none if the design is very large, or without the extra `analysis`.
+    The result is empty if the design is very large, or without the extra `analysis`.
     """
     codes = _codes(cells, factors)
     widths = [max(column) + 1 for column in codes.values()]

@@ -49,7 +49,7 @@ if not TYPE_CHECKING:
         if name not in __all__:
             raise missing_name(__name__, name, __all__)
         require_extra("plots")
-        importlib.reload(sys.modules[__name__])  # it was installed since
+        importlib.reload(sys.modules[__name__])  # the extra was installed after the import
         return globals()[name]
 
     def __dir__() -> list[str]:

@@ -53,7 +53,7 @@ class LibraryWatch:
 
     def __init__(self, seconds: float = _SECONDS) -> None:
         self._seconds = seconds
-        # Deleting a widget closes it, and so removes it: at any time, also while the lock is held.
+        # Reentrant, because deleting a widget removes it, possibly while the lock is held.
         self._lock = threading.RLock()
         self._watched: dict[weakref.ref[Watcher], Library] = {}
         self._signatures: dict[weakref.ref[Watcher], Signature] = {}

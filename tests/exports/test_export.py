@@ -554,7 +554,7 @@ def test_unfinished_songs_are_reported_if_selected(library: Library, tmp_path: P
 
 def test_source_without_songs_raises(library: Library, tmp_path: Path) -> None:
     add(library, "One")
-    with pytest.raises(InvalidArgument, match="give library"):
+    with pytest.raises(InvalidArgument, match="pass library"):
         mnb.export(tmp_path / "x", library.tasks())
     with pytest.raises(InvalidArgument, match="task_id and song_position"):
         mnb.export(tmp_path / "x", pd.DataFrame({"a": [1]}), library=library)
@@ -676,7 +676,7 @@ def test_measured_tempo_and_key_are_tags(library: Library, tmp_path: Path, suffi
     assert (bytes(key).decode() if suffix == ".m4a" else str(key)) == "F#m"
 
 
-def test_tables_and_records_have_what_was_measured(library: Library, tmp_path: Path) -> None:
+def test_tables_and_records_contain_measured_values(library: Library, tmp_path: Path) -> None:
     first, second = add(library, "Rain", "Tin")
     mnb.export(tmp_path / "songs", library)
     before = pd.read_parquet(tmp_path / "songs" / "tables" / "songs.parquet")

@@ -197,7 +197,7 @@ NOT_UNDERSTOOD = {
 
 
 @pytest.mark.parametrize(("content", "reason"), NOT_UNDERSTOOD.values(), ids=NOT_UNDERSTOOD.keys())
-def test_wav_that_is_not_understood_is_exported_as_it_is(
+def test_unreadable_wav_is_exported_unchanged(
     library: Library, tmp_path: Path, content: bytes, reason: str
 ) -> None:
     (odd, _) = add(library, "Odd", "Good")
@@ -293,7 +293,7 @@ def test_damaged_file_keeps_its_sound(kind: str, tmp_path: Path, data: st.DataOb
     _check_copy(tmp_path, bytes(content), f".{kind.lower()}")
 
 
-def test_fault_of_one_file_ends_no_export(
+def test_one_faulty_file_does_not_stop_an_export(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(library, "First", "Second", "Third")
@@ -334,7 +334,7 @@ def _atom(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I4s", 8 + len(content), name) + content
 
 
-def test_mp4_in_fragments_is_exported_as_it_is(tmp_path: Path) -> None:
+def test_fragmented_mp4_is_exported_unchanged(tmp_path: Path) -> None:
     header = _atom(b"tfhd", struct.pack(">IIQ", 1, 1, 400))
     fragment = _atom(b"moof", _atom(b"traf", header)) + _atom(b"mdat", b"more")
     assert "in fragments" in _check_copy(tmp_path, sound(".m4a") + fragment, ".m4a")

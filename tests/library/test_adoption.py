@@ -140,7 +140,7 @@ def test_a_library_is_a_source(library: Library, tmp_path: Path) -> None:
         assert mnb.tasks_frame(other)["price"].isna().all()  # it is known where they were bought
 
 
-def test_what_names_no_task_is_an_issue(library: Library) -> None:
+def test_reply_without_a_task_id_is_an_issue(library: Library) -> None:
     adoption = library.adopt([{"message": "hello"}, reply("a"), "[1, 2]"])
     assert [issue.reply for issue in adoption.issues] == ["0", "2"]
     assert (adoption.new, len(library.entries())) == (1, 1)
@@ -152,7 +152,7 @@ def test_a_task_id_has_no_reply(library: Library, source: Any) -> None:
         library.adopt(source)
 
 
-def test_a_task_keeps_its_request_but_is_no_purchase_of_it(library: Library) -> None:
+def test_adopted_task_keeps_its_request_without_being_its_purchase(library: Library) -> None:
     request = song()
     adoption = library.adopt(looked(acknowledged(request, "t1")))
     (entry,) = library.entries()
@@ -258,7 +258,7 @@ def test_a_purchase_is_never_changed_by_a_reply(library: Library) -> None:
     assert len(library.entries()) == 1
 
 
-def test_a_purchase_takes_the_place_of_its_adopted_task(library: Library) -> None:
+def test_purchase_replaces_its_adopted_task(library: Library) -> None:
     """Its task was adopted while it was uncertain; then a person finds that out."""
     entry = library.claim(song()).entry.id
     library.record_uncertain(entry, LostReply("cut off"))

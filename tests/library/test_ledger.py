@@ -352,11 +352,11 @@ def test_forgotten_task_is_resolved_by_statement(library: Library, *, charged: b
 
 def test_resolution_needs_exactly_one_kind_of_evidence(library: Library) -> None:
     number = uncertain(library)
-    with pytest.raises(InvalidTransition, match="give one of"):
+    with pytest.raises(InvalidTransition, match="pass one of"):
         library.resolve(number)
-    with pytest.raises(InvalidTransition, match="give one of"):
+    with pytest.raises(InvalidTransition, match="pass one of"):
         library.resolve(number, before=3)
-    with pytest.raises(InvalidTransition, match="give one of"):
+    with pytest.raises(InvalidTransition, match="pass one of"):
         library.resolve(number, task_id="t", charged=True)
     with pytest.raises(InvalidTransition, match="blank"):
         library.resolve(number, task_id=" ")

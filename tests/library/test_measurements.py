@@ -82,7 +82,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), _VALUES), max_size=4), st.integers())
 @example([{"a": False}, {"a": 2**53 + 1}], 1)  # no float64 is this number
 @settings(max_examples=50, deadline=None)
-def test_every_value_is_stored_as_it_is_and_fits_its_column(
+def test_values_are_stored_unchanged_in_columns_of_their_type(
     shelf: Library, results: list[dict[str, Value]], version: int
 ) -> None:
     songs = [Song(id=f"c{index}", state="succeeded") for index in range(len(results))]
@@ -123,7 +123,7 @@ def test_columns_and_their_dtypes_are_remembered(tmp_path: Path) -> None:
         }
 
 
-def test_measurements_outlast_a_rebuild_and_are_read_from_a_read_only_library(
+def test_measurements_survive_a_rebuild_and_are_readable_in_a_read_only_library(
     tmp_path: Path,
 ) -> None:
     with Library(tmp_path / "l") as library:

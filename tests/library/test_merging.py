@@ -127,7 +127,7 @@ _STEPS = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(_OUTCOMES)), 
 
 @settings(max_examples=20)
 @given(before=_STEPS, here=_STEPS, there=_STEPS)
-def test_what_either_has_bought_is_not_bought_again(
+def test_purchases_of_either_library_are_not_repeated(
     tmp_path_factory: pytest.TempPathFactory, before: Any, here: Any, there: Any
 ) -> None:
     """Both go on from copies of one library, which may be empty."""
@@ -298,7 +298,7 @@ def test_simulators_of_one_seed_give_the_same_ids(library: Library, other: Libra
     assert library.find(song("snow"), PurchaseTerms(simulated=True)) is not None
 
 
-def test_a_later_merge_brings_what_has_ended_since(library: Library, other: Library) -> None:
+def test_later_merge_adds_tasks_that_ended_since(library: Library, other: Library) -> None:
     entry = buy(other, song(), "t1").entry.id
     library.merge(other)
     other.record_poll(entry, looked(acknowledged(song(), "t1"), reply("a", "b")))
