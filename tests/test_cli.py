@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from musicapi_nb import lyrics, sonic
@@ -378,18 +380,21 @@ def test_rows_may_be_of_several_operations(run: Run, tmp_path: Path) -> None:
     assert (code, refused["message"].split(":")[0]) == (2, "row 2")
 
 
-@pytest.mark.parametrize("dtype", ["Int64", "float64", "object"])
-def test_the_format_of_a_plan_changes_no_number(tmp_path: Path, dtype: str) -> None:
+@pytest.mark.parametrize(
+    ("dtype", "last"), [("Int64", 2**53 + 1), ("float64", 6), ("object", 2**53 + 1)]
+)
+def test_the_format_of_a_plan_changes_no_number(tmp_path: Path, dtype: str, last: int) -> None:
     plan = pd.DataFrame({
         "operation": ["sonic.Create", "sonic.Create", "lyrics.Make"],
         "description": ["harbour {pier}", "harbour {pier}", "rain"],
-        "pier": pd.Series([5, 6, None], dtype=dtype),  # float64: pandas has 5.0
+        "pier": pd.Series([5, last, None], dtype=dtype),  # float64: pandas has 5.0
     })  # fmt: skip
     plan.to_csv(tmp_path / "plan.csv", index=False)
-    plan.to_parquet(tmp_path / "plan.parquet")
+    table = pa.Table.from_pandas(plan, preserve_index=False)
+    pq.write_table(table.replace_schema_metadata(None), tmp_path / "plan.parquet")  # as by others
     expected = [
         lyrics.Make(description="rain"),
-        *(sonic.Create(f"harbour {pier}") for pier in (5, 6)),
+        *(sonic.Create(f"harbour {pier}") for pier in (5, last)),
     ]
     for name in ("plan.csv", "plan.parquet"):
         options = argparse.Namespace(

@@ -110,7 +110,8 @@ def _read_table(path: Path) -> pd.DataFrame:
         raise MissingFile(f"there is no file {path}")
     try:
         if suffix in _PARQUET:
-            return pd.read_parquet(path)
+            # else pandas makes floats of large integers where one is missing, and drops digits
+            return pd.read_parquet(path, dtype_backend="numpy_nullable")
         return pd.read_csv(
             path,
             sep=_SEPARATORS[suffix],
