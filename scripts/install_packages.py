@@ -54,6 +54,9 @@ _SLOW_PACKAGE = "rfc3987-syntax"
 _NO_VENV = """\
 {python} cannot create a virtual environment. On Debian and Ubuntu, install python3-venv:
     sudo apt install python3-venv"""
+_NO_FOLDER = """\
+{folder} cannot be written: {reason}. Everything is installed there: use a copy of the project in a
+folder of your own."""
 _NO_INSTALLER = """\
 {python} has neither uv nor pip. Install one of them; on Debian and Ubuntu:
     sudo apt install python3-venv"""
@@ -108,6 +111,10 @@ def make_environment() -> None:
     comparison = f"import sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
     if _succeeds(_PYTHON, "-c", comparison):
         return
+    try:
+        _VENV.mkdir(exist_ok=True)
+    except OSError as error:
+        sys.exit(_NO_FOLDER.format(folder=_VENV, reason=error.strerror))
     # Installing pip takes 4 s, so `find_pip` does it only if it is needed.
     process = run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(_VENV))
     if process.returncode:

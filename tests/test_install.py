@@ -281,6 +281,15 @@ def test_missing_tools_are_reported_without_a_traceback(
     assert not checkout.stamps
 
 
+def test_a_folder_that_cannot_be_written_is_named(checkout: _Checkout) -> None:
+    environment = checkout.folder / ".venv"
+    environment.touch()  # permissions would not stop root
+    process, calls = checkout.install("demo")
+    assert (process.returncode, calls) == (1, [])
+    assert process.stderr.startswith(f"{environment} cannot be written: ")
+    assert "python3-venv" not in process.stderr
+
+
 @_UNIX
 @pytest.mark.parametrize(
     ("python", "message"),
