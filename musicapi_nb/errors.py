@@ -154,7 +154,7 @@ class InvalidArgument(MusicAPIError, TypeError):
 
 
 def refuse_copy(live: object, _protocol: object = None) -> NoReturn:
-    """Raise, as `__reduce_ex__` of what holds connections or locks of this process."""
+    """Raise an error: the `__reduce_ex__` of objects with connections or locks of this process."""
     name = type(live).__name__
     raise InvalidArgument(
         f"a {name} has connections of this process and cannot be copied or sent to another one; "
@@ -275,7 +275,7 @@ class UncertainPurchase(MusicAPIError):
 
 
 class WaitTimeout(MusicAPIError, TimeoutError):
-    """The deadline of a wait has passed; what was waited for continues.
+    """The deadline of a wait has passed; the tasks continue at the service.
 
     `task` is the latest known state of the task, None without one.
     """

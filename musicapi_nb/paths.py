@@ -1,4 +1,4 @@
-"""Paths that users give: on this machine, with `~` for the home folder."""
+"""Paths in arguments: on this machine, with `~` for the home folder."""
 
 from __future__ import annotations
 

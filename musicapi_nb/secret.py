@@ -89,7 +89,7 @@ class Secret:
         raise TypeError("a secret cannot be pickled")
 
     def as_api_key(self, other: Secret | None = None) -> tuple[Secret, str]:
-        """Return the API key in this text, and what is wrong with it ("" if nothing).
+        """Return the API key in this text, and its problem ("" if there is none).
 
         White space, a name (`MUSICAPI_KEY=`), quotes and `Bearer` before it are dropped: a line
         of a .env file or an HTTP header may have been copied whole.
@@ -109,7 +109,7 @@ class Secret:
         return Secret(key, other), problem
 
     def as_webhook_secret(self) -> tuple[Secret, str]:
-        """Return the secret without white space around it, and what is wrong with it."""
+        """Return the secret without surrounding white space, and its problem."""
         value, problem = self.__value.strip(), ""
         if value and len(value) < MIN_SECRET_LENGTH:
             problem = f"needs at least {MIN_SECRET_LENGTH} characters; {_GENERATE} generates one"

@@ -69,7 +69,7 @@ class Call:
 
 
 def check_request(request: Request) -> None:
-    """Raise InvalidArgument if it is no request, InvalidRequest if it has hard problems."""
+    """Raise InvalidArgument if it is not a request, InvalidRequest if it has errors."""
     if isinstance(request, type) and issubclass(request, Request):
         name = operation_name(request)
         raise InvalidArgument(f"{name} is an operation; a request of it is {name}(...)")
@@ -128,7 +128,7 @@ def decode(body: bytes | str) -> Any:
 
 
 def _text_of(body: bytes) -> str:
-    """Decode bytes that may be JSON; what is in no encoding of JSON is read as UTF-8."""
+    """Decode bytes that may be JSON; bytes in no encoding of JSON are read as UTF-8."""
     try:
         return body.decode(json.detect_encoding(body))
     except UnicodeDecodeError:
@@ -234,7 +234,7 @@ def refuses(status: int) -> bool:
 def refusal_in(
     payload: Any, status: int, headers: Mapping[str, str], body: bytes, now: float
 ) -> MusicAPIError | None:
-    """Return the refusal that a reply of HTTP 200 holds; None if it is not certainly one.
+    """Return the refusal in a reply with HTTP 200; None if it is not certainly a refusal.
 
     It is one if the reply names a code that `refuses` and has, beside messages, no other content.
     Its `status` is that of HTTP, so that it is not sent again as after a real 429.
@@ -253,7 +253,7 @@ def refusal_in(
 
 
 def denies_success(payload: Any) -> bool:
-    """Return whether a reply says that it is no success: `error`, a code, `success: false`."""
+    """Return whether a reply reports a failure: `error`, a code, `success: false`."""
     if not isinstance(payload, dict):
         return False
     codes, words = _codes_in(payload)

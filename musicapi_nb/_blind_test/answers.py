@@ -22,7 +22,7 @@ class HasTrials(Protocol):
 
 
 class AnswerRow(NamedTuple):
-    """An answered trial, and its test: the factor that it compares, and who listens."""
+    """An answered trial with the factor and the listener of its test."""
 
     trial: Trial
     design: BlindDesign

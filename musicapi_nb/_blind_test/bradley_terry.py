@@ -117,7 +117,7 @@ def _alternatives(choices: Choices, levels: int) -> tuple[Floats, Flags]:
 
 
 def _is_order_separable(alternatives: Floats, available: Flags, levels: int) -> bool:
-    """Check that the first position is no linear function of the levels within trials."""
+    """Check that the first position is not a linear function of the levels within trials."""
     songs = alternatives[:, :-1, : levels + 1] - alternatives[:, -1:, : levels + 1]
     rows = songs[available[:, :-1]]
     strengths, order = rows[:, :levels], rows[:, levels]

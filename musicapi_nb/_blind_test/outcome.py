@@ -1,4 +1,4 @@
-"""The end of a blind test in words: what was preferred, and each question with its songs."""
+"""The result of a blind test: the preferred level in words, and each question with its songs."""
 
 import math
 from collections import Counter
@@ -56,7 +56,7 @@ def _clarity_text(result: Preference) -> str:
 
 
 def questions(trials: Sequence[Trial], songs: Mapping[str, Song]) -> list[dict[str, Any]]:
-    """Return each question as JSON values: its songs by title and level, and what was chosen."""
+    """Return each question as JSON values: its songs by title and level, and the chosen song."""
     return [
         {
             "number": trial.number,

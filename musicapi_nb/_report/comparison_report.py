@@ -1,4 +1,4 @@
-"""report: one page that compares the levels of factors, and says what is decided."""
+"""report: one page that compares the levels of factors and states which differences are certain."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Report:
 
     @property
     def text(self) -> str:
-        """The report in words: what is decided, what is not, what has no data, and its origin."""
+        """The report as text: differences, outcomes without data, and the origin."""
         lines = [self.title, self.facts]
         for kind, heading in HEADINGS.items():
             verdicts = [verdict for verdict in self.sentences if verdict.kind == kind]

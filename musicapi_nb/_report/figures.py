@@ -232,7 +232,7 @@ def _rows_of_fit(fit: _Fit, adjusted: Sequence[Floats], joint_level: float) -> l
 
 
 def _within(limits: tuple[float, float], figures: dict[str, Any], *names: str) -> dict[str, float]:
-    """Cut intervals at what is possible: that keeps every true value that they cover."""
+    """Clip intervals to possible values, which does not change their coverage."""
     low, high = limits
     return {name: float(np.clip(figures[name], low, high)) for name in names}
 

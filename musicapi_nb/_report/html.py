@@ -51,7 +51,7 @@ LEGEND = (
 
 
 def summary(title: str, facts: str, verdicts: Sequence[Verdict]) -> Html:
-    """Return the cards at the top: what is decided or has no data, and what is not decided."""
+    """Return the cards at the top: outcomes that are decided, have no data, or are not decided."""
     first = [_notice("difference", verdicts), _notice("no difference", verdicts)]
     second: list[Html] = []
     undecided = [verdict for verdict in verdicts if verdict.kind == "not decided"]

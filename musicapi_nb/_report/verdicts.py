@@ -45,7 +45,7 @@ class Undecided(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a report says about an outcome of a factor.
+    """The statement of a report about an outcome of a factor.
 
     `is_small` marks differences all of which are certain to be smaller than those that matter;
     `undecided` is the row of an outcome that is not decided, if it could be tested.
@@ -201,7 +201,7 @@ def _others(
     *,
     some_differ: bool,
 ) -> list[str]:
-    """Say what is known about the comparisons in which no difference was found."""
+    """Describe the comparisons in which no difference was found."""
     pairs = _pairs(rows, names, some_differ=some_differ)
     tested = [row for row in rows if not math.isnan(row["p"])]
     if not tested:

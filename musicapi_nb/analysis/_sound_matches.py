@@ -1,4 +1,4 @@
-"""Sound matches: what was requested of each song's sound, what was measured, how they relate."""
+"""Sound matches: the requested and the measured sound of each song, and how they relate."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -62,7 +62,7 @@ _KINDS: dict[str, ColumnKind] = {"str": "text", "float64": "number", "boolean": 
 
 
 def sound_matches(songs: Source, measures: Table | None = None) -> pd.DataFrame:
-    """List what was requested of each song's sound beside what was measured in it.
+    """List the requested and the measured properties of each song's sound.
 
     Requests are read from fields of the engines (`bpm`, `duration`, `length`, `make_instrumental`),
     styles, descriptions, and tags to avoid ("90 bpm", "in A minor", "3 minutes long", "no vocals");
@@ -262,7 +262,7 @@ def _align(rows: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
 
 
 def _compare(values: dict[str, Any]) -> dict[str, Any]:
-    """Add deviations, relations and what was followed to the requested and measured columns."""
+    """Add deviations, relations and followed flags to the requested and measured columns."""
     low, high, tempo = (
         np.asarray(values[name], dtype=float)
         for name in ("requested_tempo_low", "requested_tempo_high", "measured_tempo")

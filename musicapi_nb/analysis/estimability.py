@@ -1,4 +1,4 @@
-"""Refuses effects that a table cannot show, and says why. No I/O."""
+"""Check that effects can be estimated from a table, and explain why not. No I/O."""
 
 from collections.abc import Callable, Sequence
 

@@ -17,7 +17,7 @@ _ROUNDING = 1e-11  # of the largest value: below, a residual is a rounding error
 
 
 class Contrasts(NamedTuple):
-    """What a design says of m contrasts of its parameters, for any outcome.
+    """Properties of m contrasts of the parameters of a design, for any outcome.
 
     `weights`, (rows, m), multiply an outcome and sum to its estimate; `adjusted`, (rows, m), weigh
     its residuals for the error; `degrees` of freedom, (m,), are NaN where the design leaves no

@@ -234,7 +234,7 @@ class Comparer:
         return common_design_effect([cells[cell] for cell in signs], sums, variance)
 
     def _sides(self, cells: Floats) -> tuple[Floats, Floats]:
-        """Return the figure of each comparison's first cell, and what it is compared with."""
+        """Return the first value of each comparison, and the value that it is compared with."""
         first = [next(iter(signs)) for signs in self._comparisons]
         others = [dict(list(signs.items())[1:]) for signs in self._comparisons]
         base = [-_signed_sum(cells, signs) for signs in others]

@@ -1,4 +1,4 @@
-"""What each task cost and what came of it: from a run, a library, jobs or a table to one table."""
+"""Read the cost and the results of each task of a run, a library, jobs or a table."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -61,7 +61,7 @@ class _Tables(NamedTuple):
 
 
 def read_purchases(source: Any, by: Sequence[str], stars: int) -> Purchases:
-    """Read what was bought. `by` are columns of tasks or songs; a song is liked from `stars` on.
+    """Read purchases. `by` are columns of tasks or songs; liked songs have `stars` or more.
 
     A column that only songs have gives each task the value of its first song.
     """

@@ -55,7 +55,7 @@ def frames_of(source: Any) -> frames.Frames:
 
 
 def songs_and_tags(songs: Any, tags: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return both tables; `tags` may be None if `songs` is no table."""
+    """Return both tables; `tags` may be None if `songs` is not a table."""
     songs = as_pandas(songs, "songs")
     if tags is not None:
         return table_of(songs, "songs"), table_of(tags, "tags")
@@ -96,7 +96,7 @@ def table_with(source: Any, columns: Iterable[Any]) -> pd.DataFrame:
 
 
 def _with_measures(source: Any, songs: pd.DataFrame, columns: set[Any]) -> pd.DataFrame:
-    """Return the table of songs with what was measured in their sound, if that is in `columns`.
+    """Return the table of songs, with their measured values if these are in `columns`.
 
     If a column is nowhere, all measured ones are there, for the message that lists them. BadFrame
     if `audio_features` would measure it.

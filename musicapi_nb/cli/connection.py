@@ -43,7 +43,7 @@ def add_options(
 
 @contextlib.contextmanager
 def open_session(args: argparse.Namespace) -> Iterator[Session]:
-    """Connect, say on standard error to what, and close at the end."""
+    """Connect, print on standard error to which service, and close at the end."""
     with contextlib.redirect_stdout(sys.stderr):
         session = _connect(args)
     try:

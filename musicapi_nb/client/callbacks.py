@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 def task_name(task: Task) -> str:
-    """Name a task for a message: by its id, or, without one, by what was requested."""
+    """Name a task for a message: by its id or, if it has none, by its request."""
     if task.poll_by_repost:
         return f"{task.name} (take {task.take})"
     return f"{task.engine} task {task.id}"

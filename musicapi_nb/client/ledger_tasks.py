@@ -1,4 +1,4 @@
-"""LedgerTasks: what a client does for tasks of its ledger: go on with them, or adopt others."""
+"""LedgerTasks: resume the tasks of a client's ledger, and adopt tasks from elsewhere."""
 
 from __future__ import annotations
 

@@ -269,7 +269,7 @@ class Transport:
         return reply.status, headers, self.secret.redact_body(body)
 
     def _unsent_cause(self, error: BaseException) -> str:
-        """Say in plain words why there is no connection, where it is the usual case."""
+        """Explain in plain words why there is no connection, if the cause is a common one."""
         if isinstance(error, aiohttp.ClientConnectorDNSError):
             return "its name was not found"
         reason = getattr(error, "os_error", None)

@@ -75,7 +75,7 @@ def similar_field(kind: Any, name: str) -> str | None:
 
 
 def unknown_field(kind: Any, name: str) -> str:
-    """Return the message about a name that is no field."""
+    """Return the message about a name that is not a field."""
     near = similar_field(kind, name)
     hint = f"did you mean {near}? " if near else ""
     return f"no such field; {hint}Pass fields newer than this version as extra={{{name!r}: ...}}"

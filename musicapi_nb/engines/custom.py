@@ -196,5 +196,5 @@ def find(base: _Class, engine: str, operation: str, stored: Mapping[str, Any]) -
 
 
 def identity(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a declaration that tells its requests from those of other operations."""
+    """Return the part of a declaration that distinguishes its requests from those of others."""
     return {"path": stored["path"], "constants": stored["constants"]}

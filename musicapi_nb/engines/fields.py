@@ -177,7 +177,7 @@ _PRIVATE = re.compile(
 
 
 def missing_problem(name: str, field: Field) -> str:
-    """Return the message about a required field that is not set: its label, and what to give."""
+    """Return the message about a required field that is not set: its label and possible values."""
     _, form = _PYTHON_TYPES.get(field.kind, _TEXT)
     form = _FORMS.get(field.kind, form)
     if field.choices:

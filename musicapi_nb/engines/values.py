@@ -84,7 +84,7 @@ def parse_seconds(text: str) -> float:
 
 
 def number_of_seconds(name: str, value: Any) -> float:
-    """Return an argument in seconds; InvalidArgument if it is no number, or NaN (endless)."""
+    """Return an argument in seconds; InvalidArgument if it is not a number, or NaN."""
     number = plain_value(value)
     if isinstance(number, bool) or not isinstance(number, int | float) or number != number:  # noqa: PLR0124 - NaN
         raise InvalidArgument(f"{name} is a number of seconds, not {value!r:.40}")

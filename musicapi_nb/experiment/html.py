@@ -98,7 +98,7 @@ def _stop_notice(progress: Progress) -> markup.Html:
 
 
 def _failures(progress: Progress) -> markup.Html:
-    """List the latest failures, except those with the reason that the notice already gives."""
+    """List the latest failures, except those with the reason in the notice."""
     rows = [
         (failure.cell, state_label(failure.state), failure.reason)
         for failure in progress.failures

@@ -61,7 +61,7 @@ class ExperimentLedger:
         )
 
     def record_not_run(self, reasons: Mapping[int, str]) -> None:
-        """Record why cells, given by index, were not bought; skip what is already recorded."""
+        """Record why cells (indices) were not bought; skip recorded cells."""
         with self.library.transaction():
             entries = self.read_entries()
             for index, reason in reasons.items():

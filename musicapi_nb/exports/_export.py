@@ -117,7 +117,7 @@ def _to_zip(target: Path, selection: Selection, *, metadata: bool) -> ExportResu
 
 
 def _check_replaceable(path: Path) -> None:
-    """Raise InvalidArgument if a path holds anything but a ZIP of an earlier export."""
+    """Raise InvalidArgument if a path exists and is not the ZIP of an earlier export."""
     if not path.exists():
         return
     manifest = None

@@ -9,7 +9,7 @@ _UPLOAD = "upload"
 
 
 def title_key(song: Song) -> str:
-    """Return the same text for titles that would give the same file name."""
+    """Return a key that is equal for titles with the same file name."""
     return filenames.fold(filenames.safe_stem(song.title))
 
 

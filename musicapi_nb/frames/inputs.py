@@ -179,7 +179,7 @@ def _reply_method(item: object) -> Callable[[], Iterable[StoredReply | Task]] | 
 
 
 def type_text(value: object) -> str:
-    """Return the type of a value that holds no songs; of a session, how its songs are named."""
+    """Return the type of a value without songs, and for a session a hint at its library."""
     hint = ", whose songs are those of its library: pass api.library"
     has_library = _reply_method(getattr(value, "library", None)) is not None
     return f"a {type(value).__name__}{hint if has_library else ''}"

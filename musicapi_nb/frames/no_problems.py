@@ -1,4 +1,4 @@
-"""A table of problems that says so when it has none."""
+"""A table of problems, with a message if it is empty."""
 
 import pandas as pd
 

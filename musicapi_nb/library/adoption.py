@@ -60,7 +60,7 @@ def _song_ids(task: Task) -> frozenset[str]:
 
 
 class Adopter:
-    """The entries that tasks belong to, and counts of what was done."""
+    """The entries of adopted tasks, and the counts of changes."""
 
     def __init__(self, database: Database, owner: str, *, simulated: bool) -> None:
         self._database, self._owner, self._simulated = database, owner, simulated

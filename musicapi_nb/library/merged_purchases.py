@@ -79,7 +79,7 @@ class PurchaseMerger:
         self._merge_cells()
 
     def _merge(self, other: Entry) -> Entry:
-        """Return the entry of a purchase here, after adding what is new of it."""
+        """Return the entry of a purchase in this library, after adding its new events."""
         if other.id in self._matches:
             entry = events.require_entry(self.target, self._matches[other.id])
             if self._is_being_sent(entry) or not (news := self._news(entry, other)):
@@ -110,7 +110,7 @@ class PurchaseMerger:
         return next(iter(twins), None)
 
     def _is_being_sent(self, entry: Entry) -> bool:
-        """Return whether the reply is still to come here; what came there can be merged later."""
+        """Return whether this library still expects the reply; the copy is then merged later."""
         owner = entry.owner if entry.state in {"sending", "reposting"} else None
         return owner is not None and self.process_lock.is_alive(owner)
 

@@ -105,7 +105,7 @@ class _Other(NamedTuple):
 
 @dataclasses.dataclass(slots=True)
 class _Copies:
-    """The files that songs get from the other library, as data of events, and what was copied."""
+    """The files of songs in the other library, as event data, and the copied files."""
 
     attachments: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     new: int = 0

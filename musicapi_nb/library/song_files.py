@@ -66,7 +66,7 @@ class SongFiles:
         return song
 
     def file_notes(self) -> list[FileNote]:
-        """Return what is odd about files, such as a length other than the stated one."""
+        """Return notes about files, such as a length that differs from the reply."""
         return file_notes(self._database)
 
     def file_of(self, song: Song | str, media: Media = "audio") -> Path | None:

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 @functools.lru_cache(maxsize=2_000)
 def thumbnail(path: Path) -> markup.DataUrl | None:
-    """Return a small JPEG of a picture file; None if it is no picture, or too large.
+    """Return a small JPEG of a picture file; None if it is not a picture, or too large.
 
     The name of a library's file is the hash of its content, so that a path can be the cache's key.
     """

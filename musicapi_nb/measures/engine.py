@@ -1,4 +1,4 @@
-"""From songs or files to a table of what one measure says about each."""
+"""Compute one measure of songs or files, and return it as a table."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _Files: TypeAlias = Generator[Path | None, None, None]
 
 
 class MeasuringInterrupted(ShortTraceback, KeyboardInterrupt):
-    """Songs were being measured; what was done is stored."""
+    """Measuring was interrupted; finished songs are stored."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Options:
 
 
 def measure_sounds(source: Any, method: Method, measure: Measure, options: Options) -> pd.DataFrame:
-    """Compute what is not stored yet, and return the table: see `measure`."""
+    """Compute missing values and return the table: see `measure`."""
     source = as_pandas(source, "songs")
     files = find_sound_files(source)
     with tempfile.TemporaryDirectory(prefix="musicapi-nb-") as folder:

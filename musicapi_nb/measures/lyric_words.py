@@ -101,7 +101,7 @@ def mostly_unspaced(keys: Sequence[str]) -> bool:
 
 
 def _without_marks(line: str) -> str:
-    """Replace what is not sung by spaces, so that all other characters keep their place."""
+    """Replace text that is not sung by spaces, which keeps the positions of other characters."""
     line = _BRACKETS.sub(_blank, line)
     line = _PARENTHESES.sub(
         lambda group: _blank(group) if _ASIDE.fullmatch(group[1].strip()) else group[0], line

@@ -137,7 +137,7 @@ class _Worker:
             self.connection.send(path)
 
     def read(self) -> Outcome | None:
-        """Return what it has sent: the outcome of its file, or None if it is ready to start."""
+        """Return its message: the outcome of its file, or None if it is ready to start."""
         try:
             message = self.connection.recv()
         except (EOFError, OSError):

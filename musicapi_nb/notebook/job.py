@@ -34,7 +34,7 @@ _SAVING = "saving the audio to your library…"
 
 
 class WaitInterrupted(ShortTraceback, KeyboardInterrupt):
-    """`job.result()` was interrupted; the job goes on."""
+    """`job.result()` was interrupted; the job continues."""
 
 
 def _cancelled_error(text: str) -> asyncio.CancelledError:

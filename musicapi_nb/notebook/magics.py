@@ -31,7 +31,7 @@ class MusicMagics(Magics):
 
     @line_magic
     def songs(self, line: str) -> Songs:
-        """Show the songs bought last: twelve, or as many as the line says."""
+        """Show the latest songs: twelve, or the number in the line."""
         text = line.strip()
         if text and not (text.isascii() and text.isdigit()):
             raise UsageError(f"%songs takes a number of songs, not {text!r}")

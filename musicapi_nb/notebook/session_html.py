@@ -62,7 +62,7 @@ def _balance_text(balance: Balance | str) -> str:
 
 
 def session_card(session: Session) -> markup.Html:
-    """Return the balance, what is under way, and the latest songs; or the first steps."""
+    """Return the balance, running tasks and the latest songs, or the first steps."""
     songs = session.songs(_LATEST_SONGS)
     title = "Practice mode" if session.simulated else "MusicAPI"
     balance = None if session.simulated else _balance_text(session.balance)

@@ -66,7 +66,7 @@ def write_beside(ax: Axes, y: float, text: str) -> None:
 
 
 def draw_interval(ax: Axes, y: float, figures: Sequence[float], color: str, marker: str) -> None:
-    """Draw an estimate with its lower and upper bound; what is NaN is left out."""
+    """Draw an estimate with its lower and upper bound; NaN values are left out."""
     estimate, low, high = figures
     if math.isfinite(low) and math.isfinite(high):
         ax.plot([low, high], [y, y], color=color, lw=2, solid_capstyle="butt")

@@ -77,7 +77,7 @@ def check_required(body: Body, names: Sequence[str], task_type: str | None = Non
 
 
 class Kind(NamedTuple):
-    """What a field accepts, and how the message of a refusal goes on after the field's name."""
+    """The values that a field accepts, and the refusal message after the name of the field."""
 
     accepts: Callable[[Any], bool]
     message: str

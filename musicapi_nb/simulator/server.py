@@ -216,7 +216,7 @@ class Simulator:
         return await self._respond(request, Answer(answer.status, body))
 
     async def _is_accessible(self, entry: LoggedRequest) -> bool:
-        """Probe the address of an upload by HEAD, if ``reply_options.upload_probe`` says so."""
+        """Probe the address of an upload with HEAD, if ``reply_options.upload_probe`` is set."""
         body = entry.body if isinstance(entry.body, Mapping) else {}
         url = body.get("url") or body.get("audio_url")
         if not (

@@ -77,7 +77,7 @@ def _fields_of(payload: Any, issues: list[Issue]) -> Mapping[str, Any]:
 
 
 def _parse_body(reader: JsonReader, task: Task, *, has_id: bool) -> Task:
-    """Parse a reply by its shape; what that does not give is searched in all of the reply."""
+    """Parse a reply by its shape; search the whole reply for missing values."""
     failure = None
     try:
         attempts = ((shape.parse(reader, task), shape.certain) for shape in SHAPES)

@@ -159,7 +159,7 @@ def task_ids_in(reply: Any, *, any_name: bool = False, sent: Collection[Any] = (
 
 
 def is_no_id(value: str | int) -> bool:
-    """Return whether a value in place of an id says that there is none."""
+    """Return whether a value in an id field means that there is no id."""
     return str(value).strip().lower() in _NO_IDS
 
 

@@ -1,4 +1,4 @@
-"""What the request of a song asks of its sound, and which field says so. No I/O.
+"""The sound that the request of a song asks for, and the field that states it. No I/O.
 
 Texts are those that request tags or describe the song, and the tags to avoid; `sound_texts` and
 `musical_keys` read them. Fields are those of the engines, by name. Lyrics and titles are words of
@@ -210,7 +210,7 @@ def _narrowest(
 def _only(
     name: str, statements: Iterable[Statement[Value]], conflicts: list[str]
 ) -> Statement[Value] | None:
-    """Return the first statement if all say the same, else note the contradiction."""
+    """Return the first statement if all agree; otherwise note the contradiction."""
     first: dict[Value, Statement[Value]] = {}
     for statement in statements:
         first.setdefault(statement.value, statement)

@@ -31,7 +31,7 @@ def join_styles(*paths: Path) -> str:
 
 
 class LiveWidget(anywidget.AnyWidget):
-    """A widget whose saved output also holds its `_repr_html_` and its `repr`."""
+    """A widget whose saved output also contains its `_repr_html_` and its `repr`."""
 
     _repr_html_: Callable[[], str]  # each widget has its own
     _worker: concurrent.futures.ThreadPoolExecutor | None = None

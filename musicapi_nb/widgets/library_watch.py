@@ -1,4 +1,4 @@
-"""Notice changes of libraries, also those of other kernels, and tell the widgets that show them."""
+"""Watch libraries for changes, also by other kernels, and update the widgets that show them."""
 
 from __future__ import annotations
 

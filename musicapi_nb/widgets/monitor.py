@@ -18,7 +18,7 @@ _FINAL_STATES = frozenset({"ended", "stopped", "cancelled"})
 
 
 class Action(NamedTuple):
-    """A button: its label and tooltip, what it runs, and whether it is enabled."""
+    """A button: its label, tooltip and action, and whether it is enabled."""
 
     label: str
     tooltip: str

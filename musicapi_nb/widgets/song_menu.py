@@ -1,4 +1,4 @@
-"""The menu of a song: what it offers, what each item costs, and the requests behind it."""
+"""The menu of a song: its items, their prices and requests."""
 
 from __future__ import annotations
 

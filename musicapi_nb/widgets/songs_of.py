@@ -1,4 +1,4 @@
-"""The songs of anything that holds songs: tasks, jobs, experiments, a library, table rows."""
+"""Get the songs of tasks, jobs, experiments, a library or table rows."""
 
 import dataclasses
 import itertools

@@ -182,7 +182,7 @@ def _field_value(name: str) -> Callable[[Origin], str]:
 
 
 def _prompt(origin: Origin) -> str:
-    """Return what the request says in words: the lyrics, else the description or the styles."""
+    """Return the text of the request: the lyrics, or else the description or the styles."""
     request, song = origin.request, origin.song
     if request is None:
         return _text(song.prompt if song else None)

@@ -72,7 +72,7 @@ def _first_rows(matrix: Matrix) -> int:
 
 
 def _heads(matrix: Matrix) -> Iterator[markup.Html]:
-    """Yield a row of heads for each dimension across; a head spans the columns that it holds."""
+    """Yield a row of headers for each column dimension; a header spans its columns."""
     levels = len(matrix.column_names)
     corner = element(
         "th", markup.muted(" · ".join(matrix.row_names)), rowspan=str(levels), style=_HEAD

@@ -1,4 +1,4 @@
-"""The fields of a form: what the page draws, what a person typed, what is said about it. No I/O."""
+"""The fields of a form: their controls, typed values and messages. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -391,6 +391,6 @@ async def _end_of(job: Job) -> None:
 
 
 def _bundle(widget: Any, html: str, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the data and metadata of a widget with what is shown where it is not alive."""
+    """Return the data and metadata of a widget, with static HTML for pages without a kernel."""
     data, metadata = widget._repr_mimebundle_()
     return {**data, "text/html": html, "text/plain": text}, metadata

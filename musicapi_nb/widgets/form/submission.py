@@ -49,7 +49,7 @@ class Submission:
         return markup.stack(markup.Html(self.job._repr_html_()), code_block)
 
     def draw(self) -> None:
-        """Update what is shown, unless that would only restart players that may be playing."""
+        """Update the display, unless that would only restart players."""
         songs = self.job.task.songs if self.job.task else ()
         playable = tuple(song for song in songs if song.finished)
         if playable and playable == self._playable and not self.job.done():

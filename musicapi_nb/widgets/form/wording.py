@@ -53,7 +53,7 @@ def sentences(problems: Sequence[Problem], fields: Mapping[str, Field]) -> str:
 
 
 def request_for(problem: Problem, field: Field, fields: Mapping[str, Field]) -> str:
-    """Return what to enter into an empty field: the part of its problem that says so, or help."""
+    """Return a hint for an empty field: a part of its problem, or its help text."""
     wish = problem.message.partition(": ")[2]
     return _sentence(_with_labels(wish, fields)) if wish else field.help
 
