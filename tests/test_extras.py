@@ -53,7 +53,7 @@ def _functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                yield f"{path.relative_to(ROOT)}: {node.name}", node
+                yield f"{path.relative_to(PACKAGE)}: {node.name}", node
 
 
 def test_docstrings_name_the_extras_that_are_required() -> None:
