@@ -58,7 +58,7 @@ def make_scene() -> Iterator[Scene]:
 
 
 def _measures(scene: Scene) -> Any:
-    """Return a table as of `audio_features`."""
+    """Return a table like that of `audio_features`."""
     table = scene.run.songs()[["task_id", "song_id", "song_position", "duration"]]
     return table.rename(columns={"duration": "seconds"}).assign(tempo=90.0, key="A minor")
 
@@ -167,7 +167,7 @@ CALLS: Mapping[str, Mapping[str, Callable[[Scene], Any]]] = {
 
 
 def outcome_of(call: Callable[[Scene], Any], scene: Scene) -> str:
-    """Return what became of a call: that it works, why it is refused, or its error."""
+    """Return the outcome of a call: WORKS, the message about a missing extra, or another error."""
     before = len(scene.api.library.entries())
     try:
         call(scene)
@@ -181,7 +181,7 @@ def outcome_of(call: Callable[[Scene], Any], scene: Scene) -> str:
 
 
 def outcomes(scene: Scene, extras: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Run the calls that need these extras; return what became of each, by extra."""
+    """Run the calls that need these extras; return their outcomes by extra."""
     return {
         extra: {name: outcome_of(call, scene) for name, call in CALLS[extra].items()}
         for extra in extras

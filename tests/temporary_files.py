@@ -1,4 +1,4 @@
-"""A pytest plugin: a run that leaves temporary files behind fails, and names the tests."""
+"""A pytest plugin that fails a run which leaves temporary files behind, and names the tests."""
 
 import tempfile
 import time
@@ -20,7 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
-    """Note after which test a file is there; it may be of a fixture that other tests share."""
+    """Record the test after which a file first exists; a shared fixture may have made it."""
     try:
         return (yield)
     finally:

@@ -1,4 +1,4 @@
-"""Tables of other libraries, through Arrow: as arguments of our functions, and made of ours."""
+"""Tables of other libraries, through Arrow: passed to functions, and converted from frames."""
 
 import datetime as dt
 import inspect
@@ -37,7 +37,7 @@ Convert = Callable[[pd.DataFrame], Any]
 
 
 class Capsule:
-    """A table of a library that nobody here knows."""
+    """A table of an unknown library."""
 
     def __init__(self, table: pd.DataFrame) -> None:
         self._table = pa.Table.from_pandas(table)
@@ -440,11 +440,11 @@ def test_round_trips_preserve_our_frames(convert: Convert, frames: Frames) -> No
         same(result.astype({**nullable, **categories}), frame)
 
 
-# --- what is refused --------------------------------------------------------------------------
+# --- refused arguments --------------------------------------------------------------------------
 
 
 class Pandas1:
-    """A table of a library that converts itself, and knows nothing of Arrow."""
+    """A table of a library that has a conversion method, but no Arrow interface."""
 
     columns: typing.ClassVar = ["a"]
 

@@ -1,4 +1,4 @@
-"""The recipe for conda-forge asks for what pyproject.toml asks for, by the names used there."""
+"""The recipe for conda-forge has the requirements of pyproject.toml, by their names there."""
 
 import tomllib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tables of users, of any dtype of text: same results as those of the package, and left alone.
+"""Tables of users with any text dtype: the same results as with frames, and no changes to them.
 
 pandas 2 makes texts objects, and its tables may share memory with those they are made of.
 """

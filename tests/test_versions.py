@@ -1,4 +1,4 @@
-"""Versions of Python and of other packages: what older and newer ones need, and refuse."""
+"""Versions of Python and of other packages: errors about old ones, and support of all others."""
 
 import ast
 import os

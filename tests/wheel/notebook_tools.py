@@ -39,7 +39,7 @@ def convert(notebook: Path, folder: Path) -> None:
 
 
 def run_with_parameters(folder: Path) -> None:
-    """Run a notebook by papermill, with other values than those of its cell of parameters."""
+    """Run a notebook with papermill, with other parameters than those in its cell."""
     cells = [nbformat.v4.new_code_cell(text) for text in (_PARAMETERS, _CODE)]
     cells[0].metadata["tags"] = ["parameters"]
     kernel = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
