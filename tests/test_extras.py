@@ -19,7 +19,7 @@ from musicapi_nb import errors, extras
 from tests import extra_calls
 
 ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "musicapi_nb"
+PACKAGE = Path(mnb.__file__).parent  # of the checkout, or installed
 
 # --- the table, pyproject.toml and the docstrings agree --------------------------------------
 
