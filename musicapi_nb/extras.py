@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from musicapi_nb.errors import MissingExtra
+from musicapi_nb.requirements import old_dependency
 from musicapi_nb.short_traceback import is_in_ipython
 
 Extra: TypeAlias = Literal["analysis", "audio", "export", "plots", "scale", "upload"]
@@ -37,9 +39,18 @@ def missing_extra(extra: Extra) -> MissingExtra | None:
 
 
 def require_extra(extra: Extra) -> None:
-    """Raise MissingExtra unless the packages of an extra are installed. Nothing is imported.
+    """Raise MissingExtra if a package of the extra is missing, OldDependency if one is too old.
+
+    Nothing is imported.
 
     A function that needs an extra calls this first, before it computes, writes or sends anything.
     """
     if error := missing_extra(extra):
+        raise error
+    _require_versions(extra)
+
+
+@functools.cache  # of successes only; the first takes about 15 ms
+def _require_versions(extra: Extra) -> None:
+    if error := old_dependency(*PACKAGES[extra]):
         raise error

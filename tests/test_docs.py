@@ -5,6 +5,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,3 +186,11 @@ def test_code_of_the_guides_runs(tmp_path: Path) -> None:
     assert "credits: 30" in output["operations"]
     assert "Duet · " in output["operations"]
     assert list((tmp_path / "requests").glob("*.mp3"))
+
+
+def test_the_picture_of_the_architecture_has_all_layers_in_order() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    modules = [name.strip(" ()") for line in layers for name in line.split("|")]
+    picture = (ROOT / "docs" / "images" / "architecture.svg").read_text(encoding="utf-8")
+    assert re.findall(r'class="name"[^>]*>(\w+)(?:/|\.py)<', picture) == modules

@@ -74,7 +74,8 @@ def test_sql_has_no_numbered_placeholders() -> None:
 
 def _run_beside(folder: Path, installed: dict[str, str], code: str, source: str = "") -> str:
     """Run code beside packages with these versions and this source; return the last line."""
-    dependencies = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["plots"]]
+    extras = PROJECT["optional-dependencies"]
+    dependencies = [*PROJECT["dependencies"], *extras["analysis"], *extras["plots"]]
     requires = "".join(f"Requires-Dist: {line}\n" for line in dependencies)
     for name, version in {**installed, "musicapi_nb": "0"}.items():
         file = folder / f"{name}-{version}.dist-info" / "METADATA"
@@ -129,6 +130,14 @@ def test_error_says_what_helps_where_pyarrow_refuses_numpy(tmp_path: Path) -> No
         f"musicapi_nb.errors.OldDependency: pyarrow cannot be imported ({refusal}): run "
         '`pip install "pyarrow<26"`, or `pip install "numpy>=2"` if your other packages allow it, '
         "then try again."
+    )
+
+
+def test_function_that_needs_an_extra_names_an_old_package_of_it(tmp_path: Path) -> None:
+    last = _run_beside(tmp_path, {"scipy": "0.9"}, "import musicapi_nb; musicapi_nb.costs([])")
+    assert last.startswith(
+        "musicapi_nb.errors.OldDependency: scipy 0.9 is too old for musicapi_nb: "
+        'run `pip install "scipy>='
     )
 
 
