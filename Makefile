@@ -134,6 +134,7 @@ docs: $(DEV)
 # Afterwards, `scripts/test_wheel.py 3.12` runs the tests with the wheel on Python 3.12.
 wheel: $(DEV) $(RELEASE)
 	@$(BIN)/python scripts/check_wheel.py
+	@$(BIN)/python scripts/check_extras.py build/dist/*.whl
 
 pictures: $(DEV) chromium
 	@$(BIN)/python scripts/pictures.py

@@ -60,7 +60,7 @@ def _outcomes(python: Path) -> dict[str, dict[str, str]]:
         if name not in {"PYTHONPATH", "MUSICAPI_KEY"}
     }
     process = subprocess.run(  # noqa: S603 - ours
-        [str(python), str(_CALLS)],
+        [str(python), "-P", str(_CALLS)],  # without -P, tests/typing is the module typing
         cwd=_FOLDER,
         env=environment | {"HOME": str(_FOLDER)},
         capture_output=True,

@@ -1,7 +1,7 @@
 """Calls of all public functions, and the extras that each of them needs.
 
-`python tests/extra_calls.py` runs them in the environment of this Python, and prints as JSON which
-work, and which are refused for want of an extra.
+`python -P tests/extra_calls.py` runs them in the environment of this Python, and prints as JSON
+which work, and which are refused for want of an extra.
 """
 
 from __future__ import annotations
