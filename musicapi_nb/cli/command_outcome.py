@@ -18,12 +18,20 @@ from musicapi_nb.errors import (
     MissingExtra,
     MissingFile,
     MusicAPIError,
+    OldDependency,
     UncertainPurchase,
     UnreadableFile,
     WaitTimeout,
 )
 
-_USAGE_ERRORS = (InvalidRequest, InvalidArgument, MissingExtra, MissingFile, UnreadableFile)
+_USAGE_ERRORS = (
+    InvalidRequest,
+    InvalidArgument,
+    MissingExtra,
+    MissingFile,
+    OldDependency,
+    UnreadableFile,
+)
 
 
 class ExitCode(enum.IntEnum):

@@ -43,7 +43,9 @@ def add_commands(commands: Any) -> None:
         help="balances before it was sent and after its reply was lost",
     )
     evidence.add_argument(
-        "--charged", action=argparse.BooleanOptionalAction, help="state whether it was charged"
+        "--charged",
+        action=argparse.BooleanOptionalAction,
+        help="state whether it was charged; the same request is then bought again",
     )
     add_options(resolving, is_part=True)
     resolving.set_defaults(command=resolve, name_of_command="library resolve")
