@@ -57,7 +57,7 @@ async def test_tag_analyses_of_an_experiment(tmp_path: Path) -> None:
     returned = fates.assign(returned=fates["returned"].str.split(", ")).explode("returned")
     numbers = returned.groupby("song_id")["returned"].nunique()
     keys = tags.assign(tag=tags["tag"].map(tag_key))  # some songs have "synth" and "synths"
-    assert numbers.to_dict() == keys.groupby("song_id")["tag"].nunique().to_dict()
+    assert numbers.to_dict() == keys.groupby("song_id", observed=True)["tag"].nunique().to_dict()
 
     by_prompt = adherence(
         songs, tags, requested_tags="prompt_requested", by="prompt_requested", match="words"
