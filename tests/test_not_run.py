@@ -1,5 +1,6 @@
 """What a run without a browser or its tools left out is said at its end, with the reasons."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -30,7 +31,14 @@ def test_skipped_browser_tests_are_listed_with_their_reasons(tmp_path: Path) -> 
     options = ("-q", "-c", "none.toml", "-o", "pythonpath=scripts", "-o", "markers=browser")
     (tmp_path / "none.toml").touch()
     command = [sys.executable, "-m", "pytest", *options, "test_some.py"]
-    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    process = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(_ROOT)},  # of the plugins that conftest.py loads
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     text = process.stdout
     assert "2 tests in JupyterLab and Chromium were NOT RUN, or not to their end:" in text
     end = text[text.index("NOT RUN, or") :]
