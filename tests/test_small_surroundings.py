@@ -187,7 +187,7 @@ def test_other_than_a_task_or_song_is_refused(session: Session, thing: Any) -> N
 
 @pytest.mark.parametrize("number", ["2", float("nan"), [1], 2.5])
 def test_wrong_number_of_songs_or_seconds_is_refused(session: Session, number: Any) -> None:
-    with pytest.raises(errors.InvalidArgument, match="last is a number"):
+    with pytest.raises(errors.InvalidArgument, match="last must be a number"):
         session.songs(number)
     if number != 2.5:
         with pytest.raises(errors.InvalidArgument, match="timeout is a number"):
