@@ -138,9 +138,8 @@ def test_packages_that_a_thread_loads_import_none_of_their_modules() -> None:
     packages = sorted(parent for parent in parents if parent.startswith("musicapi_nb."))
     assert packages == ["musicapi_nb.analysis", "musicapi_nb.frames"]
     for package in packages:
-        tree = ast.parse(
-            (ROOT / package.replace(".", "/") / "__init__.py").read_text(encoding="utf-8")
-        )
+        file = PACKAGE.parent / package.replace(".", "/") / "__init__.py"
+        tree = ast.parse(file.read_text(encoding="utf-8"))
         imported = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
         assert [module for module in imported if (module or "").startswith(package)] == []
 

@@ -111,7 +111,7 @@ def test_audio_of_an_absurd_format_is_refused(rate: int, channels: int) -> None:
     soundfile.write(file, np.zeros((1_000, channels)), rate, format="WAV")
     audio = Audio(file.getvalue(), "audio/wav")
     for use in (peaks, read_info):
-        with pytest.raises(NoAudio, match=f"rate of {rate:,} Hz and {channels} channels"):
+        with pytest.raises(NoAudio, match=f"the audio has {rate:,} Hz and {channels} channels"):
             use(audio)
 
 
