@@ -179,7 +179,7 @@ async def test_invalid_rules_are_refused(tmp_path: Path) -> None:
                     Experiment("houses", design(4), api, library, stop=rule)
 
             assert_refused("no factor 'mv' that varies; it has way", StopRule(factor="mv"))
-            assert_refused(r"no column of songs\(\)", StopRule(factor="way", outcome="loud"))
+            assert_refused(r"not a column of songs\(\)", StopRule(factor="way", outcome="loud"))
             assert_refused("must be a StopRule", {"factor": "way"})
             plain = Experiment("houses", design(4), api, library)
             with pytest.raises(InvalidArgument, match="has no stop rule"):
