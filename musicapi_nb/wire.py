@@ -36,6 +36,7 @@ REFUSAL_FIELDS = frozenset(
 """A reply of these fields alone has nothing that was bought."""
 _MAX_MESSAGE = 500
 _LONG_PAUSE = 60.0  # seconds that a message mentions
+_MAX_BITS = 64  # of an integer that is an id or a code
 # 4xx statuses of a server or proxy that gave up on the connection and did not refuse the request
 _NO_REFUSAL = frozenset({HTTPStatus.REQUEST_TIMEOUT, 499})
 
@@ -257,7 +258,7 @@ def denies_success(payload: Any) -> bool:
     if not isinstance(payload, dict):
         return False
     codes, words = _codes_in(payload)
-    words |= {str(payload[name]).lower() for name in _FLAG_FIELDS if name in payload}
+    words |= {scalar_text(payload[name]).lower() for name in _FLAG_FIELDS if name in payload}
     return (
         bool(payload.get("error") or payload.get("errors"))
         or any(code >= HTTPStatus.BAD_REQUEST for code in codes)
@@ -265,11 +266,25 @@ def denies_success(payload: Any) -> bool:
     )
 
 
+def scalar_text(value: Any) -> str:
+    """Convert a value of a reply to text.
+
+    Return "" for lists, objects and huge integers, whose conversion may fail: Python limits the
+    depth of the first and the digits of the last.
+    """
+    if isinstance(value, list | dict):
+        return ""
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return ""
+    return str(value)
+
+
 def _codes_in(payload: Mapping[str, Any]) -> tuple[list[int], set[str]]:
     """Return the codes of three digits in a reply, and what else its code fields have."""
     error = payload.get("error")
     holders = [payload, error] if isinstance(error, dict) else [payload]
-    values = [str(holder[name]) for holder in holders for name in _CODE_FIELDS if name in holder]
+    fields = [(holder, name) for holder in holders for name in _CODE_FIELDS if name in holder]
+    values = [scalar_text(holder[name]) for holder, name in fields]
     codes = [int(value) for value in values if re.fullmatch("[0-9]{3}", value)]
     return codes, {value.lower() for value in values if not re.fullmatch("[0-9]{3}", value)}
 

@@ -821,6 +821,11 @@ def test_any_reply_is_a_task_or_unexpected(reply: Any, task: Task | None, status
 
 @settings(max_examples=100, deadline=None)
 @given(replies.malformed_replies(), st.sampled_from([DESCRIBED, lyrics.Make(), nuro.Vocal()]))
+@example({"code": replies.HUGE, "message": "success"}, DESCRIBED)
+@example({"code": replies.DEEP, "message": "success"}, DESCRIBED)
+@example({"success": replies.DEEP, "error": {"code": replies.HUGE}}, DESCRIBED)
+@example({"data": {"task_id": replies.HUGE}}, DESCRIBED)
+@example({"task_id": replies.HUGE}, lyrics.Make())
 def test_any_submit_reply_has_an_id_or_may_have_cost(reply: Any, request: Request) -> None:
     parsed = outcome(lambda: parse_submit_reply(replies.expand(reply), request))
     if isinstance(parsed, Task):

@@ -71,7 +71,7 @@ def parse_failed_step(reader: JsonReader, task: Task) -> Task | None:
 
 
 def _is_error(reader: JsonReader) -> bool:
-    code = str(reader.rest.get("code", ""))
+    code = wire.scalar_text(reader.rest.get("code", ""))
     number = int(code) if re.fullmatch("[0-9]{1,9}", code) else 0
     return number >= HTTPStatus.BAD_REQUEST and not reader.rest.get("data")
 

@@ -160,15 +160,15 @@ def task_ids_in(reply: Any, *, any_name: bool = False, sent: Collection[Any] = (
 
 def is_no_id(value: str | int) -> bool:
     """Return whether a value in an id field means that there is no id."""
-    return str(value).strip().lower() in _NO_IDS
+    return wire.scalar_text(value).strip().lower() in _NO_IDS
 
 
 def _is_id(value: Any) -> bool:
-    if isinstance(value, str | int) and is_no_id(value):
+    if not isinstance(value, str | int) or isinstance(value, bool) or is_no_id(value):
         return False
-    if isinstance(value, str):
-        return len(value) <= _MAX_ID_LENGTH and len(value.split()) == 1 and "://" not in value
-    return isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(value, int):
+        return wire.scalar_text(value) != ""
+    return len(value) <= _MAX_ID_LENGTH and len(value.split()) == 1 and "://" not in value
 
 
 def _may_be_task_id(part: Part) -> bool:
