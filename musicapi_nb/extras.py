@@ -41,9 +41,8 @@ def missing_extra(extra: Extra) -> MissingExtra | None:
 def require_extra(extra: Extra) -> None:
     """Raise MissingExtra if a package of the extra is missing, OldDependency if one is too old.
 
-    Nothing is imported.
-
-    A function that needs an extra calls this first, before it computes, writes or sends anything.
+    The packages are not imported. A function that needs an extra calls this first, before it
+    computes, writes or sends anything.
     """
     if error := missing_extra(extra):
         raise error

@@ -61,7 +61,8 @@ def old_dependency(*names: str) -> OldDependency | None:
     """Return an error that names the packages that are too old; None if there are none.
 
     Without names, all requirements are checked. Packages that are not installed are skipped.
-    Importing the reader of metadata takes about 15 ms, so this is called only after an error.
+    Importing the reader of metadata takes about 15 ms, so this is called after an error, or before
+    the first use of an extra.
     """
     from packaging.utils import canonicalize_name  # noqa: PLC0415 - rarely needed
 

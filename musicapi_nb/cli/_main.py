@@ -66,8 +66,8 @@ def _prepare_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            nothing = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open until exit
-            setattr(sys, name, nothing)
+            null_device = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until exit
+            setattr(sys, name, null_device)
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
@@ -84,11 +84,11 @@ def _terminable() -> Iterator[None]:
     signals = [signal.SIGTERM]
     if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signals.append(signal.SIGHUP)
-    earlier = {number: signal.signal(number, signal.default_int_handler) for number in signals}
+    handlers = {number: signal.signal(number, signal.default_int_handler) for number in signals}
     try:
         yield
     finally:
-        for number, handler in earlier.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 

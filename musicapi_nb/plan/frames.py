@@ -120,7 +120,10 @@ def _levels(kind: type[Request], name: str, column: Sequence[Any]) -> list[Any]:
 
 
 def restore_integers(kind: type[Request], name: str, values: Sequence[Any]) -> list[Any]:
-    """Return whole floats as integers if a column has no others; it had a missing value."""
+    """Convert a column to integers if all its values are whole floats; else return it unchanged.
+
+    pandas makes floats of the integers of a column with missing values.
+    """
     field = kind.fields().get(name)
     numbers = [value for value in values if value is not None]
     only_whole = all(isinstance(value, float) and value.is_integer() for value in numbers)
