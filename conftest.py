@@ -33,6 +33,8 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 # Each process that a test starts would compile the package again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Processes that tests start buffer their output, as those of users do.
+os.environ.pop("PYTHONUNBUFFERED", None)
 # These files take longest, and start first: the last one to end should be a short one.
 _LONGEST = (
     "tests/browser/",

@@ -97,6 +97,20 @@ def test_on_a_terminal_the_answer_decides(
     assert len(sim.request_log.posts) == posts
 
 
+def test_a_question_that_cannot_be_shown_buys_nothing(
+    sim: Simulator, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", encoding="utf-8") as stderr:
+        monkeypatch.setattr("sys.stdin", _Terminal("y\n"))
+        monkeypatch.setattr("sys.stderr", stderr)
+        code, refused = run(*SONG)
+    assert (code, refused["may_have_cost"]) == (3, False)
+    assert "--yes" in refused["message"]
+    assert not sim.request_log.posts
+
+
 class _Terminal:
     def __init__(self, line: str | None) -> None:
         self._line = line

@@ -20,7 +20,7 @@ from musicapi_nb.cli.command_outcome import (
     interrupt_outcome,
     to_json,
 )
-from musicapi_nb.cli.connection import note
+from musicapi_nb.cli.connection import flush_or_discard, note
 from musicapi_nb.errors import MusicAPIError
 
 _EXIT_CODES = """\
@@ -39,10 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _prepare_streams()
     try:
-        args = _parser().parse_args(arguments)
-    except BrokenPipeError:  # such as `musicapi-nb --help | head`
-        _discard_output()
-        return int(ExitCode.OK)
+        return _run(_parser().parse_args(arguments))
+    finally:
+        flush_or_discard(sys.stdout)  # such as the help text of `musicapi-nb --help | head`
+        flush_or_discard(sys.stderr)
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         with _terminable():
             outcome: Outcome = args.command(args)
@@ -100,20 +103,14 @@ def _print(text: str) -> bool:
     try:
         print(text, flush=True)  # noqa: T201 - the result
     except BrokenPipeError:
-        _discard_output()
+        pass
     except OSError as error:
-        _discard_output()
         note(
             f"The result could not be written: {error.strerror}. "
             "Repeat the command to print it again; nothing is bought twice."
         )
         return False
     return True
-
-
-def _discard_output() -> None:
-    """Discard the remaining output; otherwise Python would fail to flush it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from musicapi_nb import markup
 from musicapi_nb.cli.command_outcome import Interrupted
@@ -116,6 +116,19 @@ def note(text: str) -> None:
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is a command
 
 
+def flush_or_discard(stream: TextIO) -> None:
+    """Write the buffered text of a stream; discard all its text if it cannot be written.
+
+    Otherwise Python tries again at exit, fails, and changes the exit code to 120.
+    """
+    try:
+        stream.flush()
+    except OSError:
+        null_device = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null_device, stream.fileno())
+        os.close(null_device)
+
+
 def confirm(question: str, args: argparse.Namespace) -> None:
     """Ask before buying; MusicAPIError if the answer is not yes, or nobody can be asked."""
     if args.yes:
@@ -124,7 +137,13 @@ def confirm(question: str, args: argparse.Namespace) -> None:
         raise MusicAPIError(
             f"{question} There is no terminal to ask on, so nothing was bought: add --yes to buy"
         )
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - as above
+    try:
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - as above
+    except OSError as error:
+        raise MusicAPIError(
+            f"The question could not be shown ({error.strerror}), so nothing was bought: add --yes "
+            "to buy"
+        ) from error
     try:
         answer = sys.stdin.readline().strip().lower()
     except KeyboardInterrupt:
