@@ -1,5 +1,6 @@
 """What a release needs: one version everywhere, its date, and the address of the repository."""
 
+import re
 from pathlib import Path
 
 import check_release
@@ -44,6 +45,13 @@ def test_changelog_and_citation_name_one_version() -> None:
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     version, _ = check_release.newest_entry(changelog)
     assert version == check_release.cited_version(citation) != ""
+
+
+def test_each_version_has_one_entry_in_the_changelog() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## (\S+)", changelog, re.MULTILINE)
+    assert versions
+    assert len(set(versions)) == len(versions)
 
 
 def test_address_is_read_from_pyproject() -> None:
