@@ -5,6 +5,7 @@ import collections
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +30,14 @@ VAGUE_FUNCTIONS = frozenset(VAGUE.split())
 
 def sources(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
+
+
+def notebook_code(path: Path) -> str:
+    """Return the code of all cells without the lines of magics."""
+    cells = nbformat.read(path, as_version=4).cells
+    sources = [cell.source for cell in cells if cell.cell_type == "code"]
+    lines = "\n".join(sources).splitlines()
+    return "\n".join("" if line.startswith("%") else line for line in lines)
 
 
 def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
@@ -58,6 +67,17 @@ def filler_names(folder: str) -> tuple[list[str], int]:
 def test_variables_are_named_after_what_they_hold(folder: str, limit: float) -> None:
     places, total = filler_names(folder)
     assert len(places) <= limit * total, f"{len(places)} of {total}:\n" + "\n".join(places[:40])
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
+)
+def test_variables_of_notebooks_are_named_after_what_they_hold(path: Path) -> None:
+    tree = ast.parse(notebook_code(path))
+    names = {name for name, _ in bound_names(tree)}
+    assert names
+    filler = names & FILLER_WORDS
+    assert not filler
 
 
 def test_private_functions_say_what_they_do() -> None:
