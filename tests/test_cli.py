@@ -21,6 +21,7 @@ from musicapi_nb import lyrics, sonic
 from musicapi_nb.cli import main
 from musicapi_nb.cli.plan_file import read_plan
 from musicapi_nb.library import Library
+from musicapi_nb.notebook import Session
 from musicapi_nb.simulator import EmbeddedSimulator, Simulator
 
 SONG = ("run", "rain on a tin roof")
@@ -122,6 +123,36 @@ class _Terminal:
         if self._line is None:
             raise KeyboardInterrupt
         return self._line
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_buying(
+    sim: Simulator, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    for folder in ("file", "file/songs", "null\0", ""):
+        code, refused = run(*SONG, "--yes", "--save", str(tmp_path / folder) if folder else " ")
+        assert (code, refused["may_have_cost"]) == (2, False), folder
+    assert not sim.request_log.posts
+
+
+def test_an_interrupt_before_the_wait_may_have_cost(
+    sim: Simulator, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sim.faults.arm("lost_reply")
+    send = Session.run
+
+    def interrupt(session: Session, *arguments: Any, **options: Any) -> Any:
+        send(session, *arguments, **options)
+        while not sim.request_log.posts:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, "run", interrupt)
+    code, interrupted = run(*SONG, "--yes")
+    assert (code, interrupted["may_have_cost"]) == (130, True)
+    assert "does not buy it twice" in interrupted["message"]
+    assert len(sim.request_log.posts) == 1
+    assert len(run("library")[1]["uncertain"]) == 1
 
 
 def test_an_interrupt_at_the_question_buys_nothing(

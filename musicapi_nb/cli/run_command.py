@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from typing import Any
 
 from musicapi_nb import markup
@@ -18,9 +19,10 @@ from musicapi_nb.cli.connection import (
 from musicapi_nb.cli.request_arguments import add_operation_options, build_request
 from musicapi_nb.engines import Request
 from musicapi_nb.engines.arguments import operation_name
-from musicapi_nb.errors import MusicAPIError
+from musicapi_nb.errors import InvalidArgument, MusicAPIError
 from musicapi_nb.ledger_types import PurchaseTerms
 from musicapi_nb.notebook import Job, Session
+from musicapi_nb.paths import absolute_path, short_path
 from musicapi_nb.tasks import Song, Task
 
 
@@ -51,6 +53,8 @@ def add_command(commands: Any) -> None:
 def run(args: argparse.Namespace) -> Outcome:
     request = build_request(args)  # before anything is opened
     name = operation_name(type(request))
+    if args.save:
+        _check_folder(args.save)
     for problem in request.problems():
         note(f"Advice: {markup.one_line(str(problem))}")
     with open_session(args) as session:
@@ -58,15 +62,31 @@ def run(args: argparse.Namespace) -> Outcome:
             price = markup.format_credits(request.price())
             simulated = " of the simulator" * session.simulated
             confirm(f"{name} costs {price}{simulated}. Buy it?", args)
-        job = session.run(request, take=args.take, deadline=args.deadline)
+        job = None
         try:
+            job = session.run(request, take=args.take, deadline=args.deadline)
             task: Task = wait_for(job, name, job.result)
         except KeyboardInterrupt:
-            job.cancel()
+            if job is not None:
+                job.cancel()
             close_after_interrupt(session)
-            raise Interrupted(_interrupted_text(job), may_have_cost=job.task is None) from None
+            raise _interruption(job) from None
         files, faults = _save(session, task, args.save) if args.save else ([], [])
     return _outcome(task, files, faults)
+
+
+def _check_folder(path: str) -> None:
+    """Create the folder for the audio files; InvalidArgument if nothing can be written into it."""
+    folder = absolute_path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InvalidArgument(
+            f"--save {short_path(folder)}: nothing can be written there ({error.strerror}), so "
+            "nothing was sent; choose another folder"
+        ) from error
 
 
 def _is_bought(session: Session, request: Request, take: int) -> bool:
@@ -77,16 +97,20 @@ def _is_bought(session: Session, request: Request, take: int) -> bool:
     return session.library.find(request, terms) is not None
 
 
-def _interrupted_text(job: Job[Task]) -> str:
-    task = job.task
+def _interruption(job: Job[Task] | None) -> Interrupted:
+    """Return what to raise after an interrupt while a request was sent or waited for."""
+    task = job.task if job is not None else None
     if task is None:
-        return (
+        return Interrupted(
             "Stopped. If the request was sent, the library has recorded it: see "
-            "musicapi-nb library. The same command again does not buy it twice."
+            "musicapi-nb library. The same command again does not buy it twice.",
+            may_have_cost=True,
         )
     if task.finished:
-        return "Stopped. The songs are made; the same command again returns them at no cost."
-    return (
+        return Interrupted(
+            "Stopped. The songs are made; the same command again returns them at no cost."
+        )
+    return Interrupted(
         f"Stopped waiting. Task {task.id} is paid for and continues on the service; the same "
         "command again waits for its songs and costs nothing."
     )

@@ -46,7 +46,11 @@ def log_orphaned_request(
 ) -> None:
     """Log the outcome of a request whose caller was cancelled while it was under way."""
     if sending.cancelled():
-        _log.warning("The loop ended while %s was sent: it may have cost credits", operation)
+        _log.warning(
+            "The event loop ended before the reply to %s came: it may have cost credits; see the "
+            "library",
+            operation,
+        )
         return
     if (error := sending.exception()) is not None:
         _log.warning("%s, whose caller was cancelled, failed: %s", operation, error)
