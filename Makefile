@@ -82,7 +82,7 @@ contract: $(DEV)
 
 # One run with one summary. Browser tests take the longest and are scheduled first.
 TESTS ?= tests notebooks
-PYTEST := pytest $(TESTS) -ra -n $(JOBS) --no-loadscope-reorder \
+PYTEST := pytest $(TESTS) -ra -n $(JOBS) \
 	--nbval --nbval-current-env --nbval-cell-timeout 600
 
 pytest: $(DEV) $(COMPILED) chromium
@@ -98,7 +98,7 @@ QUICK := $(filter-out $(SLOW),$(wildcard tests/library/test_*.py)) \
 		markup names network paths plan public requested_tags tasks wire)
 
 quick: checks
-	$(BIN)/python -m pytest $(QUICK) -q -n 2 --no-loadscope-reorder
+	$(BIN)/python -m pytest $(QUICK) -q -n 2
 
 # Compile the modules that the tests import. Otherwise each worker does so, in 13 CPU seconds. The first
 # command builds matplotlib's font list, which kernels would otherwise build at the same time.

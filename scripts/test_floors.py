@@ -53,7 +53,7 @@ def main() -> None:
     print(f"Installing the lowest versions into {_FOLDER.relative_to(ROOT)} ...", flush=True)
     if not _install(uv, project):
         sys.exit("The lowest versions cannot be installed together; the lines above say why.")
-    arguments = sys.argv[1:] or [*_TESTS, "-ra", "-n", "4", "--no-loadscope-reorder"]
+    arguments = sys.argv[1:] or [*_TESTS, "-ra", "-n", "4"]
     environment = {**os.environ, "PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
     sys.exit(run(str(_BIN / "python"), "-m", "pytest", *arguments, env=environment).returncode)
 
