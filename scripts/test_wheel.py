@@ -8,7 +8,6 @@ how the package was installed.
 
 import shutil
 import sys
-import tarfile
 import tomllib
 from pathlib import Path
 
@@ -19,8 +18,7 @@ import wheel_environment
 def unpack_tests(folder: Path) -> Path:
     """Unpack the sdist without the package; return its folder."""
     shutil.rmtree(folder, ignore_errors=True)
-    with tarfile.open(wheel_environment.find_built(".tar.gz")) as archive:
-        archive.extractall(folder, filter="data")
+    shutil.unpack_archive(wheel_environment.find_built(".tar.gz"), folder)
     (root,) = folder.iterdir()
     shutil.rmtree(root / "musicapi_nb")
     return root
