@@ -236,6 +236,11 @@ def test_unwritable_output_does_not_crash(sim: Simulator, tmp_path: Path) -> Non
     assert closed.returncode == 0
     assert closed.stdout.startswith("Paid: 20 credits")
     with Path("/dev/full").open("wb") as full:
+        again = subprocess.run(song, stdout=subprocess.PIPE, stderr=full, text=True, check=False)
+        assert (again.returncode, again.stdout.splitlines()[0]) == (
+            0,
+            "From the library: bought before, nothing was paid.",
+        )
         process = subprocess.run(song, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert process.returncode == 3
     assert process.stderr.splitlines()[-1] == (

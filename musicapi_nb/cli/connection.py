@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import secrets
 import sys
@@ -44,8 +45,10 @@ def add_options(
 @contextlib.contextmanager
 def open_session(args: argparse.Namespace) -> Iterator[Session]:
     """Connect, print on standard error to which service, and close at the end."""
-    with contextlib.redirect_stdout(sys.stderr):
+    description = io.StringIO()
+    with contextlib.redirect_stdout(description):
         session = _connect(args)
+    note(description.getvalue().rstrip())
     try:
         yield session
     finally:
