@@ -233,6 +233,14 @@ async def test_deadline_holds_with_a_silent_server() -> None:
                 await api.wait(pending(), deadline=100)  # a tenth of a second
 
 
+async def test_tasks_are_polled_once_more_at_the_deadline() -> None:
+    async with peer(answers(clips({}, {}))) as server, client(server.url) as api:
+        tasks = [pending(f"task-{number}") for number in range(120)]  # more than polls at a time
+        ended = await api.wait(tasks, deadline=0.001)
+        assert {task.state for task in ended} == {"succeeded"}
+    assert len(server.requests) == len(tasks)
+
+
 async def test_zero_deadline_polls_nothing() -> None:
     async with peer(answers(NOT_READY)) as server, client(server.url) as api:
         with pytest.raises(WaitTimeout):

@@ -24,6 +24,8 @@ from musicapi_nb.tasks import Task, task_list
 _MAX_FAILED_POLLS = 4
 # Seconds between checks of the ledger for tasks that were settled by a webhook.
 _LEDGER_CHECK_SECONDS = 0.5
+# Seconds that the last polls may take, which are made at the deadline.
+_LAST_POLL_SECONDS = 10.0
 # Simultaneous polls of one loop.
 _MAX_POLLS = 50
 
@@ -50,7 +52,7 @@ class PolledTask:
 class _WaitGroup:
     """The tasks of one call of `Poller.wait`.
 
-    `give_up` is the loop's time at which a poll under way is abandoned.
+    `give_up` is the loop's time at which a poll that starts now is abandoned.
     """
 
     deadline: float
@@ -187,11 +189,22 @@ class _LoopPoller:
         self._arm()
 
     def expire(self, group: _WaitGroup, tasks: Iterable[PolledTask]) -> None:
-        """Give up on all tasks but those whose poll is under way: the deadline has come."""
+        """Poll unfinished tasks once more at the deadline, then give up.
+
+        A task may have finished since its last poll, above all if this process was slow. A deadline
+        of 0 polls nothing, and reposts are not repeated, because they may be charged.
+        """
         group.late = True
+        last = asyncio.get_running_loop().time() + _LAST_POLL_SECONDS
+        group.give_up = min(group.give_up, last)
         for polled in tasks:
-            if polled in self._scheduler and polled not in self._polls:
+            if polled not in self._scheduler or polled in self._polls:
+                continue
+            if not group.deadline or polled.task.poll_by_repost:
                 self._give_up(polled)
+            else:
+                with self._poller.lock:
+                    self._scheduler.poll_now(polled, self._now())
         self._arm()
 
     async def watch_ledger(
