@@ -234,7 +234,7 @@ async def until(condition: Callable[[], object]) -> None:
         if condition():
             return
         await asyncio.sleep(0)
-    raise AssertionError("it never came to be")
+    raise AssertionError("the condition never held")
 
 
 class Pauses(list[float]):

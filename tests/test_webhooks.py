@@ -648,12 +648,13 @@ def client(sim: Simulator, library: Library, url: str) -> MusicAPI:
 
 
 async def test_lost_reply_is_recovered_by_its_webhook(
-    sim: Simulator, library: Library, sender: Sender
+    stopped_sim: Simulator, library: Library, sender: Sender
 ) -> None:
-    sim.faults.arm("lost_reply")
-    async with client(sim, library, sender.url) as api:
+    stopped_sim.faults.arm("lost_reply")
+    async with client(stopped_sim, library, sender.url) as api:
         with pytest.raises(LostReply):
             await api.submit(song())
+        stopped_sim.clock.advance(600)
         await until(lambda: library.counts() == {"done": 1})
         task = await api.run(song())
     (entry,) = library.entries()
@@ -665,8 +666,8 @@ async def test_lost_reply_is_recovered_by_its_webhook(
         "uncertain",
         "accepted",
     ]
-    assert len(sim.request_log.paid) == 1
-    assert sim.request_log.count("POST") == 1
+    assert len(stopped_sim.request_log.paid) == 1
+    assert stopped_sim.request_log.count("POST") == 1
 
 
 async def test_lost_reply_without_webhook_stays_uncertain(
@@ -706,17 +707,19 @@ async def test_webhook_before_the_reply(
 
 
 async def test_duplicated_and_reordered_webhooks(
-    sim: Simulator, library: Library, sender: Sender
+    stopped_sim: Simulator, library: Library, sender: Sender
 ) -> None:
-    sim.faults.arm("webhook_twice")
-    sim.faults.arm("webhook_out_of_order")
-    sim.faults.arm("lost_reply")
-    async with client(sim, library, sender.url) as api:
+    stopped_sim.faults.arm("webhook_twice")
+    stopped_sim.faults.arm("webhook_out_of_order")
+    stopped_sim.faults.arm("lost_reply")
+    sent = stopped_sim.webhooks.sent
+    async with client(stopped_sim, library, sender.url) as api:
         with pytest.raises(LostReply):
             await api.submit(song())
-        await until(lambda: [delivery.status for delivery in sim.webhooks.sent] == [200] * 4)
+        stopped_sim.clock.advance(600)
+        await until(lambda: [delivery.status for delivery in sent] == [200] * 4)
     (entry,) = library.entries()
-    assert [delivery.event for delivery in sim.webhooks.sent] == [
+    assert [delivery.event for delivery in sent] == [
         "song.completed",
         "song.completed",
         "song.streaming",
@@ -726,20 +729,24 @@ async def test_duplicated_and_reordered_webhooks(
 
 
 async def test_refunded_failure_with_lost_reply_may_be_bought_again(
-    sim: Simulator, library: Library, sender: Sender
+    stopped_sim: Simulator, library: Library, sender: Sender
 ) -> None:
-    sim.faults.arm("lost_reply")
-    sim.faults.arm("task_fails")
-    async with client(sim, library, sender.url) as api:
+    stopped_sim.faults.arm("lost_reply")
+    stopped_sim.faults.arm("task_fails")
+    async with client(stopped_sim, library, sender.url) as api:
         with pytest.raises(LostReply):
             await api.submit(BEAT)
+        stopped_sim.clock.advance(600)
         await until(lambda: library.counts() == {"failed": 1})
         (entry,) = library.entries()
         assert entry.refunded is True
-        task = await api.run(BEAT)
+        running = asyncio.create_task(api.run(BEAT))
+        await until(lambda: library.counts() == {"failed": 1, "accepted": 1})
+        stopped_sim.clock.advance(600)
+        task = await running
     assert task.state == "succeeded"
-    assert len(sim.request_log.paid) == 2
-    assert sim.accounts.refunded(KEY) == 10
+    assert len(stopped_sim.request_log.paid) == 2
+    assert stopped_sim.accounts.refunded(KEY) == 10
 
 
 @pytest.mark.parametrize("refund", [True, False, None])
@@ -822,21 +829,22 @@ asyncio.run(main())
 """
 
 
-async def test_receiver_in_another_process(sim: Simulator, library: Library) -> None:
+async def test_receiver_in_another_process(stopped_sim: Simulator, library: Library) -> None:
     receiver = python(RECEIVER, str(library.path))
     assert receiver.stdout is not None
     port = int(await asyncio.to_thread(receiver.stdout.readline))
-    sim.faults.arm("lost_reply")
+    stopped_sim.faults.arm("lost_reply")
     try:
-        async with client(sim, library, f"http://127.0.0.1:{port}/") as api:
+        async with client(stopped_sim, library, f"http://127.0.0.1:{port}/") as api:
             with pytest.raises(LostReply):
                 await api.submit(song())
+            stopped_sim.clock.advance(600)
             await until(lambda: library.counts() == {"done": 1})
             task = await api.run(song())
     finally:
         await asyncio.to_thread(receiver.communicate, "\n", 20)
     assert task.state == "succeeded"
-    assert len(sim.request_log.paid) == 1
+    assert len(stopped_sim.request_log.paid) == 1
 
 
 # --- secrets -------------------------------------------------------------------------------

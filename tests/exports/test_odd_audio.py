@@ -266,9 +266,13 @@ def _check_copy(folder: Path, content: bytes, suffix: str) -> str:
     return reason
 
 
-def _decoded(path: Path) -> tuple[int, bytes]:
+def _decoded(path: Path) -> tuple[int, bytes | str]:
     with soundfile.SoundFile(path) as file:  # a damaged header may state any number of frames
-        return file.samplerate, file.read(min(file.frames, 1_000_000), dtype="int32").tobytes()
+        try:
+            samples = file.read(min(file.frames, 1_000_000), dtype="int32")
+        except soundfile.LibsndfileError as error:  # it cannot seek to the stated end
+            return file.samplerate, str(error)
+        return file.samplerate, samples.tobytes()
 
 
 TAGS = Tags("A new title", "jazz", "Words", "2026-10-07T12:30:01", {"MUSICAPI_SONG_ID": "s"})
@@ -291,6 +295,12 @@ def test_damaged_file_keeps_its_sound(kind: str, tmp_path: Path, data: st.DataOb
         value = data.draw(st.sampled_from([b"\0", b"\xff", b"\x7f\xff\xff\xff", b"data", b"\1"]))
         content[place : place + len(value)] = value
     _check_copy(tmp_path, bytes(content), f".{kind.lower()}")
+
+
+def test_wrong_length_in_the_header_stays_wrong(tmp_path: Path) -> None:
+    content = bytearray(_encoded("PCM_16", 3_000, "FLAC"))
+    content[21] = 0xFF  # the first bits of the number of samples, and the last of their size
+    _check_copy(tmp_path, bytes(content), ".flac")
 
 
 def test_one_faulty_file_does_not_stop_an_export(
