@@ -306,8 +306,8 @@ class MusicAPI(LedgerTasks):
         task
             One task, or many.
         deadline
-            Seconds of the service's clock. Unfinished tasks are polled once more at that time, which
-            takes at most 10 s; with 0, nothing is polled.
+            Seconds of the service's clock. Unfinished tasks are polled once more at that time,
+            which takes at most 10 s; with 0, nothing is polled.
         progress
             Called with a task after each reply about it.
 
