@@ -297,7 +297,7 @@ def test_a_failed_song_is_a_failure(sim: Simulator, run: Run) -> None:
 
 def test_a_wait_that_ends_early_is_continued(sim: Simulator, run: Run) -> None:
     sim.faults.arm("wrong_type_download", times=None)
-    code, late = run(*SONG, "--yes", "--deadline", "0.001")
+    code, late = run(*SONG, "--yes", "--deadline", "0")
     assert (code, late["error"]) == (5, "WaitTimeout")
     assert run(*SONG)[0] == 0
     assert len(sim.request_log.posts) == 1
