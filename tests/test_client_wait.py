@@ -12,6 +12,7 @@ import pytest
 
 from musicapi_nb import lyrics, nuro, sonic, studio
 from musicapi_nb.client import MusicAPI
+from musicapi_nb.client.poller import Poller
 from musicapi_nb.errors import (
     InvalidRequest,
     MusicAPIError,
@@ -239,6 +240,24 @@ async def test_tasks_are_polled_once_more_at_the_deadline() -> None:
         ended = await api.wait(tasks, deadline=0.001)
         assert {task.state for task in ended} == {"succeeded"}
     assert len(server.requests) == len(tasks)
+
+
+async def test_an_abandoned_poll_is_repeated_at_the_deadline() -> None:
+    """On a busy machine, a poll may be abandoned before the deadline is noticed."""
+    outcomes: list[Task | Exception] = [
+        TimeoutError(),
+        msgspec.structs.replace(pending(), state="succeeded"),
+    ]
+
+    async def poll(_: Task) -> Task:
+        if isinstance(outcome := outcomes.pop(0), Exception):
+            raise outcome
+        return outcome
+
+    async with client("http://127.0.0.1:1") as api, asyncio.timeout(60):
+        poller = Poller(api._transport, poll, None, watch_ledger=False)
+        (polled,) = await poller.wait([pending()], 1000, None)
+    assert (polled.error, polled.task.state, outcomes) == (None, "succeeded", [])
 
 
 async def test_zero_deadline_polls_nothing() -> None:

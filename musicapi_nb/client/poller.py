@@ -121,17 +121,18 @@ class Poller:
         `deadline` is in seconds of the service's clock. Returns the tasks in their order.
         """
         deadline = number_of_seconds("deadline", deadline)
-        # A poll under way at the deadline may still be answered, but is not repeated.
-        timeout = deadline / self.transport.speed + self.transport.timeouts.reply
-        group = _WaitGroup(deadline, progress, asyncio.get_running_loop().time() + timeout)
-        polled = [PolledTask(task, group) for task in task_list(tasks)]
-        pending = [item for item in polled if not item.task.finished]
-        if not pending:
-            return polled
-        kinds = {_kind(item.task) for item in pending} - self._prepared
+        tasks = task_list(tasks)
+        kinds = {_kind(task) for task in tasks if not task.finished} - self._prepared
         if kinds:
             await asyncio.to_thread(self._prepare, kinds)
         loop = asyncio.get_running_loop()
+        # A poll under way at the deadline may still be answered.
+        timeout = deadline / self.transport.speed + self.transport.timeouts.reply
+        group = _WaitGroup(deadline, progress, loop.time() + timeout)
+        polled = [PolledTask(task, group) for task in tasks]
+        pending = [item for item in polled if not item.task.finished]
+        if not pending:
+            return polled
         loop_poller = self._loops.setdefault(loop, _LoopPoller(self))
         timer = loop.call_later(deadline / self.transport.speed, loop_poller.expire, group, pending)
         watching = None
@@ -195,8 +196,8 @@ class _LoopPoller:
         of 0 polls nothing, and reposts are not repeated, because they may be charged.
         """
         group.late = True
-        last = asyncio.get_running_loop().time() + _LAST_POLL_SECONDS
-        group.give_up = min(group.give_up, last)
+        limit = min(_LAST_POLL_SECONDS, self._poller.transport.timeouts.reply)
+        group.give_up = asyncio.get_running_loop().time() + limit
         for polled in tasks:
             if polled not in self._scheduler or polled in self._polls:
                 continue
@@ -272,8 +273,14 @@ class _LoopPoller:
         try:
             async with asyncio.timeout_at(polled.group.give_up):
                 task = await self._poller.poll(polled.task)
-        except TimeoutError:
-            return  # the deadline has passed
+        except TimeoutError:  # the deadline has passed, or is about to
+            if polled in self._scheduler:
+                if polled.task.poll_by_repost:  # a second repost might be charged again
+                    self._give_up(polled)
+                else:
+                    with self._poller.lock:
+                        self._scheduler.retry_later(polled, self._now())
+            return
         except MusicAPIError as error:  # the task continues while the network is down
             polled.failures += 1
             lost = error.may_have_cost  # a repost, which may be charged
