@@ -7,11 +7,12 @@ import re
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 
-from musicapi_nb import MusicAPI
+from musicapi_nb import MusicAPI, Task
+from musicapi_nb.client.poller import Poller
 from musicapi_nb.engines import Price, Request
 from musicapi_nb.errors import (
     InvalidTransition,
@@ -46,9 +47,6 @@ from tests.raw_http_server import (
     reply,
     until,
 )
-
-if TYPE_CHECKING:
-    from musicapi_nb import Task
 
 LINK = "https://cdn1.suno.ai/c.mid"
 READY = {"code": 200, "message": "success", "data": {"midi_url": LINK, "instruments": []}}
@@ -546,6 +544,22 @@ async def test_repost_can_continue_after_the_deadline(library: Library) -> None:
         assert caught.value.task.poll_by_repost
         assert server.posts == 1  # a repost may be charged, so there is no last poll
     assert [entry.state for entry in library.entries()] == ["accepted"]
+
+
+async def test_an_abandoned_repost_is_not_repeated() -> None:
+    reposts: list[Task] = []
+
+    async def poll(task: Task) -> Task:
+        reposts.append(task)
+        raise TimeoutError
+
+    task = Task(engine=CHART.engine, operation=CHART.operation, request=CHART, expected=1)
+    assert task.poll_by_repost
+    async with client("http://127.0.0.1:1") as api, asyncio.timeout(60):
+        poller = Poller(api._transport, poll, None, watch_ledger=False)
+        (polled,) = await poller.wait([task], 1000, None)
+    assert isinstance(polled.error, WaitTimeout)
+    assert reposts == [task]
 
 
 async def test_purchase_of_another_library_is_not_reposted(library: Library) -> None:

@@ -236,7 +236,8 @@ async def test_deadline_holds_with_a_silent_server() -> None:
 
 async def test_tasks_are_polled_once_more_at_the_deadline() -> None:
     async with peer(answers(clips({}, {}))) as server, client(server.url) as api:
-        tasks = [pending(f"task-{number}") for number in range(120)]  # more than polls at a time
+        # more tasks than can be polled at once
+        tasks = [pending(f"task-{number}") for number in range(120)]
         ended = await api.wait(tasks, deadline=0.001)
         assert {task.state for task in ended} == {"succeeded"}
     assert len(server.requests) == len(tasks)

@@ -33,10 +33,10 @@ def sources(folder: str) -> list[Path]:
 
 
 def notebook_code(path: Path) -> str:
-    """Return the code of all cells without the lines of magics."""
+    """Return the code of all cells, with an empty line for each magic."""
     cells = nbformat.read(path, as_version=4).cells
-    sources = [cell.source for cell in cells if cell.cell_type == "code"]
-    lines = "\n".join(sources).splitlines()
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    lines = "\n".join(code).splitlines()
     return "\n".join("" if line.startswith("%") else line for line in lines)
 
 

@@ -644,7 +644,7 @@ def client(sim: Simulator, library: Library, url: str) -> MusicAPI:
         ledger=library,
         webhook=url,
         webhook_secret=SECRET,
-        reply_timeout=600,  # of a busy machine
+        reply_timeout=600,  # a busy machine is slow
     )
 
 

@@ -120,9 +120,9 @@ def note(text: str) -> None:
 
 
 def flush_or_discard(stream: TextIO) -> None:
-    """Write the buffered text of a stream; discard all its text if it cannot be written.
+    """Flush a stream; if it cannot be written, discard its buffered and later text.
 
-    Otherwise Python tries again at exit, fails, and changes the exit code to 120.
+    Otherwise Python flushes it at exit, fails, and changes the exit code to 120.
     """
     try:
         stream.flush()

@@ -98,7 +98,7 @@ def _is_bought(session: Session, request: Request, take: int) -> bool:
 
 
 def _interruption(job: Job[Task] | None) -> Interrupted:
-    """Return what to raise after an interrupt while a request was sent or waited for."""
+    """Return the error for an interrupt while a request is sent or its songs are waited for."""
     task = job.task if job is not None else None
     if task is None:
         return Interrupted(

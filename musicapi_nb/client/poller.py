@@ -24,7 +24,7 @@ from musicapi_nb.tasks import Task, task_list
 _MAX_FAILED_POLLS = 4
 # Seconds between checks of the ledger for tasks that were settled by a webhook.
 _LEDGER_CHECK_SECONDS = 0.5
-# Seconds that the last polls may take, which are made at the deadline.
+# Time limit of the last poll of a task, which is made at the deadline, in seconds.
 _LAST_POLL_SECONDS = 10.0
 # Simultaneous polls of one loop.
 _MAX_POLLS = 50
